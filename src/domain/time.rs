@@ -1,0 +1,155 @@
+//! Moments and spans as values. Nothing here reads a clock: time is handed in.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// A moment in whole seconds since 1970-01-01T00:00:00Z, the unit in which tokens keep time. RFC 6238 section 4.2
+/// allows moments before it only through T0, so the number may be negative.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UnixTime(pub i64);
+
+/// A moment in milliseconds since 1970-01-01T00:00:00Z, the unit in which kiln measures exchanges and keeps records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UnixMillis(pub i64);
+
+impl UnixTime {
+    /// The same moment in milliseconds.
+    pub fn to_millis(self) -> UnixMillis {
+        UnixMillis(self.0.saturating_mul(1000))
+    }
+
+    /// This moment moved by `seconds`.
+    pub fn plus(self, seconds: i64) -> Self {
+        Self(self.0.saturating_add(seconds))
+    }
+}
+
+impl UnixMillis {
+    /// The whole second at or before this moment.
+    pub fn floor_second(self) -> UnixTime {
+        UnixTime(self.0.div_euclid(1000))
+    }
+
+    /// The whole second nearest to this moment. A token's clock is set with this one: truncating leaves it up to a
+    /// second slow.
+    pub fn nearest_second(self) -> UnixTime {
+        UnixTime(self.0.saturating_add(500).div_euclid(1000))
+    }
+
+    /// This moment moved by `millis`.
+    pub fn plus(self, millis: i64) -> Self {
+        Self(self.0.saturating_add(millis))
+    }
+}
+
+impl fmt::Display for UnixTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match jiff::Timestamp::from_second(self.0) {
+            Ok(at) => write!(f, "{at}"),
+            Err(_) => write!(f, "{} s", self.0),
+        }
+    }
+}
+
+impl fmt::Display for UnixMillis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match jiff::Timestamp::from_millisecond(self.0) {
+            Ok(at) => write!(f, "{at:.3}"),
+            Err(_) => write!(f, "{} ms", self.0),
+        }
+    }
+}
+
+/// Token clock minus reference clock, in seconds. Positive: the token is fast.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct DriftSeconds(pub f64);
+
+impl fmt::Display for DriftSeconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:+.1} s", self.0)
+    }
+}
+
+/// A source of the current moment. A composition hands one in; the library holds none.
+pub trait Clock: Send + Sync {
+    /// The moment now, as the source believes it to be.
+    fn now(&self) -> UnixMillis;
+    /// What the source says about its own quality.
+    fn state(&self) -> ClockState;
+}
+
+/// What is known about the quality of a clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "clock")]
+pub enum ClockState {
+    /// The kernel calls its clock synchronised.
+    Synchronised {
+        /// The kernel's bound on the error.
+        max_error_ms: u64,
+    },
+    /// The kernel does not.
+    Unsynchronised {
+        /// The kernel's bound on the error (16 s when nothing ever set it).
+        max_error_ms: u64,
+    },
+    /// The clock jumped against the monotonic clock while the station ran.
+    Stepped {
+        /// By how much; positive is forward.
+        by_ms: i64,
+    },
+    /// Not the system's clock at all: a simulation hands it in and says that it is right.
+    Simulated,
+}
+
+/// Above this bound an unsynchronised clock may not set a token's.
+pub const MAX_TRUSTED_ERROR_MS: u64 = 1000;
+
+impl ClockState {
+    /// Whether a token's clock may be set from this one without a person saying so.
+    pub fn is_trusted(self) -> bool {
+        match self {
+            Self::Synchronised { .. } | Self::Simulated => true,
+            Self::Unsynchronised { max_error_ms } => max_error_ms <= MAX_TRUSTED_ERROR_MS,
+            Self::Stepped { .. } => false,
+        }
+    }
+}
+
+impl fmt::Display for ClockState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Synchronised { max_error_ms } => {
+                write!(f, "synchronised (error at most {max_error_ms} ms)")
+            }
+            Self::Unsynchronised { max_error_ms } => {
+                write!(f, "not synchronised (error up to {max_error_ms} ms)")
+            }
+            Self::Stepped { by_ms } => write!(f, "stepped by {by_ms:+} ms while the station ran"),
+            Self::Simulated => write!(f, "simulated"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_set_to_the_nearest_second_not_the_last_one() {
+        assert_eq!(UnixMillis(1_499).nearest_second(), UnixTime(1));
+        assert_eq!(UnixMillis(1_500).nearest_second(), UnixTime(2));
+        assert_eq!(UnixMillis(1_999).floor_second(), UnixTime(1));
+        assert_eq!(UnixMillis(-1).floor_second(), UnixTime(-1));
+    }
+
+    #[test]
+    fn only_a_loose_or_stepped_clock_is_distrusted() {
+        assert!(ClockState::Synchronised { max_error_ms: 5_000 }.is_trusted());
+        assert!(ClockState::Unsynchronised { max_error_ms: 1_000 }.is_trusted());
+        assert!(!ClockState::Unsynchronised { max_error_ms: 1_001 }.is_trusted());
+        assert!(!ClockState::Stepped { by_ms: 1 }.is_trusted());
+    }
+}

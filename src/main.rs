@@ -1,0 +1,3 @@
+//! The kiln binary: parses, hands over, exits.
+
+fn main() {}
