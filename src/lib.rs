@@ -10,5 +10,7 @@
 //! | [`link`] | what lies between a host and a token |
 
 pub mod domain;
+pub mod face;
 pub mod link;
 pub mod remedy;
+pub mod station;
