@@ -9,6 +9,7 @@
 //! | [`domain`] | values and rules |
 //! | [`link`] | what lies between a host and a token |
 
+pub mod burn;
 pub mod domain;
 pub mod face;
 pub mod link;
