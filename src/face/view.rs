@@ -108,24 +108,24 @@ pub struct SlotView {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobCounts {
     /// Queued.
-    pub queued: u32,
+    pub queued: u64,
     /// Claimed.
-    pub claimed: u32,
+    pub claimed: u64,
     /// Unfinished.
-    pub unfinished: u32,
+    pub unfinished: u64,
     /// Burned.
-    pub burned: u32,
+    pub burned: u64,
     /// Failed.
-    pub failed: u32,
+    pub failed: u64,
     /// Scrapped.
-    pub scrapped: u32,
+    pub scrapped: u64,
     /// Cancelled.
-    pub cancelled: u32,
+    pub cancelled: u64,
 }
 
 impl JobCounts {
     /// The count for `state`.
-    pub fn slot(&mut self, state: JobState) -> &mut u32 {
+    pub fn slot(&mut self, state: JobState) -> &mut u64 {
         match state {
             JobState::Queued => &mut self.queued,
             JobState::Claimed => &mut self.claimed,
@@ -138,7 +138,7 @@ impl JobCounts {
     }
 
     /// All of them.
-    pub fn total(&self) -> u32 {
+    pub fn total(&self) -> u64 {
         self.queued
             + self.claimed
             + self.unfinished
@@ -153,15 +153,15 @@ impl JobCounts {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProofCounts {
     /// The device said yes.
-    pub written: u32,
+    pub written: u64,
     /// Occupancy and parameters were read back.
-    pub read_back: u32,
+    pub read_back: u64,
     /// The device computed the right code.
-    pub computed: u32,
+    pub computed: u64,
     /// A person typed the right code.
-    pub seen: u32,
+    pub seen: u64,
     /// Written, and the policy wants a person's eyes on them still.
-    pub waiting_for_eyes: u32,
+    pub waiting_for_eyes: u64,
 }
 
 /// A batch, in numbers.
