@@ -1,7 +1,7 @@
 //! The state of a station as clients see it. Small whatever the inventory's size, and without secrets.
 
 use crate::domain::{
-    ClockState, DriftSeconds, Holding, JobState, Parameters, Profile, Proof, SeedId, Serial, SlotName,
+    ClockState, DriftSeconds, JobState, Parameters, Profile, Proof, SeedId, Serial, SlotName,
     UnixMillis,
 };
 use serde::{Deserialize, Serialize};
@@ -250,10 +250,10 @@ pub struct TokenLine {
     pub profiles: u32,
     /// The weakest proof over them.
     pub proof: Option<Proof>,
-    /// Its last batch.
-    pub batch: Option<String>,
-    /// When it was last on a reader.
+    /// When it was last on record: on a reader, or in a file.
     pub last_seen: Option<UnixMillis>,
+    /// When a person said that it is dead.
+    pub scrapped: Option<UnixMillis>,
 }
 
 /// All about one token.
@@ -283,6 +283,8 @@ pub struct MappingView {
     pub title: Option<String>,
     /// The user.
     pub upn: Option<String>,
+    /// `burned` here, or `delivered` so.
+    pub origin: String,
     /// Since when.
     pub from: UnixMillis,
     /// Until when; none: still.
@@ -291,8 +293,6 @@ pub struct MappingView {
     pub ended_by: Option<String>,
     /// How sure it is.
     pub proof: Option<Proof>,
-    /// What the token held before.
-    pub replaced: Option<Holding>,
 }
 
 /// A reading of a token's clock.
@@ -303,5 +303,7 @@ pub struct ReadingView {
     /// Token clock minus the station's.
     pub drift: DriftSeconds,
     /// Half the width of what it may really be.
-    pub uncertainty_ms: u32,
+    pub uncertainty_ms: u64,
+    /// What the station's clock was worth.
+    pub clock: ClockState,
 }
