@@ -9,8 +9,10 @@
 //! | [`domain`] | values and rules |
 //! | [`link`] | what lies between a host and a token |
 //! | [`wire`] | bytes of each token family, host side |
+//! | [`drivers`] | conversations with tokens; the links of real readers |
 
 pub mod domain;
+pub mod drivers;
 pub mod link;
 pub mod remedy;
 pub mod wire;
