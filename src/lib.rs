@@ -8,6 +8,8 @@
 //! | [`remedy`] | what an error owes its operator; open to all |
 //! | [`domain`] | values and rules |
 //! | [`link`] | what lies between a host and a token |
+//! | [`wire`] | bytes of each token family, host side |
+//! | [`drivers`] | conversations with tokens; the links of real readers |
 
 pub mod burn;
 pub mod domain;
@@ -15,3 +17,7 @@ pub mod face;
 pub mod link;
 pub mod remedy;
 pub mod station;
+pub mod drivers;
+pub mod link;
+pub mod remedy;
+pub mod wire;
