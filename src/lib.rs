@@ -10,6 +10,8 @@
 //! | [`link`] | what lies between a host and a token |
 //! | [`wire`] | bytes of each token family, host side |
 //! | [`drivers`] | conversations with tokens; the links of real readers |
+//! | [`vault`] | seeds and keys sealed; holders |
+//! | [`store`] | SQLite: queue, mappings with their history, readings, audit, schema steps |
 
 pub mod burn;
 pub mod domain;
@@ -21,3 +23,5 @@ pub mod drivers;
 pub mod link;
 pub mod remedy;
 pub mod wire;
+pub mod store;
+pub mod vault;
