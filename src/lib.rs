@@ -8,7 +8,9 @@
 //! | [`remedy`] | what an error owes its operator; open to all |
 //! | [`domain`] | values and rules |
 //! | [`link`] | what lies between a host and a token |
+//! | [`sim`] | virtual tokens, device side, and the links that lead to them |
 
 pub mod domain;
 pub mod link;
 pub mod remedy;
+pub mod sim;
