@@ -12,6 +12,7 @@
 //! | [`drivers`] | conversations with tokens; the links of real readers |
 //! | [`vault`] | seeds and keys sealed; holders |
 //! | [`store`] | SQLite: queue, mappings with their history, readings, audit, schema steps |
+//! | [`sim`] | virtual tokens, device side, and the links that lead to them |
 
 pub mod burn;
 pub mod domain;
@@ -25,3 +26,4 @@ pub mod remedy;
 pub mod wire;
 pub mod store;
 pub mod vault;
+pub mod sim;
