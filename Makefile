@@ -12,9 +12,11 @@ CARGO ?= cargo
 demo: setup-build
 	$(CARGO) run --locked -- demo
 
-# --no-fail-fast: one run tells everything that is broken.
+# --no-fail-fast: one run tells everything that is broken. Examples in the documentation come first, so that the last
+# line printed is that of tests which ran.
 test: setup-test
-	$(CARGO) test --locked --no-fail-fast
+	$(CARGO) test --locked --doc
+	$(CARGO) test --locked --no-fail-fast --lib --bins --tests
 
 lint: setup-build
 	$(CARGO) fmt --check
