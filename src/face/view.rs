@@ -1,8 +1,7 @@
 //! The state of a station as clients see it. Small whatever the inventory's size, and without secrets.
 
 use crate::domain::{
-    ClockState, DriftSeconds, JobState, Parameters, Profile, Proof, SeedId, Serial, SlotName,
-    UnixMillis,
+    ClockState, DriftSeconds, JobState, Parameters, Profile, Proof, SeedId, Serial, SlotName, UnixMillis,
 };
 use serde::{Deserialize, Serialize};
 

@@ -154,7 +154,10 @@ impl Work<'_> {
     }
 
     fn write(&self, profile: crate::domain::Profile) -> Result<&Write, Answer> {
-        self.ready.plan.write(profile).ok_or_else(|| Answer::Refused("the plan does not mean this profile".into()))
+        self.ready
+            .plan
+            .write(profile)
+            .ok_or_else(|| Answer::Refused("the plan does not mean this profile".into()))
     }
 
     fn send<L: ApduLink>(
@@ -164,7 +167,9 @@ impl Work<'_> {
         seeds: &HashMap<SeedId, Seed>,
         last_reading: &mut Option<NewReading>,
     ) -> Answer {
-        let done = |result: Result<(), WriteError>| result.map_or_else(|error| not_written(&error), |()| Answer::Done);
+        let done = |result: Result<(), WriteError>| {
+            result.map_or_else(|error| not_written(&error), |()| Answer::Done)
+        };
         match step {
             Step::Authenticate => Answer::Done,
             Step::DeleteSeed(profile) => done(token.delete_seed(*profile).map(|_| ())),
@@ -268,7 +273,8 @@ impl Work<'_> {
                     self.show(slot, Doing::Look, &reason, remedy);
                     Ok(After::Lost)
                 } else {
-                    let remedy = "take it off and put it back once; if it fails again, scrap it: kiln token scrap";
+                    let remedy =
+                        "take it off and put it back once; if it fails again, scrap it: kiln token scrap";
                     self.went_wrong(slot, &record, &reason, remedy, Some(Kind::WentWrong))?;
                     Ok(After::Take)
                 }

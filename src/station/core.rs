@@ -219,10 +219,8 @@ impl Core {
     /// Opens one seed. The vault must be open.
     pub fn seed(&self, id: SeedId) -> Result<crate::domain::Seed, Failure> {
         let key = self.data_key()?;
-        let record = self
-            .store
-            .seed_sealed(id)?
-            .ok_or_else(|| super::failure::unreadable(&format!("seed {id}")))?;
+        let record =
+            self.store.seed_sealed(id)?.ok_or_else(|| super::failure::unreadable(&format!("seed {id}")))?;
         key.open_seed(id, &record.sealed).map_err(|_| super::failure::unreadable(&format!("seed {id}")))
     }
 

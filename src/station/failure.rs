@@ -3,7 +3,10 @@
 use crate::{
     face::{Failure, FailureKind},
     remedy::Remedy,
-    store::{BatchRefused, Broken, ClaimRefused, ImportRefused, MoveRefused, StoreError, TokenRefused, VaultRefused},
+    store::{
+        BatchRefused, Broken, ClaimRefused, ImportRefused, MoveRefused, StoreError, TokenRefused,
+        VaultRefused,
+    },
 };
 
 /// A failure without details.

@@ -143,11 +143,8 @@ impl Slot<'_> {
             remedy: Some(remedy.to_owned()),
             ..self.view(Doing::Look)
         };
-        let running = self
-            .core
-            .store
-            .batches()
-            .is_ok_and(|all| all.iter().any(|b| b.state == BatchState::Running));
+        let running =
+            self.core.store.batches().is_ok_and(|all| all.iter().any(|b| b.state == BatchState::Running));
         self.core.bus.slot(if self.breaker.is_open(self.core) {
             look(
                 "this slot is paused after three failures of one kind in a row",

@@ -3,8 +3,8 @@
 use crate::{
     domain::{DriftSeconds, JobState, Proof},
     face::{
-        AuditEntry, AuditHead, BatchView, JobCounts, JobView, MappingView, ProofCounts, ReadingView, TokenLine,
-        TokenView,
+        AuditEntry, AuditHead, BatchView, JobCounts, JobView, MappingView, ProofCounts, ReadingView,
+        TokenLine, TokenView,
     },
     store,
 };

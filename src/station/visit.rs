@@ -289,8 +289,7 @@ fn no_job(core: &Core, guest: &Guest<'_>) -> Result<Not, Not> {
             "take it away",
         ),
         None => {
-            let running =
-                core.store.batches()?.iter().any(|b| b.state == crate::store::BatchState::Running);
+            let running = core.store.batches()?.iter().any(|b| b.state == crate::store::BatchState::Running);
             if running {
                 Not::look(
                     format!("no running batch has a job for token {} ({})", guest.serial, guest.model.name),
@@ -321,7 +320,10 @@ fn ready<L: ApduLink>(
         )
         .into());
     }
-    let batch = core.store.batch_by_name(&job.batch_name)?.ok_or_else(|| super::acts::batch::no_batch(&job.batch_name))?;
+    let batch = core
+        .store
+        .batch_by_name(&job.batch_name)?
+        .ok_or_else(|| super::acts::batch::no_batch(&job.batch_name))?;
     let (key, key_fingerprint) = key_for(core, &batch, guest.model)?;
     let writes = writes_for(core, &job, guest.model)?;
 
@@ -344,7 +346,9 @@ fn ready<L: ApduLink>(
         }
         Verdict::Refuse { profile, holding } => {
             return Err(Not::take(
-                format!("profile {profile} of token {serial} holds {holding}, and the batch refuses such tokens"),
+                format!(
+                    "profile {profile} of token {serial} holds {holding}, and the batch refuses such tokens"
+                ),
                 "take it away, and put down one that fits the batch",
             )
             .alarming()
@@ -388,7 +392,10 @@ fn key_for(core: &Core, batch: &BatchSummary, model: &Model) -> Result<(Customer
         (KeyNeeded::CustomerKey { .. }, Some(name)) => {
             let record = core.store.key(name)?.ok_or_else(|| {
                 Not::look(
-                    format!("batch \"{}\" wants the customer key \"{name}\", which is not in the vault", batch.name),
+                    format!(
+                        "batch \"{}\" wants the customer key \"{name}\", which is not in the vault",
+                        batch.name
+                    ),
                     "add it with \"kiln key add\"",
                 )
             })?;
@@ -478,7 +485,8 @@ fn may_authenticate(
         tried_elsewhere_now: known.in_flight_elsewhere,
     };
     let consented = core.store.has_consent(serial, ConsentTo::AnotherAttempt)?;
-    let allow = format!("if the key is right, and it is worth an attempt: kiln token allow {serial} --try-key");
+    let allow =
+        format!("if the key is right, and it is worth an attempt: kiln token allow {serial} --try-key");
     match rules::key_use(&standing, consented) {
         KeyUse::Go => {
             if consented {
@@ -493,11 +501,10 @@ fn may_authenticate(
             after: After::WhenChanged,
             alarm: false,
         }),
-        KeyUse::RefusedBefore { tries_left: Some(left) } => Err(Not::look(
-            format!("token {serial} refused this key before ({left} attempts left)"),
-            allow,
-        )
-        .alarming()),
+        KeyUse::RefusedBefore { tries_left: Some(left) } => {
+            Err(Not::look(format!("token {serial} refused this key before ({left} attempts left)"), allow)
+                .alarming())
+        }
         KeyUse::RefusedBefore { tries_left: None } => Err(Not::look(
             format!("token {serial} refused this key before: it has another one, or it is locked"),
             allow,
@@ -509,7 +516,9 @@ fn may_authenticate(
         )
         .alarming()),
         KeyUse::NearLockOut { tries_left } => Err(Not::take(
-            format!("token {serial} has {tries_left} attempts left before it locks; kiln spends none of them"),
+            format!(
+                "token {serial} has {tries_left} attempts left before it locks; kiln spends none of them"
+            ),
             "put it aside; a factory reset at the device erases it and brings its delivered key back",
         )
         .alarming()),

@@ -14,14 +14,14 @@ use crate::{
         target::Target,
     },
     face::{
-        BatchPolicy, Failure, FailureKind, ImportLine, ImportOptions, ImportReport, ImportTarget, NewBatch, Reply,
-        SecretBytes,
+        BatchPolicy, Failure, FailureKind, ImportLine, ImportOptions, ImportReport, ImportTarget, NewBatch,
+        Reply, SecretBytes,
     },
     formats::{self, SeedLine},
     remedy::Remedy,
     store::{
-        self, Duplicate, DuplicateOf, Existing, ImportInto, ImportRefused, JobFacts, NewEntry, NewJob, NewSeed,
-        SeedOrigin, SourceFile,
+        self, Duplicate, DuplicateOf, Existing, ImportInto, ImportRefused, JobFacts, NewEntry, NewJob,
+        NewSeed, SeedOrigin, SourceFile,
     },
     vault::{self, DataKey},
 };
@@ -101,7 +101,8 @@ pub fn import(
         notes: parsed.notes.iter().map(ToString::to_string).collect(),
     };
     if !options.dry_run {
-        let source = SourceFile { name: base_name(file_name), sha256: Sha256::digest(content.expose()).into() };
+        let source =
+            SourceFile { name: base_name(file_name), sha256: Sha256::digest(content.expose()).into() };
         let jobs: Vec<NewJob> = jobs.into_iter().map(|(_, job)| job).collect();
         core.store.import(&into, Some(&source), &jobs, &core.stamp(who))?;
         announce(core, report.batch.as_deref());
@@ -114,10 +115,7 @@ pub fn random(core: &Core, new: &NewBatch, who: &str) -> Result<Reply, Failure> 
     let data_key = core.data_key()?;
     let usage = |message: String, remedy: &str| failure(FailureKind::Usage, message, remedy);
     if new.count == 0 || new.count > MOST_RANDOM {
-        return Err(usage(
-            format!("{} tokens are not a batch", new.count),
-            "say a count from 1 to 100,000",
-        ));
+        return Err(usage(format!("{} tokens are not a batch", new.count), "say a count from 1 to 100,000"));
     }
     let model = core.catalog.model(&new.model).ok_or_else(|| {
         let known: Vec<&str> = core.catalog.models().map(|m| m.name.as_str()).collect();

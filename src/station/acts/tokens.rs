@@ -32,9 +32,7 @@ pub fn allow(
 ) -> Result<Reply, Failure> {
     confirm(serial, last_four)?;
     let to: &[ConsentTo] = match what {
-        Consent::Replace => {
-            &[ConsentTo::ReplaceOurs, ConsentTo::ReplaceForeign, ConsentTo::ReplaceFactory]
-        }
+        Consent::Replace => &[ConsentTo::ReplaceOurs, ConsentTo::ReplaceForeign, ConsentTo::ReplaceFactory],
         Consent::TryKey => &[ConsentTo::AnotherAttempt],
     };
     for one in to {

@@ -72,7 +72,11 @@ pub fn add_key(core: &Core, name: &str, key: &SecretBytes, who: &str) -> Result<
     let data_key = core.data_key()?;
     let key = CustomerKey::new(key.expose());
     if key.expose().is_empty() {
-        return Err(failure(FailureKind::Usage, "the key is empty", "give the key's bytes, in hex or as text"));
+        return Err(failure(
+            FailureKind::Usage,
+            "the key is empty",
+            "give the key's bytes, in hex or as text",
+        ));
     }
     let sealed = data_key
         .seal_key(name, &key)

@@ -37,9 +37,10 @@ pub fn verify(
         return Err(failure(FailureKind::Usage, "no code was given", "type the code that the display shows"));
     };
     let held = core.store.holdings(serial)?;
-    let mapping = held.iter().find(|mapping| mapping.profile == profile).ok_or_else(|| {
-        TokenRefused::NothingHeld { serial: serial.clone(), profile }
-    })?;
+    let mapping = held
+        .iter()
+        .find(|mapping| mapping.profile == profile)
+        .ok_or_else(|| TokenRefused::NothingHeld { serial: serial.clone(), profile })?;
     let found = search(core, mapping, &codes)?;
     let window = window(mapping);
     let right = found.is_some();
