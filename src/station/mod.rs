@@ -58,9 +58,19 @@ impl Station {
         let _ = tokio::task::spawn_blocking(move || slots.join()).await;
     }
 
-    /// Asks the station to stop, as the operator's command does.
+    /// Something that can ask the station to stop while another waits for its end.
+    pub fn stopper(&self) -> Stopper {
+        Stopper(self.core.clone())
+    }
+}
+
+/// Asks a station to stop, as the operator's command does.
+pub struct Stopper(Arc<Core>);
+
+impl Stopper {
+    /// No slot takes another job; what is in hand ends first.
     pub fn stop(&self) {
-        self.core.stop();
+        self.0.stop();
     }
 }
 
