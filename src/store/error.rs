@@ -88,7 +88,9 @@ impl Remedy for StoreError {
             Self::NotOurs { .. } => "point KILN_HOME at a folder of kiln's own",
             Self::Backup { .. } => "make room beside the store, then start again; nothing was changed",
             Self::DiskFull => "make room on the disk that holds the station's home",
-            Self::Disk(_) => "check the disk that holds the station's home, and whether it is mounted read-only",
+            Self::Disk(_) => {
+                "check the disk that holds the station's home, and whether it is mounted read-only"
+            }
             Self::Locked => "close the other program that has the store's file open",
             Self::Damaged(_) => "stop the station, keep a copy of its home, and restore the last backup",
             Self::Rule(_) => "report this with the last lines of the station's log; the records are unharmed",
@@ -211,7 +213,9 @@ impl Remedy for ImportRefused {
         match self {
             Self::Duplicates(_) => "take the lines named here out of the file, or import only its good lines",
             Self::BatchExists(_) => "choose another name for the batch",
-            Self::NoBatch(_) => "look at the names with \"kiln batch list\", or make it with \"kiln batch new\"",
+            Self::NoBatch(_) => {
+                "look at the names with \"kiln batch list\", or make it with \"kiln batch new\""
+            }
             Self::BatchCancelled(_) => "import into a new batch",
             Self::NoKey(_) => "add it with \"kiln key add\", or look at the names with \"kiln key list\"",
             Self::NoSerial { .. } => "give each line its serial, or import it to be burned",
@@ -268,7 +272,9 @@ impl Remedy for BatchRefused {
             Self::NoBatch(_) => "look at the names with \"kiln batch list\"",
             Self::Exists(_) => "choose another name for the batch",
             Self::NoKey(_) => "add it with \"kiln key add\", or look at the names with \"kiln key list\"",
-            Self::Empty(_) => "import a file into it first, or put its failed jobs back with \"kiln batch retry\"",
+            Self::Empty(_) => {
+                "import a file into it first, or put its failed jobs back with \"kiln batch retry\""
+            }
             Self::BadState { .. } => "look at what it can do with \"kiln batch show\"",
             Self::Store(error) => error.remedy(),
         }
@@ -276,11 +282,9 @@ impl Remedy for BatchRefused {
 
     fn retry(&self) -> Retry {
         match self {
-            Self::NoBatch(_)
-            | Self::Exists(_)
-            | Self::NoKey(_)
-            | Self::Empty(_)
-            | Self::BadState { .. } => Retry::AfterOperator,
+            Self::NoBatch(_) | Self::Exists(_) | Self::NoKey(_) | Self::Empty(_) | Self::BadState { .. } => {
+                Retry::AfterOperator
+            }
             Self::Store(error) => error.retry(),
         }
     }
@@ -368,7 +372,9 @@ impl Remedy for MoveRefused {
             Self::BadMove(_) | Self::NoJob => "look at the job with \"kiln batch show\"",
             Self::MayHoldSeed => "put its token back so that the burn can be ended, or scrap the token",
             Self::OtherSerial(_) => "put that token down instead",
-            Self::OtherEntries(_) => "report this with the last lines of the station's log; the job stays claimed",
+            Self::OtherEntries(_) => {
+                "report this with the last lines of the station's log; the job stays claimed"
+            }
             Self::Store(error) => error.remedy(),
         }
     }
@@ -448,7 +454,9 @@ impl Remedy for Broken {
             Self::Entry { .. } => {
                 "keep a copy of the station's home as evidence and compare it with the last backup from that entry on"
             }
-            Self::Anchor(_) => "keep a copy of the station's home as evidence and compare it with the last backup",
+            Self::Anchor(_) => {
+                "keep a copy of the station's home as evidence and compare it with the last backup"
+            }
             Self::Store(error) => error.remedy(),
         }
     }

@@ -220,9 +220,15 @@ impl Identity {
         if text.contains("PRIVATE KEY-----") {
             return match age::ssh::Identity::from_buffer(bytes, None) {
                 Ok(age::ssh::Identity::Unsupported(key)) => Err(HolderError::BadKeyFile(match key {
-                    age::ssh::UnsupportedKey::EncryptedPem => "its passphrase protects it in the old PEM way".into(),
-                    age::ssh::UnsupportedKey::EncryptedSsh(cipher) => format!("it is protected with {cipher}"),
-                    age::ssh::UnsupportedKey::Hardware(kind) => format!("{kind} keys in hardware can't decrypt"),
+                    age::ssh::UnsupportedKey::EncryptedPem => {
+                        "its passphrase protects it in the old PEM way".into()
+                    }
+                    age::ssh::UnsupportedKey::EncryptedSsh(cipher) => {
+                        format!("it is protected with {cipher}")
+                    }
+                    age::ssh::UnsupportedKey::Hardware(kind) => {
+                        format!("{kind} keys in hardware can't decrypt")
+                    }
                     age::ssh::UnsupportedKey::Type(kind) => format!("keys of type {kind} can't decrypt"),
                 })),
                 Ok(key) => Ok(Self(By::Ssh(Box::new(key), ask))),
@@ -333,7 +339,9 @@ impl Callbacks for AskOnce {
     fn request_passphrase(&self, _: &str) -> Option<SecretString> {
         let mut answer = self.answer.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         answer
-            .get_or_insert_with(|| (self.ask)().map(|mut text| SecretString::from(std::mem::take(&mut *text))))
+            .get_or_insert_with(|| {
+                (self.ask)().map(|mut text| SecretString::from(std::mem::take(&mut *text)))
+            })
             .clone()
     }
 }
