@@ -1,0 +1,1 @@
+//! The store's rules, on a real file.
