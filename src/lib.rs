@@ -10,7 +10,10 @@
 //! | [`link`] | what lies between a host and a token |
 //! | [`sim`] | virtual tokens, device side, and the links that lead to them |
 
+pub mod burn;
 pub mod domain;
+pub mod face;
 pub mod link;
 pub mod remedy;
 pub mod sim;
+pub mod station;

@@ -1,0 +1,306 @@
+//! What a client can ask of a station.
+
+use super::{Role, SecretBytes};
+use crate::domain::{Hash, JobState, OnFound, Profile, SeenPolicy, Serial};
+use serde::{Deserialize, Serialize};
+
+/// One request. Each is answered by one reply; [`Command::needs`] says who may ask.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "do")]
+pub enum Command {
+    /// The state now.
+    Snapshot,
+    /// The state now, and events from then on.
+    Subscribe,
+    /// Makes the vault: seals a check value under `data_key`, keeps the first holder's file, leaves the vault open.
+    VaultInit {
+        /// The first holder.
+        holder: super::HolderFile,
+        /// The key that the file holds.
+        data_key: SecretBytes,
+    },
+    /// The files of all holders; the client opens its own.
+    Holders,
+    /// Opens the vault.
+    VaultUnlock {
+        /// The data key.
+        data_key: SecretBytes,
+    },
+    /// Closes it. A burn in hand ends first.
+    VaultLock,
+    /// Keeps another holder's file.
+    HolderAdd {
+        /// The file; it must hold the same data key, which the client has checked.
+        holder: super::HolderFile,
+    },
+    /// Forgets a holder; the last one stays.
+    HolderRemove {
+        /// Its name.
+        name: String,
+    },
+    /// Keeps a customer key in the vault, by name.
+    KeyAdd {
+        /// How batches call it.
+        name: String,
+        /// The bytes; hex or ASCII was decided by the client.
+        key: SecretBytes,
+    },
+    /// Names and fingerprints of the customer keys.
+    Keys,
+    /// Reads a seed file into a batch or the inventory; with `dry_run` only says what would happen.
+    Import {
+        /// The file's name, for the record.
+        file_name: String,
+        /// Its content.
+        content: SecretBytes,
+        /// What to do with it.
+        options: ImportOptions,
+    },
+    /// Makes a batch with random seeds.
+    BatchNew(NewBatch),
+    /// All batches.
+    Batches,
+    /// One batch with its policy.
+    BatchShow {
+        /// Its name.
+        name: String,
+    },
+    /// Lets slots take jobs of the batch.
+    BatchStart {
+        /// Its name.
+        name: String,
+    },
+    /// Lets no slot take another job of it.
+    BatchPause {
+        /// Its name.
+        name: String,
+    },
+    /// Jobs of a batch.
+    Jobs {
+        /// The batch's name.
+        batch: String,
+        /// Which of them.
+        filter: JobFilter,
+        /// Which page.
+        page: Page,
+    },
+    /// The inventory, filtered by a text that is searched in serial, user, model and batch.
+    Tokens {
+        /// The text; empty for all.
+        query: String,
+        /// Which page.
+        page: Page,
+    },
+    /// All about one token.
+    Token {
+        /// Its serial.
+        serial: Serial,
+    },
+    /// Compares codes typed from the display with the record, and records the proof *seen*.
+    Verify {
+        /// The token's serial.
+        serial: Serial,
+        /// Which profile.
+        profile: Profile,
+        /// One or more codes, in the order they were read.
+        codes: Vec<String>,
+    },
+    /// A person allows, for one serial and one time, what kiln would not do by itself.
+    Allow {
+        /// The token's serial.
+        serial: Serial,
+        /// Its last four characters, typed by the person.
+        last_four: String,
+        /// What is allowed.
+        what: Consent,
+    },
+    /// The token died with its seed.
+    Scrap {
+        /// Its serial.
+        serial: Serial,
+        /// Its last four characters, typed by the person.
+        last_four: String,
+    },
+    /// Writes what is burned in a server's format.
+    Export {
+        /// Which.
+        format: ExportFormat,
+        /// Only this batch.
+        batch: Option<String>,
+        /// Entra: also tokens that are only *written* where the policy wanted them *seen*.
+        unproven: bool,
+    },
+    /// The station's clock.
+    Clock,
+    /// Lets burns go on with a clock that is not trusted, for a while.
+    ClockOverride {
+        /// For how long.
+        seconds: u32,
+    },
+    /// Walks the audit chain.
+    AuditVerify,
+    /// The head of the chain, to be kept elsewhere.
+    AuditAnchor,
+    /// Entries of the log, newest first.
+    AuditShow {
+        /// Which page.
+        page: Page,
+    },
+    /// Ends running burns, then the server.
+    Stop,
+}
+
+impl Command {
+    /// The least role that may ask this.
+    pub fn needs(&self) -> Role {
+        match self {
+            Self::Snapshot
+            | Self::Subscribe
+            | Self::Keys
+            | Self::Batches
+            | Self::BatchShow { .. }
+            | Self::Jobs { .. }
+            | Self::Tokens { .. }
+            | Self::Token { .. }
+            | Self::Clock
+            | Self::AuditVerify
+            | Self::AuditAnchor
+            | Self::AuditShow { .. } => Role::Observer,
+            Self::VaultInit { .. }
+            | Self::Holders
+            | Self::VaultUnlock { .. }
+            | Self::VaultLock
+            | Self::HolderAdd { .. }
+            | Self::HolderRemove { .. }
+            | Self::KeyAdd { .. }
+            | Self::Import { .. }
+            | Self::BatchNew(_)
+            | Self::BatchStart { .. }
+            | Self::BatchPause { .. }
+            | Self::Verify { .. }
+            | Self::Allow { .. }
+            | Self::Scrap { .. }
+            | Self::Export { .. }
+            | Self::ClockOverride { .. }
+            | Self::Stop => Role::Operator,
+        }
+    }
+}
+
+/// Where imported seeds go. Must be said, since burning destroys a factory seed for good.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ImportTarget {
+    /// They are to be burned: jobs of a new batch of this name.
+    Batch(String),
+    /// The tokens hold them already: a record only.
+    Inventory,
+}
+
+/// How to read a seed file and what to make of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportOptions {
+    /// Batch or inventory.
+    pub target: ImportTarget,
+    /// The format, where the content's own look is to be overruled.
+    pub format: Option<String>,
+    /// Recipes by name; each serves the lines whose model it lists. None: one profile as the line states.
+    pub recipes: Vec<String>,
+    /// The login server that will check the codes.
+    pub login_target: Option<String>,
+    /// The hash, where the file doesn't say.
+    pub hash: Option<Hash>,
+    /// Take the good lines although there are bad ones.
+    pub good_lines_only: bool,
+    /// Change nothing.
+    pub dry_run: bool,
+    /// The customer key of the tokens, by its name in the vault; none: the key that the model was delivered with.
+    pub key: Option<String>,
+    /// What the batch allows.
+    pub policy: BatchPolicy,
+}
+
+/// What a batch allows, as far as it was said; the rest is the default.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatchPolicy {
+    /// What to do with a token as delivered.
+    pub factory: Option<OnFound>,
+    /// What to do with a token that somebody else filled.
+    pub foreign: Option<OnFound>,
+    /// Which tokens a person must prove.
+    pub seen: Option<SeenPolicy>,
+}
+
+/// A batch with random seeds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewBatch {
+    /// Its name.
+    pub name: String,
+    /// How many tokens.
+    pub count: u32,
+    /// Which model.
+    pub model: String,
+    /// Which recipe.
+    pub recipe: String,
+    /// The login server that will check the codes.
+    pub login_target: Option<String>,
+    /// The customer key, by its name in the vault.
+    pub key: Option<String>,
+    /// What it allows.
+    pub policy: BatchPolicy,
+}
+
+/// Which jobs of a batch.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobFilter {
+    /// Only those in this state.
+    pub state: Option<JobState>,
+}
+
+/// A piece of a long list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page {
+    /// How many to pass over.
+    pub offset: u32,
+    /// How many to give; the server gives 1,000 at the most.
+    pub limit: u32,
+}
+
+impl Default for Page {
+    fn default() -> Self {
+        Self { offset: 0, limit: 100 }
+    }
+}
+
+/// What a person can allow for one serial, one time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Consent {
+    /// Another seed over what the token holds.
+    Replace,
+    /// One more authentication after a refused key or a link that was lost during one.
+    TryKey,
+}
+
+/// What an export is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExportFormat {
+    /// Entra ID's hardware OATH CSV.
+    EntraCsv {
+        /// Spell the fourth column `timeinterval`, as older pages do.
+        old_interval_column: bool,
+    },
+    /// One line for each profile, without seeds.
+    Report,
+}
+
+impl ExportFormat {
+    /// Whether what is written holds seeds.
+    pub fn holds_seeds(self) -> bool {
+        match self {
+            Self::EntraCsv { .. } => true,
+            Self::Report => false,
+        }
+    }
+}

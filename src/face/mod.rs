@@ -1,0 +1,88 @@
+//! What clients of a station see and say: commands and their replies, the snapshot, events. Both the socket and the
+//! `--json` output of the verbs are made of these types and of nothing else; wording belongs to `cli` and `tui`.
+//!
+//! The socket carries one JSON object a line ([`ToServer`], [`ToClient`]). The server speaks first, with a
+//! [`Greeting`]. A client asks with numbered requests and gets one reply for each, in any order. After
+//! [`Command::Subscribe`] it gets the [`Snapshot`] as the reply and from then on numbered events; one that was too
+//! slow gets [`ToClient::Lagged`] and asks for the snapshot again.
+//!
+//! Secrets cross it only inside [`SecretBytes`].
+
+mod command;
+mod event;
+mod reply;
+mod secret;
+mod view;
+
+pub use command::{
+    BatchPolicy, Command, Consent, ExportFormat, ImportOptions, ImportTarget, JobFilter, NewBatch, Page,
+};
+pub use event::{Event, Numbered};
+pub use reply::{
+    AuditEntry, AuditHead, BatchDetail, Exported, Failure, FailureKind, HolderFile, ImportLine, ImportReport,
+    KeyInfo, PageOf, Reply, Verdict,
+};
+pub use secret::SecretBytes;
+pub use view::{
+    Alarm, BatchView, ClockView, Doing, JobCounts, JobView, MappingView, ProofCounts, ReadingView, SlotView,
+    Snapshot, TokenLine, TokenView, VaultState,
+};
+
+use serde::{Deserialize, Serialize};
+
+/// Version of what this module describes. A client and a server that differ in it don't talk.
+pub const PROTOCOL: u32 = 1;
+
+/// What a caller may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// May look.
+    Observer,
+    /// May look and act.
+    Operator,
+}
+
+/// The server's first line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Greeting {
+    /// [`PROTOCOL`] of the server.
+    pub protocol: u32,
+    /// Version of the server's kiln.
+    pub version: String,
+    /// What the server allows this caller, from the peer credentials of the connection.
+    pub role: Role,
+    /// Whether the station is a demonstration on virtual tokens.
+    pub demo: bool,
+}
+
+/// A line from a client.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ToServer {
+    /// Chosen by the client; comes back with the reply.
+    pub id: u64,
+    /// What is asked.
+    pub command: Command,
+}
+
+/// A line from the server.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ToClient {
+    /// First, once.
+    Greeting(Greeting),
+    /// The answer to one request.
+    Reply {
+        /// The request's number.
+        id: u64,
+        /// What came of it.
+        result: Result<Reply, Failure>,
+    },
+    /// To subscribers.
+    Event(Numbered),
+    /// Events were dropped for this client: subscribe again.
+    Lagged {
+        /// How many.
+        missed: u64,
+    },
+}

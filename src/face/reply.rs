@@ -1,0 +1,213 @@
+//! What a station answers.
+
+use super::{BatchView, ClockView, JobView, SecretBytes, Snapshot, TokenLine, TokenView};
+use crate::domain::{Policy, Proof, UnixMillis};
+use serde::{Deserialize, Serialize};
+
+/// The answer to a request that was carried out.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reply {
+    /// It is done; there is nothing more to say.
+    Done,
+    /// To `snapshot` and `subscribe`.
+    Snapshot(Box<Snapshot>),
+    /// To `holders`.
+    Holders(Vec<HolderFile>),
+    /// To `keys`.
+    Keys(Vec<KeyInfo>),
+    /// To `import` and `batch_new`.
+    Imported(ImportReport),
+    /// To `batches`.
+    Batches(Vec<BatchView>),
+    /// To `batch_show`, `batch_start` and `batch_pause`.
+    Batch(BatchDetail),
+    /// To `jobs`.
+    Jobs(PageOf<JobView>),
+    /// To `tokens`.
+    Tokens(PageOf<TokenLine>),
+    /// To `token`.
+    Token(Box<TokenView>),
+    /// To `verify`.
+    Verdict(Verdict),
+    /// To `export`.
+    Exported(Exported),
+    /// To `clock` and `clock_override`.
+    Clock(ClockView),
+    /// To `audit_verify` and `audit_anchor`.
+    AuditHead(AuditHead),
+    /// To `audit_show`.
+    Audit(PageOf<AuditEntry>),
+}
+
+/// A request that was not carried out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct Failure {
+    /// Which exit status fits.
+    pub kind: FailureKind,
+    /// What was tried and what came back.
+    pub message: String,
+    /// What to do now.
+    pub remedy: String,
+    /// Several of them: bad lines of a file, duplicates. Each is a sentence.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub details: Vec<String>,
+}
+
+/// What kind of "no".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureKind {
+    /// The answer is no: exit status 1.
+    No,
+    /// The request makes no sense as asked: exit status 2.
+    Usage,
+    /// The environment: a locked vault, no pcscd, no permission. Exit status 3.
+    Environment,
+}
+
+/// Part of a list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PageOf<T> {
+    /// How many there are in all.
+    pub total: u64,
+    /// This page's.
+    pub items: Vec<T>,
+}
+
+/// One holder of the vault.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HolderFile {
+    /// Its name.
+    pub name: String,
+    /// `passphrase`, `age` or `ssh`.
+    pub kind: String,
+    /// The age file that holds the data key for this holder: base64. Not a secret by itself; as strong as what opens
+    /// it.
+    pub file: String,
+}
+
+/// A customer key, without the key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyInfo {
+    /// Its name.
+    pub name: String,
+    /// The first bytes of a keyed hash: tells two keys apart and nothing more.
+    pub fingerprint: String,
+    /// Since when.
+    pub added: UnixMillis,
+}
+
+/// What an import did, or would do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportReport {
+    /// Whether nothing was changed.
+    pub dry_run: bool,
+    /// The format that was recognised.
+    pub format: String,
+    /// The new batch, where there is one.
+    pub batch: Option<String>,
+    /// How many lines, or tokens, were taken.
+    pub taken: u32,
+    /// How many were left out.
+    pub left_out: u32,
+    /// How many jobs came of it.
+    pub jobs: u32,
+    /// One for each line with something to say.
+    pub lines: Vec<ImportLine>,
+    /// What holds for the whole file.
+    pub notes: Vec<String>,
+}
+
+/// What there is to say about a line of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportLine {
+    /// The line, counted from 1 with the header.
+    pub line: u32,
+    /// The column.
+    pub field: Option<String>,
+    /// What is wrong or odd.
+    pub problem: String,
+    /// What to do.
+    pub remedy: String,
+    /// Whether the line was left out for it.
+    pub refused: bool,
+}
+
+/// A batch with what it allows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BatchDetail {
+    /// The summary.
+    #[serde(flatten)]
+    pub batch: BatchView,
+    /// What it allows.
+    pub policy: Policy,
+    /// The recipes.
+    pub recipes: Vec<String>,
+    /// The login server's target.
+    pub login_target: Option<String>,
+    /// The customer key's name.
+    pub key: Option<String>,
+    /// The file it came from and the SHA-256 of that file.
+    pub source: Option<(String, String)>,
+}
+
+/// What came of a code that a person typed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// Whether every code is right.
+    pub right: bool,
+    /// How many steps the last right one lies from the token's own step (from the station's, where the token's clock
+    /// was never read).
+    pub steps_off: Option<i64>,
+    /// The window that was searched, in steps either way.
+    pub window: u32,
+    /// The proof now on record.
+    pub proof: Option<Proof>,
+    /// A sentence for the operator.
+    pub advice: String,
+}
+
+/// A file for a server.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Exported {
+    /// Its bytes.
+    pub content: SecretBytes,
+    /// How many tokens are in it.
+    pub tokens: u32,
+    /// What was left out and why, a sentence each.
+    pub left_out: Vec<String>,
+    /// The head of the audit chain after the export was recorded.
+    pub anchor: AuditHead,
+}
+
+/// Where the audit chain ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditHead {
+    /// How many entries.
+    pub entries: u64,
+    /// Hash of the last one, hex.
+    pub hash: String,
+}
+
+/// One entry of the audit log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditEntry {
+    /// Its number, from 1.
+    pub seq: u64,
+    /// When.
+    pub at: UnixMillis,
+    /// Who.
+    pub who: String,
+    /// What.
+    pub what: String,
+    /// Which token.
+    pub serial: Option<String>,
+    /// What the station's clock was worth.
+    pub clock: String,
+    /// The rest, as JSON.
+    pub detail: String,
+    /// Its hash, hex.
+    pub hash: String,
+}

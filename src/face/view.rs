@@ -1,0 +1,307 @@
+//! The state of a station as clients see it. Small whatever the inventory's size, and without secrets.
+
+use crate::domain::{
+    ClockState, DriftSeconds, Holding, JobState, Parameters, Profile, Proof, SeedId, Serial, SlotName,
+    UnixMillis,
+};
+use serde::{Deserialize, Serialize};
+
+/// The state now. It carries the number of the last event, so that a client knows where the stream goes on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Number of the last event that this state contains.
+    pub last_event: u64,
+    /// The station's time when the snapshot was taken.
+    pub at: UnixMillis,
+    /// Every slot, by name.
+    pub slots: Vec<SlotView>,
+    /// Every batch that is not done, and the last few that are.
+    pub batches: Vec<BatchView>,
+    /// The next jobs, and those in hand or unfinished: a window of the queue.
+    pub queue: Vec<JobView>,
+    /// What stays until it is read.
+    pub alarms: Vec<Alarm>,
+    /// The station's clock.
+    pub clock: ClockView,
+    /// The vault.
+    pub vault: VaultState,
+    /// How many clients are attached.
+    pub clients: u32,
+}
+
+/// Whether burns are possible.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum VaultState {
+    /// `kiln init` was never run.
+    Absent,
+    /// Slots, queue and history show; burns wait for `kiln unlock`.
+    Locked,
+    /// Open.
+    Open,
+}
+
+/// What the operator's hands have to do at a slot: one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Doing {
+    /// Put a token down.
+    Place,
+    /// Leave it.
+    Wait,
+    /// Press the token's button.
+    Touch,
+    /// Take the token away.
+    Take,
+    /// Read what the slot says.
+    Look,
+}
+
+impl Doing {
+    /// The word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Place => "place",
+            Self::Wait => "wait",
+            Self::Touch => "touch",
+            Self::Take => "take",
+            Self::Look => "look",
+        }
+    }
+
+    /// The glyph: it says the same where the word has no room.
+    pub fn glyph(self) -> char {
+        match self {
+            Self::Place => '+',
+            Self::Wait => '~',
+            Self::Touch => '!',
+            Self::Take => '^',
+            Self::Look => '?',
+        }
+    }
+}
+
+/// One slot.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SlotView {
+    /// Its name.
+    pub slot: SlotName,
+    /// What to do there now.
+    pub doing: Doing,
+    /// The token on it.
+    pub serial: Option<Serial>,
+    /// That token's model.
+    pub model: Option<String>,
+    /// The job in hand.
+    pub job: Option<i64>,
+    /// Steps of the burn done, of how many.
+    pub progress: Option<(u32, u32)>,
+    /// The token's clock against the station's.
+    pub drift: Option<DriftSeconds>,
+    /// What there is to say, in a sentence.
+    pub says: Option<String>,
+    /// What to do about it.
+    pub remedy: Option<String>,
+}
+
+/// How many jobs stand where.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobCounts {
+    /// Queued.
+    pub queued: u64,
+    /// Claimed.
+    pub claimed: u64,
+    /// Unfinished.
+    pub unfinished: u64,
+    /// Burned.
+    pub burned: u64,
+    /// Failed.
+    pub failed: u64,
+    /// Scrapped.
+    pub scrapped: u64,
+    /// Cancelled.
+    pub cancelled: u64,
+}
+
+impl JobCounts {
+    /// The count for `state`.
+    pub fn slot(&mut self, state: JobState) -> &mut u64 {
+        match state {
+            JobState::Queued => &mut self.queued,
+            JobState::Claimed => &mut self.claimed,
+            JobState::Unfinished => &mut self.unfinished,
+            JobState::Burned => &mut self.burned,
+            JobState::Failed => &mut self.failed,
+            JobState::Scrapped => &mut self.scrapped,
+            JobState::Cancelled => &mut self.cancelled,
+        }
+    }
+
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        self.queued
+            + self.claimed
+            + self.unfinished
+            + self.burned
+            + self.failed
+            + self.scrapped
+            + self.cancelled
+    }
+}
+
+/// How the burned jobs of a batch were proven.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProofCounts {
+    /// The device said yes.
+    pub written: u64,
+    /// Occupancy and parameters were read back.
+    pub read_back: u64,
+    /// The device computed the right code.
+    pub computed: u64,
+    /// A person typed the right code.
+    pub seen: u64,
+    /// Written, and the policy wants a person's eyes on them still.
+    pub waiting_for_eyes: u64,
+}
+
+/// A batch, in numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatchView {
+    /// Its name.
+    pub name: String,
+    /// `draft`, `running`, `paused`, `done` or `cancelled`.
+    pub state: String,
+    /// Why it is paused, where kiln did that itself.
+    pub reason: Option<String>,
+    /// Jobs by state.
+    pub jobs: JobCounts,
+    /// Burned jobs by proof.
+    pub proofs: ProofCounts,
+    /// Since when.
+    pub created: UnixMillis,
+}
+
+/// One job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobView {
+    /// Its number.
+    pub job: i64,
+    /// Its batch.
+    pub batch: String,
+    /// Its place in the batch, from 1.
+    pub position: u32,
+    /// Where it stands.
+    pub state: JobState,
+    /// Why.
+    pub reason: Option<String>,
+    /// The token that it is for or on.
+    pub serial: Option<Serial>,
+    /// The model that it needs; none: any that fits.
+    pub model: Option<String>,
+    /// The slot that holds it.
+    pub slot: Option<SlotName>,
+    /// The user it is for.
+    pub upn: Option<String>,
+    /// How many profiles it fills.
+    pub profiles: u32,
+    /// The weakest proof over its profiles.
+    pub proof: Option<Proof>,
+    /// Whether a person should type the code from the display.
+    pub wants_eyes: bool,
+}
+
+/// Something that stays until it is read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alarm {
+    /// The event that raised it.
+    pub number: u64,
+    /// When.
+    pub at: UnixMillis,
+    /// What happened.
+    pub message: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+/// The station's own clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockView {
+    /// The time now.
+    pub now: UnixMillis,
+    /// What it is worth.
+    #[serde(flatten)]
+    pub state: ClockState,
+    /// Whether burns may set tokens from it.
+    pub burns_allowed: bool,
+    /// Until when a person overrode the gate.
+    pub override_until: Option<UnixMillis>,
+}
+
+/// A token in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenLine {
+    /// Its serial.
+    pub serial: Serial,
+    /// Its model.
+    pub model: Option<String>,
+    /// The user.
+    pub upn: Option<String>,
+    /// How many profiles hold a seed on record.
+    pub profiles: u32,
+    /// The weakest proof over them.
+    pub proof: Option<Proof>,
+    /// Its last batch.
+    pub batch: Option<String>,
+    /// When it was last on a reader.
+    pub last_seen: Option<UnixMillis>,
+}
+
+/// All about one token.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TokenView {
+    /// The line.
+    #[serde(flatten)]
+    pub line: TokenLine,
+    /// What each profile held and holds, newest first.
+    pub mappings: Vec<MappingView>,
+    /// Readings of its clock, newest first.
+    pub readings: Vec<ReadingView>,
+    /// Its jobs, newest first.
+    pub jobs: Vec<JobView>,
+}
+
+/// Which seed and parameters a profile held, from when to when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MappingView {
+    /// The profile.
+    pub profile: Profile,
+    /// The seed, by name.
+    pub seed: SeedId,
+    /// How codes are made of it.
+    pub parameters: Parameters,
+    /// The title on the token.
+    pub title: Option<String>,
+    /// The user.
+    pub upn: Option<String>,
+    /// Since when.
+    pub from: UnixMillis,
+    /// Until when; none: still.
+    pub to: Option<UnixMillis>,
+    /// What ended it.
+    pub ended_by: Option<String>,
+    /// How sure it is.
+    pub proof: Option<Proof>,
+    /// What the token held before.
+    pub replaced: Option<Holding>,
+}
+
+/// A reading of a token's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ReadingView {
+    /// When.
+    pub at: UnixMillis,
+    /// Token clock minus the station's.
+    pub drift: DriftSeconds,
+    /// Half the width of what it may really be.
+    pub uncertainty_ms: u32,
+}
