@@ -108,13 +108,6 @@ impl Work<'_> {
                 return Ok((ending(&course), None));
             }
         };
-        let attempt = core.store.attempt_made(
-            &self.guest.serial,
-            &self.ready.key_fingerprint,
-            self.ready.batch.id,
-            &core.stamp(STATION),
-        )?;
-        (core.crossing)("attempt-made");
         let unlocked = token.unlock(&self.ready.key);
         (core.crossing)("attempt-answered");
         let (result, answer) = match &unlocked {
@@ -124,7 +117,7 @@ impl Work<'_> {
         if fenced(slot, &answer) {
             return Err(Broken::Fenced);
         }
-        core.store.attempt_result(attempt, result, &core.stamp(STATION))?;
+        core.store.attempt_result(self.ready.attempt, result, &core.stamp(STATION))?;
         if result == AttemptResult::Accepted {
             // Slots that waited for this key to be tried may go on.
             core.changed();
@@ -244,7 +237,7 @@ impl Work<'_> {
                     clock_override: self.ready.clock_override,
                     seen: self.ready.batch.policy.seen,
                 };
-                let record = core.store.burned(&done, &stamp)?;
+                let record = core.store.burned(done, &stamp)?;
                 (core.crossing)("ended");
                 core.bus.say(job_event(&record, Some(slot.name)));
                 slot.breaker.succeed();
@@ -335,7 +328,7 @@ impl Work<'_> {
         let untried = kind == Kind::KeyRefused
             && !core
                 .store
-                .key_standing(&self.ready.key_fingerprint, &self.guest.serial, record.batch)?
+                .key_standing(self.ready.key_fingerprint, &self.guest.serial, Some(record.batch))?
                 .accepted_in_batch;
         if core.breakers.fail(record.batch, kind) || untried {
             let why = if untried {
@@ -344,7 +337,7 @@ impl Work<'_> {
                 format!("{} {}", super::breaker::TOO_MANY, kind.words())
             };
             let pause = BatchMove::Pause { reason: why.clone() };
-            if let Err(error) = core.store.set_batch_state(&record.batch_name, &pause, &core.stamp(STATION)) {
+            if let Err(error) = core.store.move_batch(&record.batch_name, pause, &core.stamp(STATION)) {
                 tracing::warn!(%error, "a batch could not be paused");
             }
             core.bus.say(Event::Alarm {

@@ -10,7 +10,7 @@ use crate::{
 };
 use std::{
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
@@ -87,6 +87,7 @@ pub struct Core {
     stopping: AtomicBool,
     changes: AtomicU64,
     resumes: AtomicU64,
+    key_turn: Mutex<()>,
 }
 
 impl Core {
@@ -105,6 +106,7 @@ impl Core {
             stopping: AtomicBool::new(false),
             changes: AtomicU64::new(0),
             resumes: AtomicU64::new(0),
+            key_turn: Mutex::new(()),
             breakers: Batches::default(),
             crossing: parts.crossing,
         }
@@ -148,6 +150,11 @@ impl Core {
             burns_allowed: state.is_trusted() || active.is_some(),
             override_until: active.map(|o| o.until),
         })
+    }
+
+    /// Waits for this slot's turn to look at a key's standing and record an attempt.
+    pub fn key_turn(&self) -> MutexGuard<'_, ()> {
+        self.key_turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells waiting slots that what they wait for may have come: work, a key, a person's word.
@@ -200,7 +207,7 @@ impl Core {
                 ],
                 text: None,
             };
-            let page = self.store.jobs(&batch.name, &open, store::Page::first(left))?;
+            let page = self.store.jobs(batch.id, &open, store::Page::first(left))?;
             queue.extend(page.items.iter().map(super::views::job));
         }
         Ok(Snapshot {

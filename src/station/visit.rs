@@ -54,6 +54,8 @@ pub struct Ready {
     pub key: CustomerKey,
     /// That key's name in the records.
     pub key_fingerprint: Fingerprint,
+    /// The attempt to authenticate, recorded as made.
+    pub attempt: crate::store::AttemptId,
     /// The permission by which it is burned though the clock is not trusted.
     pub clock_override: Option<crate::store::OverrideId>,
 }
@@ -194,7 +196,9 @@ fn welcome(slot: &mut Slot<'_>, port: &mut dyn Port, view: &mut SlotView) -> Res
         ));
     };
     let guest = Guest { serial: info.serial, model, round_trip, reading };
-    core.store.reading(&guest.serial, Some(&model.name), guest.reading, &core.stamp(STATION))?;
+    let stamp = core.stamp(STATION);
+    core.store.met(&guest.serial, &model.name, &stamp)?;
+    core.store.reading(&guest.serial, guest.reading, &stamp)?;
     let ready = prepare(slot, &guest, &mut token)?;
     view.job = Some(ready.job.id.0);
     Ok(burn(slot, &guest, &mut token, ready, view))
@@ -355,15 +359,17 @@ fn ready<L: ApduLink>(
             .into());
         }
     }
-    may_authenticate(core, serial, &batch, &key_fingerprint)?;
-
     let plan = rules::plan(writes, &filled, guest.model.read_back.occupancy);
     let plan_text = serde_json::to_string(&plan).unwrap_or_default();
+    // One at a time from the look at the key's standing to the record of the attempt, or two slots would both find
+    // that nobody has tried the key yet.
+    let _turn = core.key_turn();
+    may_authenticate(core, serial, &batch, key_fingerprint)?;
     (core.crossing)("before-claim");
     let stamp = core.stamp(STATION);
     let job = core
         .store
-        .claim(job.id, serial, slot, &guest.model.name, &plan_text, &stamp)
+        .claim(job.id, serial, slot, &plan_text, &stamp)
         .map_err(Either::Claim)?;
     if !resumed {
         for to in consent {
@@ -372,7 +378,9 @@ fn ready<L: ApduLink>(
     }
     core.bus.say(job_event(&job, Some(slot)));
     (core.crossing)("claimed");
-    Ok(Ready { job, batch, plan, key, key_fingerprint, clock_override: clock_override.map(|o| o.id) })
+    let attempt = core.store.attempt_made(serial, key_fingerprint, Some(batch.id), &core.stamp(STATION))?;
+    (core.crossing)("attempt-made");
+    Ok(Ready { job, batch, plan, key, key_fingerprint, attempt, clock_override: clock_override.map(|o| o.id) })
 }
 
 fn consent_for(holding: Holding) -> ConsentTo {
@@ -475,9 +483,9 @@ fn may_authenticate(
     core: &Core,
     serial: &Serial,
     batch: &BatchSummary,
-    key: &Fingerprint,
+    key: Fingerprint,
 ) -> Result<(), Not> {
-    let known = core.store.key_standing(key, serial, batch.id)?;
+    let known = core.store.key_standing(key, serial, Some(batch.id))?;
     let standing = rules::KeyStanding {
         refused_here: known.refused_here.map(|refused| refused.tries_left),
         unknown_here: known.unknown_attempts_here,

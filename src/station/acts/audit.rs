@@ -8,7 +8,7 @@ const LONGEST_OVERRIDE_S: u32 = 12 * 3600;
 
 /// Walks the chain from its first entry.
 pub fn verify(core: &Core) -> Result<Reply, Failure> {
-    Ok(Reply::AuditHead(views::audit_head(&core.store.audit_verify()?)))
+    Ok(Reply::AuditHead(views::audit_head(&core.store.audit_verify(&[])?)))
 }
 
 /// The head of the chain.

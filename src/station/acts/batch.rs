@@ -41,16 +41,16 @@ pub fn start(core: &Core, name: &str, who: &str) -> Result<Reply, Failure> {
     }
     core.breakers.forget(batch.id);
     core.resume();
-    move_batch(core, name, &BatchMove::Start, who)
+    move_batch(core, name, BatchMove::Start, who)
 }
 
 /// Lets no slot take another of its jobs.
 pub fn pause(core: &Core, name: &str, who: &str) -> Result<Reply, Failure> {
-    move_batch(core, name, &BatchMove::Pause { reason: format!("paused by {who}") }, who)
+    move_batch(core, name, BatchMove::Pause { reason: format!("paused by {who}") }, who)
 }
 
-fn move_batch(core: &Core, name: &str, to: &BatchMove, who: &str) -> Result<Reply, Failure> {
-    core.store.set_batch_state(name, to, &core.stamp(who))?;
+fn move_batch(core: &Core, name: &str, to: BatchMove, who: &str) -> Result<Reply, Failure> {
+    core.store.move_batch(name, to, &core.stamp(who))?;
     core.say_batch(name);
     core.changed();
     show(core, name)
@@ -58,9 +58,9 @@ fn move_batch(core: &Core, name: &str, to: &BatchMove, who: &str) -> Result<Repl
 
 /// Jobs of a batch.
 pub fn jobs(core: &Core, batch: &str, filter: &JobFilter, page: Page) -> Result<Reply, Failure> {
-    core.store.batch_by_name(batch)?.ok_or_else(|| no_batch(batch))?;
+    let batch = core.store.batch_by_name(batch)?.ok_or_else(|| no_batch(batch))?;
     let filter = store::JobFilter { states: filter.state.into_iter().collect(), text: None };
-    let jobs = core.store.jobs(batch, &filter, super::page(page))?;
+    let jobs = core.store.jobs(batch.id, &filter, super::page(page))?;
     Ok(Reply::Jobs(PageOf { total: jobs.total, items: jobs.items.iter().map(views::job).collect() }))
 }
 

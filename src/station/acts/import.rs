@@ -104,7 +104,7 @@ pub fn import(
         let source =
             SourceFile { name: base_name(file_name), sha256: Sha256::digest(content.expose()).into() };
         let jobs: Vec<NewJob> = jobs.into_iter().map(|(_, job)| job).collect();
-        core.store.import(&into, Some(&source), &jobs, &core.stamp(who))?;
+        core.store.import(into, jobs, Some(source), &core.stamp(who))?;
         announce(core, report.batch.as_deref());
     }
     Ok(Reply::Imported(report))
@@ -151,7 +151,7 @@ pub fn random(core: &Core, new: &NewBatch, who: &str) -> Result<Reply, Failure> 
         target: new.login_target.clone(),
         key_name: new.key.clone(),
     });
-    core.store.import(&into, None, &jobs, &core.stamp(who))?;
+    core.store.import(into, jobs, None, &core.stamp(who))?;
     announce(core, Some(&new.name));
     Ok(Reply::Imported(ImportReport {
         dry_run: false,

@@ -12,7 +12,7 @@ use crate::{
 pub fn init(core: &Core, holder: &HolderFile, data_key: &SecretBytes, who: &str) -> Result<Reply, Failure> {
     let key = read_key(data_key)?;
     let check = key.seal_check().map_err(|e| super::super::failure::told(FailureKind::Environment, &e))?;
-    core.store.init_vault(&check, &read_holder(holder)?, &core.stamp(who))?;
+    core.store.init_vault(check, read_holder(holder)?, &core.stamp(who))?;
     open(core, key);
     Ok(Reply::Done)
 }
@@ -41,14 +41,14 @@ pub fn unlock(core: &Core, data_key: &SecretBytes, who: &str) -> Result<Reply, F
             "open a holder's file of this station, not of another one",
         ));
     }
-    core.store.audit_append("vault unlocked", None, &serde_json::Value::Null, &core.stamp(who))?;
+    core.store.audit_append("vault unlocked", None, serde_json::Value::Null, &core.stamp(who))?;
     open(core, key);
     Ok(Reply::Done)
 }
 
 /// Closes the vault. A burn in hand ends first, since it holds the key until then.
 pub fn lock(core: &Core, who: &str) -> Result<Reply, Failure> {
-    core.store.audit_append("vault locked", None, &serde_json::Value::Null, &core.stamp(who))?;
+    core.store.audit_append("vault locked", None, serde_json::Value::Null, &core.stamp(who))?;
     core.set_data_key(None);
     core.bus.say(Event::Vault { state: core.vault_state()? });
     Ok(Reply::Done)
@@ -57,7 +57,7 @@ pub fn lock(core: &Core, who: &str) -> Result<Reply, Failure> {
 /// Keeps another holder's file. That it holds the same data key, the client has checked: it made the file.
 pub fn add_holder(core: &Core, holder: &HolderFile, who: &str) -> Result<Reply, Failure> {
     core.data_key()?;
-    core.store.add_holder(&read_holder(holder)?, &core.stamp(who))?;
+    core.store.add_holder(read_holder(holder)?, &core.stamp(who))?;
     Ok(Reply::Done)
 }
 
@@ -81,7 +81,7 @@ pub fn add_key(core: &Core, name: &str, key: &SecretBytes, who: &str) -> Result<
     let sealed = data_key
         .seal_key(name, &key)
         .map_err(|e| super::super::failure::told(FailureKind::Environment, &e))?;
-    core.store.add_key(name, &sealed, data_key.key_fingerprint(&key), &core.stamp(who))?;
+    core.store.add_key(name, sealed, data_key.key_fingerprint(&key), &core.stamp(who))?;
     core.changed();
     Ok(Reply::Done)
 }

@@ -46,10 +46,10 @@ pub fn verify(
     let right = found.is_some();
     let stamp = core.stamp(who);
     if let Some(steps) = found {
-        core.store.seen(serial, profile, &format!("{} codes, {steps:+} steps", codes.len()), &stamp)?;
+        core.store.seen(serial, profile, Some(&format!("{} codes, {steps:+} steps", codes.len())), &stamp)?;
     } else {
         let detail = serde_json::json!({ "profile": profile, "codes": codes.len() });
-        core.store.audit_append("code rejected", Some(serial), &detail, &stamp)?;
+        core.store.audit_append("code rejected", Some(serial), detail, &stamp)?;
     }
     core.bus.say(Event::Verified { serial: serial.clone(), right });
     if let Some(batch) = &mapping.batch {
