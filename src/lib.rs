@@ -8,9 +8,11 @@
 //! | [`remedy`] | what an error owes its operator; open to all |
 //! | [`domain`] | values and rules |
 //! | [`link`] | what lies between a host and a token |
+//! | [`service`] | the Unix socket: server, client |
 
 pub mod domain;
 pub mod face;
 pub mod link;
 pub mod remedy;
+pub mod service;
 pub mod station;
