@@ -9,21 +9,16 @@
 //! | [`domain`] | values and rules |
 //! | [`formats`] | seed files: bytes to values and back |
 //! | [`link`] | what lies between a host and a token |
-//! | [`wire`] | bytes of each token family, host side |
-//! | [`drivers`] | conversations with tokens; the links of real readers |
-//! | [`sim`] | virtual tokens, device side, and the links that lead to them |
-//! | [`vault`] | seeds and keys sealed; holders |
-//! | [`store`] | SQLite: queue, mappings with their history, readings, audit, schema steps |
-//! | [`burn`] | a burn as rules: plan, judgement, course |
-//! | [`face`] | what clients see and say |
-//! | [`station`] | slots, acts, the clock gate |
 
+pub mod app;
 pub mod burn;
 pub mod domain;
 pub mod drivers;
 pub mod face;
+pub mod formats;
 pub mod link;
 pub mod remedy;
+pub mod service;
 pub mod sim;
 pub mod station;
 pub mod store;

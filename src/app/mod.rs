@@ -2,7 +2,6 @@
 //! build what they need from the same parts; no part knows in which of them it runs.
 
 pub mod catalog;
-pub mod demo;
-pub mod simulate;
+
 pub mod station;
 pub mod system_clock;

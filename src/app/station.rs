@@ -20,11 +20,7 @@ use tokio::{runtime::Runtime, sync::oneshot};
 
 /// Runs the station of the home that `env` names until it is asked to end. Detached, it leaves its terminal and tells
 /// the client that started it when it is ready; else it says so on `out`.
-pub fn run(
-    env: impl Fn(&str) -> Option<OsString>,
-    hold: Hold,
-    out: &mut dyn Write,
-) -> Result<(), Failure> {
+pub fn run(env: impl Fn(&str) -> Option<OsString>, hold: Hold, out: &mut dyn Write) -> Result<(), Failure> {
     process::harden().map_err(|error| service::failure(&error))?;
     let home = Home::find(&env).map_err(|error| service::failure(&error))?;
     let owner = nix::unistd::geteuid().as_raw();
@@ -59,8 +55,7 @@ fn serve(
     mut announce: Announce<'_>,
 ) -> Result<(), Failure> {
     let attached = Attached::default();
-    let made = make_parts(home, &attached, limits, crossing)
-        .and_then(|parts| Ok((parts, runtime()?)));
+    let made = make_parts(home, &attached, limits, crossing).and_then(|parts| Ok((parts, runtime()?)));
     let (parts, runtime) = match made {
         Ok(made) => made,
         Err(failure) => {
@@ -104,11 +99,13 @@ fn serve(
 }
 
 fn runtime() -> Result<Runtime, Failure> {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(|error| Failure {
-        kind: FailureKind::Environment,
-        message: format!("the station's threads can't be started: {error}"),
-        remedy: "raise the limit on processes (ulimit -u)".into(),
-        details: Vec::new(),
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(|error| {
+        Failure {
+            kind: FailureKind::Environment,
+            message: format!("the station's threads can't be started: {error}"),
+            remedy: "raise the limit on processes (ulimit -u)".into(),
+            details: Vec::new(),
+        }
     })
 }
 

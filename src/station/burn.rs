@@ -5,18 +5,17 @@ use super::{
     breaker::Kind,
     core::{Core, STATION},
     slot::Slot,
-    visit::{self, After, Guest, Ready, drift_of, job_event, reading},
+    visit::{After, Guest, Ready, drift_of, job_event, reading},
 };
 use crate::{
     burn::{Answer, Course, Ending, Next, ProfileState, Step, Write},
-    domain::{Seed, SeedId, UnixTime},
-    drivers::{self, Configuration, ReadError, Token, UnlockError, Unlocked, WriteError},
+    domain::{Clock, UnixTime},
+    drivers::{Configuration, ReadError, Token, UnlockError, Unlocked, WriteError},
     face::{Doing, Event, SlotView},
-    link::{ApduLink, LinkError},
-    remedy::Remedy,
+    link::ApduLink,
     store::{AttemptResult, BatchMove, BurnDone, EntryDone, JobRecord, MoveRefused, NewReading, StoreError},
 };
-use std::{collections::HashMap, time::Instant};
+use std::time::Instant;
 
 /// A burn that stops before its end for a reason that is not the token's.
 enum Broken {
@@ -101,13 +100,6 @@ impl Work<'_> {
     ) -> Result<(Ending, Option<NewReading>), Broken> {
         let core = self.core;
         let mut course = Course::new(self.ready.plan.clone(), self.guest.serial.clone());
-        let seeds = match self.open_seeds() {
-            Ok(seeds) => seeds,
-            Err(reason) => {
-                course.answered(Answer::Refused(reason));
-                return Ok((ending(&course), None));
-            }
-        };
         let unlocked = token.unlock(&self.ready.key);
         (core.crossing)("attempt-answered");
         let (result, answer) = match &unlocked {
@@ -130,7 +122,7 @@ impl Work<'_> {
                 let progress = course.progress();
                 core.bus.slot(SlotView { progress: Some(progress), ..self.view.clone() });
                 (core.crossing)(&format!("before-step-{}", progress.0));
-                let answer = self.send(&mut unlocked, &step, &seeds, &mut last_reading);
+                let answer = self.send(&mut unlocked, &step, &mut last_reading);
                 (core.crossing)(&format!("after-step-{}", progress.0));
                 if fenced(slot, &answer) {
                     return Err(Broken::Fenced);
@@ -139,11 +131,6 @@ impl Work<'_> {
             }
         }
         Ok((ending(&course), last_reading))
-    }
-
-    fn open_seeds(&self) -> Result<HashMap<SeedId, Seed>, String> {
-        let ids = self.ready.plan.writes.iter().map(|write| write.seed);
-        ids.map(|id| self.core.seed(id).map(|seed| (id, seed)).map_err(|failure| failure.message)).collect()
     }
 
     fn write(&self, profile: crate::domain::Profile) -> Result<&Write, Answer> {
@@ -157,7 +144,6 @@ impl Work<'_> {
         &self,
         token: &mut Unlocked<'_, L>,
         step: &Step,
-        seeds: &HashMap<SeedId, Seed>,
         last_reading: &mut Option<NewReading>,
     ) -> Answer {
         let done = |result: Result<(), WriteError>| {
@@ -176,11 +162,13 @@ impl Work<'_> {
                 }
                 Err(answer) => answer,
             },
-            Step::WriteSeed(profile) => match self.write(*profile).map(|write| seeds.get(&write.seed)) {
-                Ok(Some(seed)) => done(token.write_seed(*profile, seed)),
-                Ok(None) => Answer::Refused("its seed is not at hand".into()),
-                Err(answer) => answer,
-            },
+            Step::WriteSeed(profile) => {
+                match self.write(*profile).map(|write| self.ready.seeds.get(&write.seed)) {
+                    Ok(Some(seed)) => done(token.write_seed(*profile, seed)),
+                    Ok(None) => Answer::Refused("its seed is not at hand".into()),
+                    Err(answer) => answer,
+                }
+            }
             Step::WriteTitle(profile) => match self.write(*profile) {
                 Ok(write) => done(token.write_title(*profile, write.title.as_deref().unwrap_or_default())),
                 Err(answer) => answer,
@@ -188,8 +176,8 @@ impl Work<'_> {
             Step::ReadProfile(profile) => match token.public_block(*profile) {
                 Ok(block) => Answer::Profile(ProfileState {
                     filled: block.seed_present,
-                    parameters: block.parameters,
-                    title: block.title,
+                    parameters: block.parameters(),
+                    title: String::from_utf8_lossy(&block.title).into_owned(),
                 }),
                 Err(error) => not_read(&error),
             },

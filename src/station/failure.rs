@@ -35,11 +35,11 @@ pub fn unreadable(what: &str) -> Failure {
 
 /// Lets acts use `?` on the store's errors: what the environment did is told from what was asked wrongly.
 macro_rules! from_store {
-    ($($error:ty),+) => { $(
+    ($($error:ident),+) => { $(
         impl From<$error> for Failure {
             fn from(error: $error) -> Self {
                 let kind = match &error {
-                    <$error>::Store(_) => FailureKind::Environment,
+                    $error::Store(_) => FailureKind::Environment,
                     _ => FailureKind::No,
                 };
                 told(kind, &error)

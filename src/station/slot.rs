@@ -10,7 +10,7 @@ use crate::{
     face::{Doing, SlotView},
     link::{LinkError, Port, Presence},
     remedy::Remedy,
-    store::{BatchState, JobId},
+    store::JobId,
 };
 use std::{
     sync::{Mutex, PoisonError},
@@ -143,8 +143,7 @@ impl Slot<'_> {
             remedy: Some(remedy.to_owned()),
             ..self.view(Doing::Look)
         };
-        let running =
-            self.core.store.batches().is_ok_and(|all| all.iter().any(|b| b.state == BatchState::Running));
+        let running = self.core.store.is_any_running().unwrap_or(false);
         self.core.bus.slot(if self.breaker.is_open(self.core) {
             look(
                 "this slot is paused after three failures of one kind in a row",

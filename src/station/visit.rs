@@ -4,20 +4,21 @@ use super::{burn::burn, core::Core, core::STATION, slot::Slot, views};
 use crate::{
     burn::{self as rules, KeyUse, Occupancy, Plan, Verdict, Write},
     domain::{
-        CustomerKey, DriftSeconds, Holding, JobState, Profile, Serial, SlotName, UnixMillis,
+        Clock, CustomerKey, DriftSeconds, Holding, JobState, Profile, Seed, SeedId, Serial, SlotName,
+        UnixMillis,
         model::{Driver, KeyNeeded, Model},
     },
-    drivers::{self, Found, OtherDevice, Token, fence::Fenced},
+    drivers::{self, Found, OtherDevice, Token},
     face::{Doing, Event, Failure, SlotView},
     link::{ApduLink, LinkError, Port},
     remedy::Remedy,
     store::{BatchSummary, ClaimRefused, ConsentTo, JobRecord, NewReading},
     vault::Fingerprint,
 };
-use std::time::{Duration, Instant};
-
-/// The link of a visit: whatever the port opened, behind the slot's fence.
-pub type VisitLink = Fenced<Box<dyn ApduLink>>;
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 /// What the slot does after a visit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +51,8 @@ pub struct Ready {
     pub batch: BatchSummary,
     /// The commands.
     pub plan: Plan,
+    /// The seeds, so that a vault that is locked meanwhile doesn't cut the burn short.
+    pub seeds: HashMap<SeedId, Seed>,
     /// The token's key.
     pub key: CustomerKey,
     /// That key's name in the records.
@@ -170,7 +173,7 @@ fn lost(slot: &Slot<'_>, view: SlotView, error: &LinkError) -> After {
 
 fn welcome(slot: &mut Slot<'_>, port: &mut dyn Port, view: &mut SlotView) -> Result<After, Not> {
     let core = slot.core;
-    let link = Fenced::new(port.open().map_err(Not::Link)?, slot.fence.clone());
+    let link = port.open().map_err(Not::Link)?;
     let (asked, begun) = (core.clock.now(), Instant::now());
     let found = drivers::identify(link, &slot.name.0).map_err(Not::Link)?;
     let round_trip = begun.elapsed();
@@ -236,7 +239,11 @@ fn model_of<'a, L: ApduLink>(
         Token::Single(_) => Ok(None),
         Token::Molto2(session) => {
             // No command tells the generation; only the second has profiles from 50 on (molto2 section 1).
-            let second = session.has_profile(Profile::new(50)).map_err(not_read)?;
+            let second = match session.public_block(Profile::new(50)) {
+                Ok(_) => true,
+                Err(drivers::ReadError::Status { .. }) => false,
+                Err(error) => return Err(not_read(error)),
+            };
             let wanted = if second { 100 } else { 50 };
             Ok(core.catalog.models().find(|model| model.driver == driver && model.profiles == wanted))
         }
@@ -293,8 +300,7 @@ fn no_job(core: &Core, guest: &Guest<'_>) -> Result<Not, Not> {
             "take it away",
         ),
         None => {
-            let running = core.store.batches()?.iter().any(|b| b.state == crate::store::BatchState::Running);
-            if running {
+            if core.store.is_any_running()? {
                 Not::look(
                     format!("no running batch has a job for token {} ({})", guest.serial, guest.model.name),
                     "take it away, or start the batch that it is for",
@@ -329,7 +335,7 @@ fn ready<L: ApduLink>(
         .batch_by_name(&job.batch_name)?
         .ok_or_else(|| super::acts::batch::no_batch(&job.batch_name))?;
     let (key, key_fingerprint) = key_for(core, &batch, guest.model)?;
-    let writes = writes_for(core, &job, guest.model)?;
+    let (writes, seeds) = writes_for(core, &job, guest.model)?;
 
     let resumed = job.state == JobState::Unfinished;
     let (held, filled) = survey(core, guest, token, &writes)?;
@@ -367,10 +373,7 @@ fn ready<L: ApduLink>(
     may_authenticate(core, serial, &batch, key_fingerprint)?;
     (core.crossing)("before-claim");
     let stamp = core.stamp(STATION);
-    let job = core
-        .store
-        .claim(job.id, serial, slot, &plan_text, &stamp)
-        .map_err(Either::Claim)?;
+    let job = core.store.claim(job.id, serial, slot, &plan_text, &stamp).map_err(Either::Claim)?;
     if !resumed {
         for to in consent {
             core.store.take_consent(serial, to, &stamp)?;
@@ -380,7 +383,16 @@ fn ready<L: ApduLink>(
     (core.crossing)("claimed");
     let attempt = core.store.attempt_made(serial, key_fingerprint, Some(batch.id), &core.stamp(STATION))?;
     (core.crossing)("attempt-made");
-    Ok(Ready { job, batch, plan, key, key_fingerprint, attempt, clock_override: clock_override.map(|o| o.id) })
+    Ok(Ready {
+        job,
+        batch,
+        plan,
+        seeds,
+        key,
+        key_fingerprint,
+        attempt,
+        clock_override: clock_override.map(|o| o.id),
+    })
 }
 
 fn consent_for(holding: Holding) -> ConsentTo {
@@ -417,8 +429,12 @@ fn key_for(core: &Core, batch: &BatchSummary, model: &Model) -> Result<(Customer
 }
 
 /// What the job puts where, checked against what the model can do.
-fn writes_for(core: &Core, job: &JobRecord, model: &Model) -> Result<Vec<Write>, Not> {
-    let mut writes = Vec::new();
+fn writes_for(
+    core: &Core,
+    job: &JobRecord,
+    model: &Model,
+) -> Result<(Vec<Write>, HashMap<SeedId, Seed>), Not> {
+    let (mut writes, mut seeds) = (Vec::new(), HashMap::new());
     for entry in &job.entries {
         let display_timeout_s = entry.display_timeout_s.unwrap_or_else(|| default_timeout(model));
         let seed = core.seed(entry.seed)?;
@@ -438,8 +454,9 @@ fn writes_for(core: &Core, job: &JobRecord, model: &Model) -> Result<Vec<Write>,
             title: entry.title.clone(),
             display_timeout_s,
         });
+        seeds.insert(entry.seed, seed);
     }
-    Ok(writes)
+    Ok((writes, seeds))
 }
 
 /// 30 s where the model has it, else its shortest.
@@ -464,7 +481,10 @@ fn survey<L: ApduLink>(
             Token::Single(_) => None,
             Token::Molto2(session) => {
                 let block = session.public_block(write.profile).map_err(not_read)?;
-                Some(Occupancy { filled: block.seed_present, title: block.title })
+                Some(Occupancy {
+                    filled: block.seed_present,
+                    title: String::from_utf8_lossy(&block.title).into_owned(),
+                })
             }
         };
         if told.as_ref().is_some_and(|told| told.filled) {
@@ -479,12 +499,7 @@ fn survey<L: ApduLink>(
 }
 
 /// Whether the key may be tried on this token now.
-fn may_authenticate(
-    core: &Core,
-    serial: &Serial,
-    batch: &BatchSummary,
-    key: Fingerprint,
-) -> Result<(), Not> {
+fn may_authenticate(core: &Core, serial: &Serial, batch: &BatchSummary, key: Fingerprint) -> Result<(), Not> {
     let known = core.store.key_standing(key, serial, Some(batch.id))?;
     let standing = rules::KeyStanding {
         refused_here: known.refused_here.map(|refused| refused.tries_left),

@@ -109,6 +109,14 @@ impl Store {
         self.read(|c| Ok(summaries(c, "WHERE b.id = ?1", [id])?.pop()))
     }
 
+    /// Whether any batch gives its jobs to tokens that are put down.
+    pub fn is_any_running(&self) -> Result<bool, StoreError> {
+        self.read(|c| {
+            Ok(c.prepare_cached("SELECT EXISTS (SELECT 1 FROM batches WHERE state = 'running')")?
+                .query_row([], |row| row.get(0))?)
+        })
+    }
+
     /// Every batch, latest first.
     pub fn batches(&self) -> Result<Vec<BatchSummary>, StoreError> {
         self.read(|c| Ok(summaries(c, "ORDER BY b.id DESC", [])?))
@@ -217,6 +225,7 @@ fn summary_row(row: &Row<'_>) -> rusqlite::Result<BatchSummary> {
         source: source.0.zip(source.1).map(|(name, sha256)| SourceFile { name, sha256 }),
         counts: JobCounts::default(),
         proofs: ProofCounts::default(),
+        waiting_for_eyes: 0,
     })
 }
 
@@ -251,6 +260,11 @@ fn summaries(
             ))?
             .query_map([batch.id], |row| Ok((count(row, 0)?, count(row, 1)?)))?
             .collect::<Result<_, _>>()?;
+        batch.waiting_for_eyes = connection
+            .prepare_cached(
+                "SELECT count(*) FROM jobs WHERE batch = ?1 AND state = 'burned' AND wants_eyes = 1",
+            )?
+            .query_row([batch.id], |row| count(row, 0))?;
         for (rank, number) in proofs {
             if let Some(proof) = ranked(rank) {
                 *batch.proofs.of_mut(proof) = number;

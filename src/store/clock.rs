@@ -22,6 +22,16 @@ impl Store {
         })
     }
 
+    /// The last reading of a token's clock.
+    pub fn last_reading(&self, serial: &Serial) -> Result<Option<ReadingRecord>, StoreError> {
+        self.read(|c| Ok(readings(c, serial)?.into_iter().next()))
+    }
+
+    /// The reading that was taken of a token's clock at exactly that moment, as a burn takes one.
+    pub fn reading_at(&self, serial: &Serial, at: UnixMillis) -> Result<Option<ReadingRecord>, StoreError> {
+        self.read(|c| Ok(readings(c, serial)?.into_iter().find(|reading| reading.at == at)))
+    }
+
     /// Lets the station burn until `until` though its own clock is not trusted.
     pub fn clock_override(&self, until: UnixMillis, stamp: &Stamp) -> Result<ClockOverride, StoreError> {
         let stamp = stamp.clone();

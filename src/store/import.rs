@@ -6,12 +6,15 @@ use super::{
     rows::to_json, tokens,
 };
 use crate::{
-    domain::{JobState, Profile, Serial},
+    domain::{ClockState, JobState, Profile, Serial, UnixMillis},
     vault::Fingerprint,
 };
 use rusqlite::{OptionalExtension, Transaction, params};
 use serde_json::json;
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 impl Store {
     /// Takes `jobs` on record: to be burned, or as what the tokens were delivered with. Either all of them are, or
@@ -43,6 +46,25 @@ impl Store {
             let seeds = jobs.iter().map(|job| job.entries.len()).sum();
             record(tx, batch, jobs.len(), seeds, source.as_ref(), &stamp)?;
             Ok(ImportDone { batch, jobs: jobs.len(), seeds })
+        })
+    }
+
+    /// Whether [`Store::import`] would take `jobs`; records nothing. The jobs are shared, not taken: what collides is
+    /// named by index, and the caller may leave it out.
+    pub fn check_import(&self, into: &ImportInto, jobs: &Arc<Vec<NewJob>>) -> Result<(), ImportRefused> {
+        let (into, jobs) = (into.clone(), Arc::clone(jobs));
+        // Nobody is recorded: all of it is rolled back.
+        let stamp = Stamp::new(UnixMillis(0), String::new(), ClockState::Simulated);
+        self.write(move |tx| {
+            tx.execute_batch("SAVEPOINT look")?;
+            let looked = check_shape(&into, &jobs)
+                .and_then(|()| destination(tx, &into, &stamp))
+                .and_then(|batch| duplicates(tx, batch, &jobs));
+            tx.execute_batch("ROLLBACK TO look; RELEASE look")?;
+            match looked? {
+                none if none.is_empty() => Ok(()),
+                some => Err(ImportRefused::Duplicates(some)),
+            }
         })
     }
 }

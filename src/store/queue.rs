@@ -7,7 +7,7 @@ use super::{
     rows::{self, count, to_count, to_json},
     tokens,
 };
-use crate::domain::{JobEvent, JobState, Serial, SlotName};
+use crate::domain::{JobEvent, JobState, Proof, Serial, SlotName};
 use rusqlite::{
     Connection, OptionalExtension, Transaction, params, params_from_iter,
     types::{ToSql, Value},
@@ -194,6 +194,9 @@ impl Store {
             for entry in &done.entries {
                 record_mapping(tx, &job, &done, entry, &stamp)?;
             }
+            if wants_eyes(tx, &job, &done)? {
+                tx.execute("UPDATE jobs SET wants_eyes = 1 WHERE id = ?1", [job.id])?;
+            }
             if let Some(reading) = done.reading {
                 clock::insert_reading(tx, &done.serial, reading, &stamp)?;
             }
@@ -310,6 +313,15 @@ fn doubt(
 ) -> rusqlite::Result<()> {
     tx.execute("UPDATE jobs SET may_hold_seed = 1 WHERE id = ?1", [job.id])?;
     shift(tx, job, next, Some(reason), stamp)
+}
+
+/// Whether this token, burned just now, is one of those that a person should prove.
+fn wants_eyes(tx: &Transaction<'_>, job: &JobRecord, done: &BurnDone) -> rusqlite::Result<bool> {
+    let only_written = done.entries.iter().any(|entry| entry.proof == Proof::Written);
+    let nth: u32 = tx
+        .prepare_cached("SELECT count(*) FROM jobs WHERE batch = ?1 AND state IN ('burned', 'scrapped')")?
+        .query_row([job.batch], |row| row.get(0))?;
+    Ok(only_written && done.seen.wants(nth))
 }
 
 fn check_entries(job: &JobRecord, done: &[EntryDone]) -> Result<(), MoveRefused> {

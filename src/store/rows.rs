@@ -162,7 +162,9 @@ pub(super) fn to_count(number: u64) -> i64 {
 }
 
 const JOB: &str = "SELECT j.id, j.batch, b.name, b.state, j.position, j.state, j.reason, j.reserved, j.model,
-    j.serial, j.slot, j.plan, j.may_hold_seed, j.moved_at, j.facts
+    j.serial, j.slot, j.plan, j.may_hold_seed, j.moved_at, j.facts, j.wants_eyes,
+    (SELECT min(CASE m.proof WHEN 'written' THEN 0 WHEN 'read back' THEN 1 WHEN 'computed' THEN 2 ELSE 3 END)
+     FROM mappings m WHERE m.job = j.id AND m.proof IS NOT NULL)
     FROM jobs j JOIN batches b ON b.id = j.batch ";
 
 fn job_row(row: &Row<'_>) -> rusqlite::Result<JobRecord> {
@@ -182,6 +184,8 @@ fn job_row(row: &Row<'_>) -> rusqlite::Result<JobRecord> {
         may_hold_seed: row.get(12)?,
         moved_at: row.get(13)?,
         facts: json(row, 14)?,
+        wants_eyes: row.get(15)?,
+        proof: row.get::<_, Option<u8>>(16)?.and_then(|rank| Proof::ALL.get(usize::from(rank)).copied()),
         entries: Vec::new(),
     })
 }
@@ -224,7 +228,8 @@ fn entries(connection: &Connection, job: JobId) -> rusqlite::Result<Vec<EntryRec
 }
 
 const MAPPING: &str = "SELECT m.serial, t.model, m.profile, m.seed, m.parameters, m.title, m.origin, m.facts,
-    m.job, b.name, m.since, m.ended_at, m.ended_by, m.proof, m.proof_at, m.proof_detail
+    m.job, b.name, m.since, m.ended_at, m.ended_by, m.proof, m.proof_at, m.proof_detail,
+    coalesce(j.wants_eyes, 0)
     FROM mappings m JOIN tokens t ON t.serial = m.serial
     LEFT JOIN jobs j ON j.id = m.job LEFT JOIN batches b ON b.id = j.batch ";
 
@@ -248,6 +253,7 @@ fn mapping_row(row: &Row<'_>) -> rusqlite::Result<MappingRecord> {
             Some((proof, at)) => Some(ProofRecord { proof, at, detail: row.get(15)? }),
             None => None,
         },
+        wants_eyes: row.get(16)?,
     })
 }
 

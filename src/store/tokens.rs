@@ -117,6 +117,11 @@ impl Store {
             if raised == 0 {
                 return Err(TokenRefused::NothingHeld { serial, profile });
             }
+            tx.execute(
+                "UPDATE jobs SET wants_eyes = 0 WHERE id = (SELECT job FROM mappings
+                 WHERE serial = ?1 AND profile = ?2 AND ended_at IS NULL)",
+                params![serial, profile],
+            )?;
             audit::append(
                 tx,
                 &stamp,
@@ -138,6 +143,16 @@ impl Store {
                 params![serial, to, stamp.who, stamp.now],
             )?;
             Ok(audit::append(tx, &stamp, "consent given", Some(&serial), &json!({ "to": to }))?)
+        })
+    }
+
+    /// Whether such a word is there, unused.
+    pub fn has_consent(&self, serial: &Serial, to: ConsentTo) -> Result<bool, StoreError> {
+        self.read(|c| {
+            Ok(c.prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM consents WHERE serial = ?1 AND what = ?2 AND used_at IS NULL)",
+            )?
+            .query_row(params![serial, to], |row| row.get(0))?)
         })
     }
 

@@ -36,6 +36,8 @@ pub fn override_clock(core: &Core, seconds: u32, who: &str) -> Result<Reply, Fai
     }
     let stamp = core.stamp(who);
     core.store.clock_override(stamp.now.plus(i64::from(seconds) * 1000), &stamp)?;
+    // Whoever allows burns has looked at the clock: a step before this is no news any more, another one will be.
+    core.clock.accept_step();
     let view = core.clock_view()?;
     core.bus.say(Event::Clock(view));
     core.changed();

@@ -26,7 +26,10 @@ use crate::{
     vault::{self, DataKey},
 };
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// The recipe that puts each line's seed on the token's first profile, as the line states.
 const AS_FILE: &str = "as-file";
@@ -54,16 +57,19 @@ pub fn import(
         .iter()
         .map(|bad| ImportLine {
             line: bad.line,
-            field: bad.field.clone(),
+            field: bad.field.map(|field| field.to_string()),
             problem: bad.problem.to_string(),
             remedy: bad.problem.remedy().to_owned(),
             refused: true,
         })
         .collect();
-    let mut jobs = Vec::new();
+    let (mut jobs, mut job_lines) = (Vec::new(), Vec::new());
     for line in &parsed.lines {
         match planner.job(line, &data_key) {
-            Ok(job) => jobs.push((line.line, job)),
+            Ok(job) => {
+                jobs.push(job);
+                job_lines.push(line.line);
+            }
             Err(Refused::Line(bad)) => lines.push(bad),
             Err(Refused::All(failure)) => return Err(failure),
         }
@@ -81,7 +87,7 @@ pub fn import(
             key_name: options.key.clone(),
         }),
     };
-    leave_out_duplicates(core, &into, &mut jobs, &mut lines)?;
+    let jobs = leave_out_duplicates(core, &into, jobs, &job_lines, &mut lines)?;
     lines.sort_by_key(|line| line.line);
     let refused: BTreeSet<u32> = lines.iter().filter(|line| line.refused).map(|line| line.line).collect();
     if jobs.is_empty() || (!refused.is_empty() && !options.good_lines_only && !options.dry_run) {
@@ -103,7 +109,6 @@ pub fn import(
     if !options.dry_run {
         let source =
             SourceFile { name: base_name(file_name), sha256: Sha256::digest(content.expose()).into() };
-        let jobs: Vec<NewJob> = jobs.into_iter().map(|(_, job)| job).collect();
         core.store.import(into, jobs, Some(source), &core.stamp(who))?;
         announce(core, report.batch.as_deref());
     }
@@ -353,33 +358,31 @@ fn seal(
         .collect()
 }
 
-/// Takes out of `jobs` what is on record already, and says so line by line.
+/// Leaves out of `jobs`, which come from `job_lines`, what is on record already, and says so line by line.
 fn leave_out_duplicates(
     core: &Core,
     into: &ImportInto,
-    jobs: &mut Vec<(u32, NewJob)>,
+    jobs: Vec<NewJob>,
+    job_lines: &[u32],
     lines: &mut Vec<ImportLine>,
-) -> Result<(), Failure> {
-    let plain: Vec<&NewJob> = jobs.iter().map(|(_, job)| job).collect();
-    let duplicates = match core.store.check_import(into, &plain) {
-        Ok(()) => return Ok(()),
+) -> Result<Vec<NewJob>, Failure> {
+    let jobs = Arc::new(jobs);
+    let checked = core.store.check_import(into, &jobs);
+    let jobs = Arc::try_unwrap(jobs).unwrap_or_else(|shared| shared.to_vec());
+    let duplicates = match checked {
+        Ok(()) => return Ok(jobs),
         Err(ImportRefused::Duplicates(duplicates)) => duplicates,
         Err(other) => return Err(other.into()),
     };
+    let line_of = |job: usize| job_lines.get(job).copied().unwrap_or_default();
     let mut out = BTreeSet::new();
     for duplicate in &duplicates {
-        if let Some((line, job)) = jobs.get(duplicate.job) {
-            out.insert(duplicate.job);
-            let other_line = |at: usize| jobs.get(at).map_or(0, |(line, _)| *line);
-            lines.push(duplicate_line(*line, job.reserved.as_ref(), duplicate, other_line));
-        }
+        let serial = jobs.get(duplicate.job).and_then(|job| job.reserved.as_ref());
+        out.insert(duplicate.job);
+        lines.push(duplicate_line(line_of(duplicate.job), serial, duplicate, line_of));
     }
-    let mut at = 0;
-    jobs.retain(|_| {
-        at += 1;
-        !out.contains(&(at - 1))
-    });
-    Ok(())
+    let kept = jobs.into_iter().enumerate().filter(|(at, _)| !out.contains(at));
+    Ok(kept.map(|(_, job)| job).collect())
 }
 
 fn duplicate_line(
@@ -436,13 +439,8 @@ fn announce(core: &Core, batch: Option<&str>) {
 }
 
 fn format_named(name: &str) -> Result<formats::Format, Failure> {
-    formats::Format::from_name(name).ok_or_else(|| {
-        let known: Vec<&str> = formats::Format::ALL.iter().map(|format| format.name()).collect();
-        failure(
-            FailureKind::Usage,
-            format!("there is no format \"{name}\""),
-            format!("choose one of {}", known.join(", ")),
-        )
+    name.parse().map_err(|error: formats::UnknownFormat| {
+        failure(FailureKind::Usage, error.to_string(), "leave --format out, and the content decides")
     })
 }
 

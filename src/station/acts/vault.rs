@@ -4,8 +4,8 @@ use super::super::{core::Core, failure::failure};
 use crate::{
     domain::CustomerKey,
     face::{Event, Failure, FailureKind, HolderFile, KeyInfo, Reply, SecretBytes, VaultState},
-    store::{Holder, HolderKind},
-    vault::DataKey,
+    store::Holder,
+    vault::{DataKey, holder::HolderKind},
 };
 
 /// Makes the vault, with its first holder, and leaves it open.

@@ -2,7 +2,7 @@
 
 use super::super::{core::Core, failure::failure};
 use crate::{
-    domain::{Code, Mode, Profile, Proof, Serial, otp},
+    domain::{Clock, Code, Mode, Profile, Proof, Serial, otp},
     face::{Event, Failure, FailureKind, Reply, Verdict},
     store::{MappingRecord, TokenRefused},
 };

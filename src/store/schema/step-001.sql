@@ -96,6 +96,9 @@ CREATE TABLE jobs (
     slot TEXT,
     plan TEXT,
     may_hold_seed INTEGER NOT NULL DEFAULT 0 CHECK (may_hold_seed IN (0, 1)),
+    -- A person should type the code from this token's display: the policy says so, and nothing better than "written"
+    -- is on record.
+    wants_eyes INTEGER NOT NULL DEFAULT 0 CHECK (wants_eyes IN (0, 1)),
     moved_at INTEGER NOT NULL,
     upn TEXT,
     facts TEXT NOT NULL,
