@@ -17,6 +17,15 @@ pub enum Found<L> {
     Other(OtherDevice),
 }
 
+impl<L: ApduLink> fmt::Debug for Found<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Token(token, info) => f.debug_tuple("Token").field(token).field(info).finish(),
+            Self::Other(device) => f.debug_tuple("Other").field(device).finish(),
+        }
+    }
+}
+
 /// Something that is no token of a known family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OtherDevice {
@@ -133,11 +142,11 @@ fn by_applet<L: ApduLink>(link: &mut L) -> Result<Option<OtherDevice>, LinkError
     Ok(None)
 }
 
+/// Selects an applet by its identifier, with an Le for the answer that the applets give; sent as short APDU of case 4.
 fn select<L: ApduLink>(link: &mut L, aid: &[u8]) -> Result<Response, LinkError> {
-    let mut bytes =
-        vec![0x00, 0xA4, 0x04, 0x00, u8::try_from(aid.len()).expect("identifiers have at most 16 bytes")];
+    let len = u8::try_from(aid.len()).expect("application identifiers have at most 16 bytes");
+    let mut bytes = vec![0x00, 0xA4, 0x04, 0x00, len];
     bytes.extend_from_slice(aid);
-    // The applets want an Le; the list of probes in the protocol page gives it to the first of them only.
     bytes.push(0x00);
     link.exchange(&Apdu::plain(bytes))
 }

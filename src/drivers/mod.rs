@@ -97,6 +97,12 @@ impl<L: ApduLink> Token<L> {
     }
 }
 
+impl<L: ApduLink> fmt::Debug for Token<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Token({} {})", self.driver(), self.serial())
+    }
+}
+
 /// A token that took the customer key. What a family lacks is an error of its own and sends nothing.
 pub enum Unlocked<'s, L> {
     /// See [`token2_single`].
@@ -168,6 +174,12 @@ impl<L: ApduLink> Unlocked<'_, L> {
             Self::Single(_) => Err(untold(profile)),
             Self::Molto2(token) => token.public_block(profile),
         }
+    }
+}
+
+impl<L: ApduLink> fmt::Debug for Unlocked<'_, L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Unlocked({})", self.serial())
     }
 }
 

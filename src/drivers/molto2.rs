@@ -12,6 +12,7 @@ use crate::domain::{CustomerKey, Profile, Seed, Serial, UnixTime};
 use crate::link::{ApduLink, StatusWord};
 use crate::wire::sm4::Key;
 use crate::wire::{Configuration, Info, molto2 as wire};
+use std::fmt;
 
 pub use crate::wire::molto2::{PublicBlock, default_key};
 
@@ -179,6 +180,18 @@ impl<L: ApduLink> Unlocked<'_, L> {
     }
 }
 
+impl<L> fmt::Debug for Session<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Session({})", self.0.serial)
+    }
+}
+
+impl<L> fmt::Debug for Unlocked<'_, L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Unlocked({})", self.talk.serial)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -234,13 +247,13 @@ mod tests {
         for entry in file["auth_failures"].as_array().unwrap() {
             let mut session = opened(&[CHALLENGE, (ANSWER, entry["response"].as_str().unwrap())]);
             let tries_left = entry["attempts_left"].as_u64().unwrap() as u8;
-            let error = session.unlock(&default_key()).err().unwrap();
+            let error = session.unlock(&default_key()).unwrap_err();
             assert_eq!(error, UnlockError::WrongKey { serial: serial(), tries_left });
             assert_eq!(session.0.link.left(), 0);
         }
         let mut session = opened(&[CHALLENGE, (ANSWER, "6983")]);
         let status = StatusWord(0x6983);
-        let error = session.unlock(&default_key()).err().unwrap();
+        let error = session.unlock(&default_key()).unwrap_err();
         assert_eq!(
             error,
             UnlockError::Status { serial: serial(), status },

@@ -20,7 +20,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// All readers of this machine.
 #[derive(Default)]
 pub struct PcscSource {
-    context: Mutex<Option<Context>>,
+    service: Mutex<Service>,
 }
 
 impl PcscSource {
@@ -33,8 +33,8 @@ impl PcscSource {
 impl LinkSource for PcscSource {
     fn list(&self) -> Result<Vec<String>, LinkError> {
         // The mutex is held over the call: there is one context here, and libpcsclite would serialise it anyway.
-        let mut context = self.context.lock().unwrap_or_else(PoisonError::into_inner);
-        let names = on_context(&mut context, |context| match context.list_readers_owned() {
+        let mut service = self.service.lock().unwrap_or_else(PoisonError::into_inner);
+        let names = service.call(|context, _| match context.list_readers_owned() {
             Err(Error::NoReadersAvailable) => Ok(Vec::new()),
             other => other,
         })?;
@@ -43,16 +43,16 @@ impl LinkSource for PcscSource {
 
     fn open_port(&self, name: &str) -> Result<Box<dyn Port>, LinkError> {
         let reader = CString::new(name).map_err(|_| LinkError::ReaderGone)?;
-        Ok(Box::new(PcscPort { reader, context: None, events: None, failed_at: None }))
+        Ok(Box::new(PcscPort { reader, service: Service::default(), told: None, failed_at: None }))
     }
 }
 
 /// One reader, on a context of its own.
 struct PcscPort {
     reader: CString,
-    context: Option<Context>,
-    /// pcscd's count of insertions and removals when presence was last told.
-    events: Option<u32>,
+    service: Service,
+    /// When presence was last told: which context it came from, and pcscd's count of insertions and removals.
+    told: Option<(u32, u32)>,
     /// When a wait last failed: pcscd was away, or the reader was.
     failed_at: Option<Instant>,
 }
@@ -71,7 +71,8 @@ impl Port for PcscPort {
         let until = Instant::now() + at_most;
         self.rest_after_failure(at_most);
         let mut seen = ReaderState::new(self.reader.clone(), State::UNAWARE);
-        let waited = on_context(&mut self.context, |context| {
+        let told = &mut self.told;
+        let waited = self.service.call(|context, generation| {
             loop {
                 // The first round knows nothing and returns at once; later ones block until something differs.
                 let left = until.saturating_duration_since(Instant::now());
@@ -84,13 +85,14 @@ impl Port for PcscPort {
                     Ok(presence) => presence,
                     Err(error) => return Ok(Err(error)),
                 };
-                let swapped =
-                    self.events.replace(seen.event_count()).is_some_and(|n| n != seen.event_count());
+                let now = (generation, seen.event_count());
+                let swapped = told.replace(now).is_some_and(|before| before != now);
                 if presence != known {
                     return Ok(Ok(presence));
                 }
                 if presence == Presence::Present && swapped {
-                    // What lay here was taken off, though something lies here again.
+                    // What lay here was taken off, though something lies here again. A pcscd that was restarted
+                    // cannot know, so that counts as well.
                     return Ok(Ok(Presence::Empty));
                 }
                 seen.sync_current_state();
@@ -107,9 +109,9 @@ impl Port for PcscPort {
         let name = self.reader.to_string_lossy().into_owned();
         // Exclusively: a transaction would make other programs wait without end, and their challenge would drop our
         // authentication. Nobody is thrown out for it; a busy reader is an error that names itself.
-        let card = on_context(&mut self.context, |context| {
-            context.connect(&self.reader, ShareMode::Exclusive, Protocols::ANY)
-        })?;
+        let card = self
+            .service
+            .call(|context, _| context.connect(&self.reader, ShareMode::Exclusive, Protocols::ANY))?;
         let mut names = [0; 256];
         let mut atr = [0; pcsc::MAX_ATR_SIZE];
         let atr = card.status2(&mut names, &mut atr).map_err(link_error)?.atr().to_vec();
@@ -129,35 +131,45 @@ fn presence(state: State) -> Result<Presence, LinkError> {
     }
 }
 
-/// Runs a call on the context, made first where there is none. An error of the service drops the context; where the
-/// context was an old one, that may be all that was wrong, and the call is made once more on a new one. Only for calls
-/// that send nothing to a token.
-fn on_context<T>(
-    slot: &mut Option<Context>,
-    mut call: impl FnMut(&Context) -> Result<T, Error>,
-) -> Result<T, LinkError> {
-    let mut old = slot.is_some();
-    loop {
-        let context = match slot.take() {
-            Some(context) => context,
-            None => Context::establish(Scope::User).map_err(link_error)?,
-        };
-        let error = match call(&context) {
-            Ok(value) => {
-                *slot = Some(context);
-                return Ok(value);
+/// pcscd, through a context that is made when it is needed.
+#[derive(Default)]
+struct Service {
+    context: Option<Context>,
+    /// How many contexts were made so far.
+    generation: u32,
+}
+
+impl Service {
+    /// Runs a call on the context, made first where there is none. An error of the service drops the context; where
+    /// it was an old one, that may be all that was wrong, and the call is made once more on a new one. Only for calls
+    /// that send nothing to a token. The call also gets the context's number.
+    fn call<T>(&mut self, mut call: impl FnMut(&Context, u32) -> Result<T, Error>) -> Result<T, LinkError> {
+        let mut is_old = self.context.is_some();
+        loop {
+            let context = match self.context.take() {
+                Some(context) => context,
+                None => {
+                    let context = Context::establish(Scope::User).map_err(link_error)?;
+                    self.generation = self.generation.wrapping_add(1);
+                    context
+                }
+            };
+            let verdict = match call(&context, self.generation) {
+                Ok(value) => {
+                    self.context = Some(context);
+                    return Ok(value);
+                }
+                Err(error) => link_error(error),
+            };
+            if verdict != LinkError::NoService {
+                self.context = Some(context);
+                return Err(verdict);
             }
-            Err(error) => error,
-        };
-        let verdict = link_error(error);
-        if verdict != LinkError::NoService {
-            *slot = Some(context);
-            return Err(verdict);
+            if !is_old {
+                return Err(verdict);
+            }
+            is_old = false;
         }
-        if !old {
-            return Err(verdict);
-        }
-        old = false;
     }
 }
 

@@ -10,6 +10,7 @@ use crate::domain::{CustomerKey, Profile, Seed, Serial, UnixTime};
 use crate::link::{Apdu, ApduLink, StatusWord};
 use crate::wire::sm4::Key;
 use crate::wire::{Configuration, EncodeError, Info, token2_single as wire};
+use std::fmt;
 
 pub use crate::wire::token2_single::device_key;
 
@@ -103,6 +104,18 @@ impl<L: ApduLink> Unlocked<'_, L> {
     }
 }
 
+impl<L> fmt::Debug for Session<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Session({})", self.0.serial)
+    }
+}
+
+impl<L> fmt::Debug for Unlocked<'_, L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Unlocked({})", self.talk.serial)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,12 +178,12 @@ mod tests {
     fn a_link_lost_before_the_answer_costs_no_try_and_after_it_may() {
         let mut session = opened(&[(CHALLENGE.0, "")]);
         let serial = session.serial().clone();
-        let error = session.unlock(&device_key()).err().unwrap();
+        let error = session.unlock(&device_key()).unwrap_err();
         assert_eq!(error, UnlockError::Link { serial: serial.clone(), cause: LinkError::Gone });
         assert!(!error.may_have_cost_a_try());
 
         let mut session = opened(&[CHALLENGE, (ANSWER, "")]);
-        let error = session.unlock(&device_key()).err().unwrap();
+        let error = session.unlock(&device_key()).unwrap_err();
         assert_eq!(error, UnlockError::AnswerLost { serial, cause: LinkError::Gone });
         assert!(error.may_have_cost_a_try());
     }
@@ -179,19 +192,19 @@ mod tests {
     fn unexpected_words_while_unlocking_are_told() {
         let mut session = opened(&[(CHALLENGE.0, "6d00")]);
         let serial = session.serial().clone();
-        let error = session.unlock(&device_key()).err().unwrap();
+        let error = session.unlock(&device_key()).unwrap_err();
         assert_eq!(error, UnlockError::Challenge { serial: serial.clone(), status: StatusWord(0x6D00) });
         let mut session = opened(&[(CHALLENGE.0, "a1b2c3d49000")]);
-        assert!(matches!(session.unlock(&device_key()).err().unwrap(), UnlockError::Malformed { .. }));
+        assert!(matches!(session.unlock(&device_key()).unwrap_err(), UnlockError::Malformed { .. }));
         let mut session = opened(&[CHALLENGE, (ANSWER, "6a80")]);
-        let error = session.unlock(&device_key()).err().unwrap();
+        let error = session.unlock(&device_key()).unwrap_err();
         assert_eq!(error, UnlockError::Status { serial, status: StatusWord(0x6A80) });
     }
 
     #[test]
     fn a_key_of_another_length_is_refused_before_anything_is_sent() {
         let mut session = opened(&[]);
-        let error = session.unlock(&CustomerKey::new([0; 8])).err().unwrap();
+        let error = session.unlock(&CustomerKey::new([0; 8])).unwrap_err();
         assert!(matches!(error, UnlockError::Key { cause: EncodeError::KeyLength(8), .. }));
     }
 
@@ -235,7 +248,7 @@ mod tests {
 
     #[test]
     fn a_malformed_identity_opens_nothing() {
-        let open = |reply| Session::open(Transcript::new(&[(INFO.0, reply)])).err().unwrap();
+        let open = |reply| Session::open(Transcript::new(&[(INFO.0, reply)])).unwrap_err();
         assert_eq!(open("6d00"), OpenError::Status(StatusWord(0x6D00)));
         assert_eq!(
             open("00000007383635393631320000f00000019000"),
