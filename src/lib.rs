@@ -8,7 +8,9 @@
 //! | [`remedy`] | what an error owes its operator; open to all |
 //! | [`domain`] | values and rules |
 //! | [`link`] | what lies between a host and a token |
+//! | [`cli`] | one file for each verb |
 
+pub mod cli;
 pub mod domain;
 pub mod link;
 pub mod remedy;
