@@ -9,9 +9,11 @@
 //! | [`domain`] | values and rules |
 //! | [`formats`] | seed files: bytes to values and back |
 //! | [`link`] | what lies between a host and a token |
+//! | [`cli`] | one file for each verb |
 
 pub mod app;
 pub mod burn;
+pub mod cli;
 pub mod domain;
 pub mod drivers;
 pub mod face;
