@@ -49,6 +49,19 @@ pub fn pause(core: &Core, name: &str, who: &str) -> Result<Reply, Failure> {
     move_batch(core, name, BatchMove::Pause { reason: format!("paused by {who}") }, who)
 }
 
+/// Puts its failed jobs back into the queue.
+pub fn retry(core: &Core, name: &str, who: &str) -> Result<Reply, Failure> {
+    core.store.retry(name, &core.stamp(who))?;
+    core.say_batch(name);
+    core.changed();
+    show(core, name)
+}
+
+/// Calls it off.
+pub fn cancel(core: &Core, name: &str, who: &str) -> Result<Reply, Failure> {
+    move_batch(core, name, BatchMove::Cancel, who)
+}
+
 fn move_batch(core: &Core, name: &str, to: BatchMove, who: &str) -> Result<Reply, Failure> {
     core.store.move_batch(name, to, &core.stamp(who))?;
     core.say_batch(name);

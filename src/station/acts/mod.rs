@@ -37,6 +37,8 @@ pub fn carry_out(core: &Core, command: Command, caller: &Caller) -> Result<Reply
         Command::BatchShow { name } => batch::show(core, &name),
         Command::BatchStart { name } => batch::start(core, &name, who),
         Command::BatchPause { name } => batch::pause(core, &name, who),
+        Command::BatchRetry { name } => batch::retry(core, &name, who),
+        Command::BatchCancel { name } => batch::cancel(core, &name, who),
         Command::Jobs { batch, filter, page } => batch::jobs(core, &batch, &filter, page),
         Command::Tokens { query, page } => tokens::list(core, &query, page),
         Command::Token { serial } => tokens::show(core, &serial),
