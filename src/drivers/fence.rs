@@ -187,6 +187,9 @@ mod tests {
     use std::sync::mpsc::{Receiver, Sender, channel};
     use std::thread;
 
+    /// Only so that a test that fails does not hang as well.
+    const PATIENCE: Duration = Duration::from_secs(20);
+
     /// Says that it was called, then waits to be told to return.
     struct Blocking {
         called: Sender<&'static str>,
@@ -197,7 +200,7 @@ mod tests {
         fn call(&self, name: &'static str) {
             self.called.send(name).unwrap();
             // The sender is gone in tests that block nothing.
-            let _ = self.go_on.recv();
+            let _ = self.go_on.recv_timeout(PATIENCE);
         }
     }
 
@@ -215,7 +218,7 @@ mod tests {
     impl Drop for Blocking {
         fn drop(&mut self) {
             let _ = self.called.send("drop");
-            let _ = self.go_on.recv();
+            let _ = self.go_on.recv_timeout(PATIENCE);
         }
     }
 

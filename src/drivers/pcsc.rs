@@ -75,7 +75,8 @@ impl Port for PcscPort {
         let waited = self.service.call(|context, generation| {
             loop {
                 // The first round knows nothing and returns at once; later ones block until something differs.
-                let left = until.saturating_duration_since(Instant::now());
+                // Never zero, which pcsc-lite's manual calls infinite (1.9.9 returns at once).
+                let left = until.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
                 match context.get_status_change(left, std::slice::from_mut(&mut seen)) {
                     Ok(()) => {}
                     Err(Error::Timeout) => return Ok(Ok(known)),
