@@ -153,7 +153,14 @@ fn done(job: &JobRecord, on: &str, proof: Proof) -> BurnDone {
     let entries =
         job.entries.iter().map(|entry| EntryDone { profile: entry.profile, proof, detail: None }).collect();
     let reading = Some(NewReading { drift_ms: -200, uncertainty_ms: 500 });
-    BurnDone { job: job.id, serial: serial(on), entries, reading, clock_override: None }
+    BurnDone {
+        job: job.id,
+        serial: serial(on),
+        entries,
+        reading,
+        clock_override: None,
+        seen: SeenPolicy::default(),
+    }
 }
 
 // Imports
