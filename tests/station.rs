@@ -28,6 +28,9 @@ use std::{
 use tokio::sync::broadcast;
 use zeroize::Zeroizing;
 
+/// Virtual tokens answer at once, unless they are told never to.
+const EXCHANGE: Duration = Duration::from_secs(2);
+
 /// A clock that stands still unless a test moves it, and is as good as the test says.
 struct TestClock {
     now: AtomicI64,
@@ -69,7 +72,7 @@ impl Shop {
             catalog: Catalog::built_in(),
             clock: clock.clone(),
             source: Arc::new(bench.clone()),
-            limits: Limits { exchange: Duration::from_secs(60), rescan: Duration::from_millis(10) },
+            limits: Limits { exchange: EXCHANGE, rescan: Duration::from_millis(10) },
             clients: Arc::default(),
             crossing: no_crossing(),
         };
@@ -460,5 +463,40 @@ async fn a_bad_file_is_refused_whole_and_every_line_is_named() {
     shop.import("spring", &csv(&[A])).await.unwrap();
     let again = shop.import("again", &csv(&[A])).await.unwrap_err();
     assert!(again.details.iter().any(|line| line.contains("spring")), "{again:?}");
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_never_answers_is_fenced_and_no_other_slot_notices() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut shop = Shop::open(dir.path(), &["left", "right"]).await;
+    shop.import("spring", &csv(&[A, B])).await.unwrap();
+    shop.start("spring").await;
+    let (hung, good) = (shop.single(A), shop.single(B));
+    hung.arm("mute:5".parse::<Fault>().unwrap());
+    shop.bench.place("left", &hung).unwrap();
+    shop.until("the job is claimed", |news| match &news.event {
+        kiln::face::Event::Job { state: JobState::Claimed, .. } => Some(()),
+        _ => None,
+    })
+    .await;
+    shop.bench.place("right", &good).unwrap();
+    let burned = shop.job_reaches(JobState::Burned).await;
+    assert!(matches!(burned, kiln::face::Event::Job { serial: Some(serial), .. } if serial.as_str() == B));
+    let unfinished = shop.job_reaches(JobState::Unfinished).await;
+    assert!(
+        matches!(unfinished, kiln::face::Event::Job { serial: Some(serial), .. } if serial.as_str() == A)
+    );
+    shop.bench.take("left");
+    shop.until("the slot works again", |news| match &news.event {
+        kiln::face::Event::Slot(view) if view.slot.0 == "left" => {
+            (view.doing == kiln::face::Doing::Place).then_some(())
+        }
+        _ => None,
+    })
+    .await;
+    shop.bench.place("left", &hung).unwrap();
+    shop.job_reaches(JobState::Burned).await;
+    assert!(shop.verify(A, 0, &fresh_code(&hung, 0)).await);
     shop.close().await;
 }

@@ -34,10 +34,7 @@ pub fn look_after(core: &Arc<Core>) {
         report_service(core, &mut service, listed.as_ref().map(|_| ()).map_err(Clone::clone));
         if let Ok(names) = listed {
             for name in names.into_iter().map(SlotName) {
-                if !running.contains_key(&name) {
-                    let started = start(core, name.clone(), None);
-                    running.insert(name, started);
-                }
+                running.entry(name).or_insert_with_key(|name| start(core, name.clone(), None));
             }
         }
         running.retain(|name, slot| {
