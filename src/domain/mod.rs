@@ -3,11 +3,13 @@
 
 pub mod catalog;
 pub mod job;
+pub mod key_uri;
 pub mod model;
 pub mod otp;
 pub mod params;
 pub mod recipe;
 pub mod seed;
+pub mod seed_text;
 pub mod target;
 pub mod time;
 pub mod title;

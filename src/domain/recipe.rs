@@ -74,6 +74,8 @@ pub struct Stated {
     pub digits: Option<Digits>,
     /// The period.
     pub period: Option<Period>,
+    /// The moment from which steps are counted.
+    pub t0: Option<UnixTime>,
     /// The counter of the next code; stated by counter-based (HOTP) seeds only, and what marks them.
     pub counter: Option<u64>,
 }
@@ -86,7 +88,10 @@ impl Stated {
             digits: self.digits.unwrap_or(Digits::SIX),
             mode: match self.counter {
                 Some(counter) => Mode::Hotp { counter },
-                None => Mode::Totp { period: self.period.unwrap_or(Period::THIRTY), t0: UnixTime(0) },
+                None => Mode::Totp {
+                    period: self.period.unwrap_or(Period::THIRTY),
+                    t0: self.t0.unwrap_or(UnixTime(0)),
+                },
             },
         }
     }
@@ -285,12 +290,15 @@ impl Recipe {
                 SeedSource::Random { len_bytes: planned.seed_bytes.unwrap_or(DEFAULT_RANDOM_BYTES).into() }
             }
         };
+        let from_file = planned.seed == SeedFrom::File;
         let parameters = Stated {
             hash: planned.hash.or(facts.stated.hash),
             digits: planned.digits.or(facts.stated.digits),
             period: planned.period.or(facts.stated.period),
+            // Start and counter belong to the file's seed; a new seed begins at its own.
+            t0: facts.stated.t0.filter(|_| from_file),
             // A fixed period means time-based codes.
-            counter: facts.stated.counter.filter(|_| planned.period.is_none()),
+            counter: facts.stated.counter.filter(|_| from_file && planned.period.is_none()),
         }
         .or_standard();
         let title = match planned.title.as_ref().map(|title| title.fill(|fact| facts.get(fact))).transpose() {
