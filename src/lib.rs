@@ -7,8 +7,10 @@
 //! |---|---|
 //! | [`remedy`] | what an error owes its operator; open to all |
 //! | [`domain`] | values and rules |
+//! | [`formats`] | seed files, bytes to values and back |
 //! | [`link`] | what lies between a host and a token |
 
 pub mod domain;
+pub mod formats;
 pub mod link;
 pub mod remedy;
