@@ -9,7 +9,17 @@
 //! | [`domain`] | values and rules |
 //! | [`formats`] | seed files: bytes to values and back |
 //! | [`link`] | what lies between a host and a token |
+//! | [`wire`] | bytes of each token family, host side |
+//! | [`drivers`] | conversations with tokens; the links of real readers |
+//! | [`sim`] | virtual tokens, device side, and the links that lead to them |
+//! | [`vault`] | seeds and keys sealed; holders |
+//! | [`store`] | SQLite: queue, mappings with their history, readings, audit, schema steps |
+//! | [`burn`] | a burn as rules: plan, judgement, course |
+//! | [`face`] | what clients see and say |
+//! | [`station`] | slots, acts, the clock gate |
+//! | [`service`] | the Unix socket: server and client |
 //! | [`cli`] | one file for each verb |
+//! | [`app`] | compositions: station, demo, simulate |
 
 pub mod app;
 pub mod burn;
