@@ -242,6 +242,8 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("kiln.db");
         let connection = open(&path, NOW).unwrap();
+        // Not in WAL mode: opening it for work would change its header.
+        connection.pragma_update(None, "journal_mode", "DELETE").unwrap();
         connection.pragma_update(None, "user_version", 99).unwrap();
         connection.close().unwrap();
         let before = std::fs::read(&path).unwrap();
