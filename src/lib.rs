@@ -8,9 +8,14 @@
 //! | [`remedy`] | what an error owes its operator; open to all |
 //! | [`domain`] | values and rules |
 //! | [`link`] | what lies between a host and a token |
+//! | [`vault`] | seeds and keys sealed; holders |
+//! | [`store`] | SQLite: queue, mappings with their history, readings, audit, schema steps |
 
+pub mod cli;
 pub mod domain;
 pub mod face;
 pub mod link;
 pub mod remedy;
 pub mod station;
+pub mod store;
+pub mod vault;
