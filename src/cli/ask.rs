@@ -1,7 +1,7 @@
 //! The station as a verb sees it: something that answers. The client of the socket is one; tests script another.
 
 use super::CliError;
-use crate::face::{Command, Event, Failure, Numbered, Reply, Snapshot};
+use crate::face::{Command, Failure, Numbered, Reply, Snapshot};
 
 /// A station that can be asked.
 pub trait Ask {
@@ -23,13 +23,6 @@ pub enum News {
 impl From<Numbered> for News {
     fn from(event: Numbered) -> Self {
         Self::Event(Box::new(event))
-    }
-}
-
-impl News {
-    /// Whether the station says that it ends.
-    pub fn is_the_end(&self) -> bool {
-        matches!(self, Self::Event(numbered) if numbered.event == Event::Stopping)
     }
 }
 

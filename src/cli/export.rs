@@ -14,6 +14,17 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
+/// Laid out by hand for 80 columns.
+const EXAMPLES: &str = "\
+A file is created for its owner alone (0600), whole or not at all, never over
+another. Its SHA-256 goes beside it (sha256sum -c FILE.sha256). The head of
+the audit log, printed last, is worth keeping somewhere else: it shows later
+that nothing was cut off or rewritten.
+
+Examples:
+  kiln export --format entra --batch spring -o spring.csv
+  kiln export --format report";
+
 /// An export that must not be written there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ExportError {
@@ -59,14 +70,7 @@ enum Format {
 /// `kiln export`
 #[derive(Debug, Args)]
 #[command(
-    after_help = "A file is created for its owner alone (0600), whole or not at all, never over another. Its SHA-256 \
-goes
-beside it as FILE.sha256 (`sha256sum -c FILE.sha256`). The head of the audit log, printed last, is
-worth keeping somewhere else: it shows later that nothing was cut off or rewritten.
-
-Examples:
-  kiln export --format entra --batch spring -o spring.csv
-  kiln export --format report"
+    after_help = EXAMPLES
 )]
 pub struct ExportArgs {
     /// What to write

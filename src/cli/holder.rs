@@ -10,6 +10,17 @@ use crate::face::Command;
 use crate::vault::holder::WorkFactor;
 use clap::{Args, Subcommand};
 
+/// Laid out by hand for 80 columns.
+const EXAMPLES: &str = "\
+Adding a holder opens the vault with one that there is (--holder,
+--passphrase-file, --identity), even while it is unlocked: the station does
+not give its key away. Removing one later does not reach old backups: a
+holder's file in them still opens.
+
+Examples:
+  kiln holder add safe --age age1...
+  kiln holder add bob --ssh bob.pub --identity ~/.ssh/id_ed25519";
+
 /// `kiln holder`
 #[derive(Debug, Subcommand)]
 pub enum HolderVerb {
@@ -27,13 +38,7 @@ pub enum HolderVerb {
 /// `kiln holder add`
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Adding a holder opens the vault with one that there is (--holder, --passphrase-file, --identity), even
-while it is unlocked: the station does not give its key away. What is removed later could have been
-copied: a holder's file in an old backup still opens with what opened it then.
-
-Examples:
-  kiln holder add safe --age age1...          asks for the passphrase that opens the vault now
-  kiln holder add bob --ssh bob.pub --identity ~/.ssh/id_ed25519"
+    after_help = EXAMPLES
 )]
 pub struct AddArgs {
     /// The new holder's name

@@ -13,16 +13,20 @@ use crate::face::{Command, ImportOptions, ImportReport, ImportTarget, Reply, Sec
 use clap::Args;
 use std::path::{Path, PathBuf};
 
-/// `kiln import`
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  kiln import tokens.csv --batch spring --dry-run    what would happen
-  kiln import tokens.csv --batch spring              seeds to burn, as a new batch
-  kiln import factory.csv --inventory                seeds that the tokens hold already
+/// Laid out by hand for 80 columns.
+const EXAMPLES: &str = "\
+Examples:
+  kiln import tokens.csv --batch spring --dry-run   what would happen
+  kiln import tokens.csv --batch spring             to burn, as a new batch
+  kiln import factory.csv --inventory               what the tokens hold already
   gpg -d tokens.csv.gpg | kiln import - --batch spring
 
-Burning a token destroys the seed that it was delivered with, for good. So kiln wants to be told
-which of the two the seeds are for.")]
+Burning a token destroys the seed that it was delivered with, for good. So
+kiln wants to be told which of the two the seeds are for.";
+
+/// `kiln import`
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct ImportArgs {
     /// The seed file; - is standard input
     file: PathBuf,
@@ -64,7 +68,7 @@ impl ImportArgs {
     }
 }
 
-/// Reads the file, asks, and prints the report. Exit status 1: a dry run that found lines which would stop the import.
+/// Reads the file, asks, and prints the report. Exit status 1: bad lines stopped the import, or would stop it.
 pub fn run(args: ImportArgs, form: Form, io: &mut Io<'_>, station: &mut dyn Ask) -> Result<Exit, CliError> {
     args.check()?;
     let from_stdin = args.file == Path::new("-");
@@ -90,7 +94,7 @@ pub fn run(args: ImportArgs, form: Form, io: &mut Io<'_>, station: &mut dyn Ask)
     let report =
         answer!(station, Command::Import { file_name, content, options }, Reply::Imported(report) => report);
     print(&report, form, io)?;
-    if !report.dry_run && !from_stdin {
+    if !report.dry_run && report.taken > 0 && !from_stdin {
         let file = args.file.display().to_string();
         writeln!(
             io.err,
@@ -98,8 +102,8 @@ pub fn run(args: ImportArgs, form: Form, io: &mut Io<'_>, station: &mut dyn Ask)
             plain(&file)
         )?;
     }
-    let stopped = report.dry_run && report.left_out > 0 && !good_lines_only;
-    Ok(if stopped { Exit::No } else { Exit::Done })
+    let refused = report.left_out > 0 && !good_lines_only;
+    Ok(if refused { Exit::No } else { Exit::Done })
 }
 
 /// Prints what an import, or a new batch, did.

@@ -11,18 +11,22 @@ use crate::vault::{DataKey, holder::WorkFactor};
 use clap::Args;
 use std::path::PathBuf;
 
+/// Laid out by hand for 80 columns.
+const EXAMPLES: &str = "\
+Seeds rest encrypted under a random data key. Each holder of the vault - a
+passphrase, an age key, an SSH key - has a file of that key of its own. Where
+the last holder is lost, so are the seeds: add a second one (kiln holder add)
+and keep it elsewhere.
+
+Examples:
+  kiln init                                asks for a passphrase, twice
+  kiln init --passphrase-file FILE
+  kiln init --ssh ~/.ssh/id_ed25519.pub";
+
 /// `kiln init`
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Seeds rest encrypted under a random data key. Each holder of the vault - a passphrase, an age key, \
-an
-SSH key - has a file of that key of its own. Where the last holder is lost, so are the seeds: add a
-second one (`kiln holder add`) and keep it elsewhere.
-
-Examples:
-  kiln init                              asks for a passphrase, twice
-  kiln init --passphrase-file FILE
-  kiln init --ssh ~/.ssh/id_ed25519.pub"
+    after_help = EXAMPLES
 )]
 #[command(group = clap::ArgGroup::new("first").multiple(false).args(["passphrase_file", "age", "ssh"]))]
 pub struct InitArgs {

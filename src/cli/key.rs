@@ -13,6 +13,15 @@ use clap::{Args, Subcommand};
 use std::path::PathBuf;
 use zeroize::Zeroizing;
 
+/// Laid out by hand for 80 columns.
+const EXAMPLES: &str = "\
+The key is asked for without an echo, or read from --key-file, or from
+standard input.
+
+Examples:
+  kiln key add plant-a --ascii
+  kiln key add plant-b --hex --key-file plant-b.key";
+
 /// A text that is no customer key. Says nothing of the text but where it fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeyTextError {
@@ -63,12 +72,7 @@ pub enum KeyVerb {
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("spelling").required(true).multiple(false).args(["hex", "ascii"]))]
 #[command(
-    after_help = "The key is asked for without an echo, or read from --key-file, or from standard input.
-
-Examples:
-  kiln key add plant-a --ascii
-  kiln key add plant-b --hex --key-file plant-b.key"
-)]
+    after_help = EXAMPLES)]
 pub struct AddArgs {
     /// How batches will call it
     name: String,

@@ -61,6 +61,12 @@ pub enum PromptError {
         /// What was wanted.
         what: &'static str,
     },
+    /// A line without an end.
+    #[error("the {what} on standard input is longer than {LONGEST_BYTES} bytes")]
+    TooLong {
+        /// What was wanted.
+        what: &'static str,
+    },
     /// Standard input ended, or isn't text.
     #[error("standard input holds no {what}: {source}")]
     Input {
@@ -94,7 +100,9 @@ impl PromptError {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Terminal { .. } | Self::Input { .. } => Exit::Environment,
-            Self::Empty { .. } | Self::Differs { .. } | Self::Unconfirmed { .. } => Exit::Usage,
+            Self::Empty { .. } | Self::TooLong { .. } | Self::Differs { .. } | Self::Unconfirmed { .. } => {
+                Exit::Usage
+            }
             Self::OtherToken { .. } => Exit::No,
         }
     }
@@ -105,6 +113,7 @@ impl Remedy for PromptError {
         match self {
             Self::Terminal { .. } => "run kiln in a terminal, or hand it over in a file or on standard input",
             Self::Empty { .. } => "give one: typed, in a file, or as the first line of standard input",
+            Self::TooLong { .. } => "check that the right thing is on standard input",
             Self::Input { .. } => "send it as the first line of standard input, as UTF-8 text",
             Self::Differs { .. } => "run the same command again and type it twice with care",
             Self::Unconfirmed { .. } => {
@@ -128,8 +137,9 @@ pub enum Typed {
     Twice,
 }
 
-/// The longest line that is taken for a passphrase or a key.
-const LONGEST_BYTES: u64 = 64 * 1024;
+/// The longest line that is taken for a passphrase or a key, with its end. A buffer of this size never moves, so that
+/// nothing is left behind unwiped.
+const LONGEST_BYTES: u16 = 4096;
 
 /// A secret text called `what`: the content of `file` without its last line end; else asked for on the terminal; else
 /// the first line of standard input.
@@ -158,9 +168,12 @@ pub fn secret(
             first
         }
         None => {
-            let mut line = Zeroizing::new(String::with_capacity(256));
-            let mut input = Read::take(&mut *io.input, LONGEST_BYTES);
+            let mut line = Zeroizing::new(String::with_capacity(LONGEST_BYTES.into()));
+            let mut input = Read::take(&mut *io.input, LONGEST_BYTES.into());
             input.read_line(&mut line).map_err(|source| PromptError::Input { what, source })?;
+            if line.len() == usize::from(LONGEST_BYTES) {
+                return Err(PromptError::TooLong { what }.into());
+            }
             line
         }
     };
@@ -215,6 +228,9 @@ mod tests {
         let mut desk = Desk::input("\n");
         let error = secret(&mut desk.io(), "passphrase", None, Typed::Once).unwrap_err();
         assert_eq!(error.exit(), Exit::Usage);
+        let mut desk = Desk::input(&"x".repeat(5000));
+        let error = secret(&mut desk.io(), "passphrase", None, Typed::Once).unwrap_err();
+        assert!(matches!(error, CliError::Prompt(PromptError::TooLong { .. })), "cut off without a word");
     }
 
     #[test]
@@ -253,6 +269,7 @@ mod tests {
         for error in [
             PromptError::Terminal { what: "key", source: broken() },
             PromptError::Empty { what: "key" },
+            PromptError::TooLong { what: "key" },
             PromptError::Input { what: "key", source: broken() },
             PromptError::Differs { what: "key" },
             PromptError::Unconfirmed { serial: serial.clone() },

@@ -101,12 +101,15 @@ impl Desk {
     }
 }
 
+/// What a subscriber hears.
+type Heard = (Snapshot, Vec<News>);
+
 /// A station that gives these answers in turn and remembers, as JSON, what it was asked.
 #[derive(Clone, Default)]
 pub struct Scripted {
     answers: Rc<RefCell<VecDeque<Result<Reply, Failure>>>>,
     asked: Rc<RefCell<Vec<serde_json::Value>>>,
-    news: Rc<RefCell<Option<(Snapshot, Vec<News>)>>>,
+    heard: Rc<RefCell<Option<Heard>>>,
     absent: bool,
 }
 
@@ -126,7 +129,7 @@ impl Scripted {
     }
 
     pub fn with_news(self, snapshot: Snapshot, news: Vec<News>) -> Self {
-        *self.news.borrow_mut() = Some((snapshot, news));
+        *self.heard.borrow_mut() = Some((snapshot, news));
         self
     }
 
@@ -151,7 +154,7 @@ impl Ask for Scripted {
     }
 
     fn subscribe(self: Box<Self>) -> Result<(Snapshot, Stream), Failure> {
-        let (snapshot, news) = self.news.borrow_mut().take().expect("nobody expected a subscriber");
+        let (snapshot, news) = self.heard.borrow_mut().take().expect("nobody expected a subscriber");
         Ok((snapshot, Box::new(news.into_iter().map(Ok))))
     }
 }

@@ -10,13 +10,18 @@ use crate::domain::{Profile, Serial};
 use crate::face::{Command, Reply};
 use clap::Args;
 
+/// Laid out by hand for 80 columns.
+const EXAMPLES: &str = "\
+Switch the token off and on before reading: until then it may show the code
+of its old seed.
+
+Example:
+  kiln verify 86596000000001 123456";
+
 /// `kiln verify`
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Switch the token off and on before reading: until then it may show the code of its old seed.
-
-Example:
-  kiln verify 86596000000017 123456"
+    after_help = EXAMPLES
 )]
 pub struct VerifyArgs {
     /// The token's serial

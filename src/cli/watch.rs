@@ -11,16 +11,18 @@ use super::{
 use crate::face::{BatchView, Command, Event, Reply, Snapshot};
 use clap::Args;
 
+/// Laid out by hand for 80 columns.
+const EXAMPLES: &str = "\
+With --json each line is one JSON object: first the snapshot, then events with
+rising numbers; where events were missed, another snapshot.
+
+Example:
+  kiln batch start spring && kiln watch --until-done spring";
+
 /// `kiln watch`
 #[derive(Debug, Args)]
 #[command(
-    after_help = "With --json each line is one JSON object: first the snapshot, then events with rising numbers; \
-after
-missed events another snapshot.
-
-Example:
-  kiln batch start spring && kiln watch --until-done spring && kiln export --format entra \\
-    --batch spring -o spring.csv"
+    after_help = EXAMPLES
 )]
 pub struct WatchArgs {
     /// End when no job of this batch is left: status 0 when all of them are burned, 1 when it ends otherwise or was
