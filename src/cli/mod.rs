@@ -22,6 +22,7 @@ mod policy;
 mod prompt;
 mod run;
 mod sentence;
+mod socket;
 mod status;
 mod stop;
 mod table;
@@ -39,6 +40,7 @@ pub use ask::{Ask, Connector, News, Start, Stream};
 pub use error::CliError;
 pub use prompt::{Prompt, Terminal};
 pub use run::run;
+pub use socket::connector;
 
 use std::io::{BufRead, Write};
 

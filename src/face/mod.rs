@@ -4,7 +4,7 @@
 //! The socket carries one JSON object a line ([`ToServer`], [`ToClient`]). The server speaks first, with a
 //! [`Greeting`]. A client asks with numbered requests and gets one reply for each, in any order. After
 //! [`Command::Subscribe`] it gets the [`Snapshot`] as the reply and from then on numbered events; one that was too
-//! slow gets [`ToClient::Lagged`] and asks for the snapshot again.
+//! slow gets [`ToClient::Lagged`], then no more events until it subscribes again.
 //!
 //! Secrets cross it only inside [`SecretBytes`].
 
@@ -59,8 +59,12 @@ pub struct Greeting {
 /// A line from a client.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ToServer {
-    /// Chosen by the client; comes back with the reply.
+    /// Chosen by the client, from 1; comes back with the reply. The answer to a line whose number couldn't be read
+    /// carries 0.
     pub id: u64,
+    /// The role to ask in. The server allows no more than its greeting said; a client may ask for less.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
     /// What is asked.
     pub command: Command,
 }
@@ -71,6 +75,8 @@ pub struct ToServer {
 pub enum ToClient {
     /// First, once.
     Greeting(Greeting),
+    /// Instead of a greeting: this caller may not come in. Nothing follows.
+    Refused(Failure),
     /// The answer to one request.
     Reply {
         /// The request's number.
@@ -80,7 +86,7 @@ pub enum ToClient {
     },
     /// To subscribers.
     Event(Numbered),
-    /// Events were dropped for this client: subscribe again.
+    /// Events were dropped for this client, and none follow: subscribe again.
     Lagged {
         /// How many.
         missed: u64,
