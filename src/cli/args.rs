@@ -2,8 +2,8 @@
 
 use super::{
     audit::AuditVerb, batch::BatchVerb, clock::ClockArgs, export::ExportArgs, holder::HolderVerb,
-    import::ImportArgs, init::InitArgs, key::KeyVerb, run::Form, stop::StationVerb, token::TokenArgs,
-    tokens::TokensArgs, unlock::UnlockArgs, verify::VerifyArgs, watch::WatchArgs,
+    import::ImportArgs, init::InitArgs, key::KeyVerb, otp::OtpArgs, run::Form, stop::StationVerb,
+    token::TokenArgs, tokens::TokensArgs, unlock::UnlockArgs, verify::VerifyArgs, watch::WatchArgs,
 };
 use clap::{Args, Parser, Subcommand};
 
@@ -68,6 +68,8 @@ pub enum Verb {
     /// A verb that is a station, or part of one.
     #[command(flatten)]
     Hosts(Hosts),
+    /// Seeds, codes and QR codes; nothing here needs a station or a token
+    Otp(OtpArgs),
     /// Be the station, or end it
     #[command(subcommand)]
     Station(StationVerb),
@@ -147,6 +149,8 @@ pub struct DemoArgs {
 pub enum Route {
     /// By [`super::run`], with a connection to a station; `None` is `kiln` alone.
     Asks(Option<Asks>),
+    /// By [`super::run_otp`].
+    Otp(OtpArgs),
     /// By `app`.
     Hosts(Hosts),
 }
@@ -157,6 +161,7 @@ impl Cli {
         let route = match self.verb {
             None => Route::Asks(None),
             Some(Verb::Asks(asks)) => Route::Asks(Some(asks)),
+            Some(Verb::Otp(otp)) => Route::Otp(otp),
             Some(Verb::Hosts(hosts)) => Route::Hosts(hosts),
             Some(Verb::Station(StationVerb::Stop)) => Route::Asks(Some(Asks::StationStop)),
             Some(Verb::Station(StationVerb::Run { detached })) => {
@@ -257,6 +262,10 @@ mod tests {
         {
             let global = parse(line).unwrap().global;
             assert!(global.json && global.read_only, "{line}");
+        }
+        for line in ["--json otp code", "otp --json code", "otp code --json"] {
+            let Route::Otp(otp) = parse(line).unwrap().route().1 else { panic!("{line}") };
+            assert!(format!("{otp:?}").contains("json: true"), "{line}");
         }
     }
 

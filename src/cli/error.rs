@@ -1,8 +1,8 @@
 //! Why a verb did not come to its end, and how it is told.
 
 use super::{
-    Exit, Io, export::ExportError, files::FileError, key::KeyTextError, opener::OpenError,
-    prompt::PromptError,
+    Exit, Io, VerbError, export::ExportError, files::FileError, key::KeyTextError, opener::OpenError,
+    otp::OtpError, prompt::PromptError,
 };
 use crate::face::{Failure, FailureKind, Reply};
 use crate::remedy::{Remedy, Retry};
@@ -29,6 +29,9 @@ pub enum CliError {
     /// A text that is no customer key.
     #[error(transparent)]
     Key(#[from] KeyTextError),
+    /// A verb of `kiln otp`.
+    #[error(transparent)]
+    Otp(#[from] OtpError),
     /// `kiln import` without a word on what the seeds are for.
     #[error(
         "it was not said what the seeds are for, and burning a token destroys the seed it came with for good"
@@ -90,6 +93,7 @@ impl CliError {
             Self::Export(error) => error.remedy(),
             Self::Open(error) => error.remedy(),
             Self::Key(error) => error.remedy(),
+            Self::Otp(error) => error.remedy(),
             Self::ImportTargetUnsaid => {
                 "say --batch NAME to burn these seeds onto tokens, or --inventory to only record what the tokens hold"
             }
@@ -116,6 +120,7 @@ impl CliError {
             | Self::Export(_)
             | Self::Open(_)
             | Self::Key(_)
+            | Self::Otp(_)
             | Self::ImportTargetUnsaid
             | Self::NoStation
             | Self::Output(_) => Retry::AfterOperator,
@@ -133,7 +138,10 @@ impl CliError {
             Self::File(error) => error.exit(),
             Self::Prompt(error) => error.exit(),
             Self::Open(error) => error.exit(),
-            Self::Export(_) | Self::Key(_) | Self::ImportTargetUnsaid => Exit::Usage,
+            Self::Export(error) => error.exit(),
+            Self::Key(error) => error.exit(),
+            Self::Otp(error) => error.exit(),
+            Self::ImportTargetUnsaid => Exit::Usage,
             Self::NoStation
             | Self::StationEnded { .. }
             | Self::Unexpected { .. }
@@ -147,12 +155,14 @@ impl CliError {
         match self {
             Self::Output(error) => error.kind() == io::ErrorKind::BrokenPipe,
             Self::Json(error) => error.io_error_kind() == Some(io::ErrorKind::BrokenPipe),
+            Self::Otp(OtpError::Output(error)) => error.kind() == io::ErrorKind::BrokenPipe,
             Self::Refused(_)
             | Self::File(_)
             | Self::Prompt(_)
             | Self::Export(_)
             | Self::Open(_)
             | Self::Key(_)
+            | Self::Otp(_)
             | Self::ImportTargetUnsaid
             | Self::NoStation
             | Self::StationEnded { .. }
@@ -178,9 +188,10 @@ impl CliError {
 /// `kiln: MESSAGE`, the details indented, `-> REMEDY`.
 pub fn tell(err: &mut dyn io::Write, message: &str, details: &[String], remedy: &str) -> io::Result<()> {
     use super::table::plain;
-    writeln!(err, "kiln: {}", plain(message))?;
-    for detail in details {
-        writeln!(err, "  {}", plain(detail))?;
+    let mut lines = message.lines();
+    writeln!(err, "kiln: {}", plain(lines.next().unwrap_or_default()))?;
+    for line in lines.chain(details.iter().flat_map(|detail| detail.lines())) {
+        writeln!(err, "  {}", plain(line))?;
     }
     if remedy.is_empty() { Ok(()) } else { writeln!(err, "-> {}", plain(remedy)) }
 }
@@ -202,7 +213,7 @@ mod tests {
     #[test]
     fn each_kind_of_failure_has_its_exit_status() {
         for (kind, code) in [(FailureKind::No, 1), (FailureKind::Usage, 2), (FailureKind::Environment, 3)] {
-            assert_eq!(CliError::from(failure(kind)).exit().code(), code);
+            assert_eq!(CliError::from(failure(kind)).exit().status(), code);
         }
     }
 

@@ -1,7 +1,7 @@
 //! `kiln export`: what is burned, in a server's format.
 
 use super::{
-    Ask, CliError, Exit, Io,
+    Ask, CliError, Exit, Io, VerbError,
     ask::answer,
     files::{Overwrite, create, may_create},
     run::{Form, print_json},
@@ -55,6 +55,12 @@ impl Remedy for ExportError {
 
     fn retry(&self) -> Retry {
         Retry::AfterOperator
+    }
+}
+
+impl VerbError for ExportError {
+    fn exit(&self) -> Exit {
+        Exit::Usage
     }
 }
 

@@ -1,6 +1,6 @@
 //! Files that hold secrets: read whole into memory that is wiped, written for their owner alone and never over another.
 
-use super::Exit;
+use super::{Exit, VerbError};
 use crate::remedy::{Remedy, Retry};
 use std::{
     fs::{self, File, OpenOptions},
@@ -52,9 +52,8 @@ pub enum FileError {
     },
 }
 
-impl FileError {
-    /// How kiln ends with it.
-    pub fn exit(&self) -> Exit {
+impl VerbError for FileError {
+    fn exit(&self) -> Exit {
         match self {
             Self::Read { .. } | Self::Write { .. } => Exit::Environment,
             Self::TooLarge { .. } | Self::NotText { .. } | Self::Exists { .. } => Exit::Usage,

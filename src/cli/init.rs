@@ -63,7 +63,7 @@ fn init(args: InitArgs, io: &mut Io<'_>, station: &mut dyn Ask, work: WorkFactor
     let data_key = SecretBytes::new(*data_key.expose());
     done(station, Command::VaultInit { holder, data_key })?;
     writeln!(io.err, "the vault is made and open; its holder is called {name}")?;
-    writeln!(io.err, "kiln: warning: if this holder is lost, so are the seeds; nobody can restore them")?;
+    io.warn("if this holder is lost, so are the seeds; nobody can restore them")?;
     writeln!(io.err, "-> add a second holder and keep it elsewhere: kiln holder add NAME")?;
     Ok(Exit::Done)
 }

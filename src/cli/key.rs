@@ -1,7 +1,7 @@
 //! `kiln key add|list`: customer keys, by name, in the vault.
 
 use super::{
-    Ask, CliError, Exit, Io,
+    Ask, CliError, Exit, Io, VerbError,
     ask::answer,
     prompt::{Typed, secret},
     run::{Form, done, print_json},
@@ -56,6 +56,12 @@ impl Remedy for KeyTextError {
 
     fn retry(&self) -> Retry {
         Retry::AfterOperator
+    }
+}
+
+impl VerbError for KeyTextError {
+    fn exit(&self) -> Exit {
+        Exit::Usage
     }
 }
 

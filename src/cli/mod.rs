@@ -1,8 +1,9 @@
-//! The command line: one file for each verb. A verb parses, asks the station, prints.
+//! The command line: one file for each verb. A verb parses its arguments with clap, does its work (most ask a station)
+//! and writes to what it was handed in [`Io`]; it reads no clock and never ends the process.
 //!
-//! Data goes to the writer [`Io::out`], everything said beside it to [`Io::err`]. What a verb prints with `--json` is
-//! the `face` type of the answer as it crosses the socket, one JSON value on one line. Secrets come from standard
-//! input, a file or a prompt, never from arguments.
+//! Data goes to [`Io::out`], everything said beside it to [`Io::err`]. What a verb that asks a station prints with
+//! `--json` is the `face` type of the answer as it crosses the socket, one JSON value on one line. Secrets come from
+//! standard input, a file or a prompt, never from arguments.
 
 pub mod args;
 mod ask;
@@ -16,11 +17,14 @@ mod holder;
 mod import;
 mod init;
 mod key;
+pub mod moment;
 mod next;
 mod opener;
+pub mod otp;
 mod policy;
 mod prompt;
 mod run;
+pub mod seed_input;
 mod sentence;
 mod socket;
 mod status;
@@ -39,43 +43,69 @@ pub use args::{Asks, Cli, DemoArgs, Global, Hosts, Route, Verb};
 pub use ask::{Ask, Connector, News, Start, Stream};
 pub use error::CliError;
 pub use prompt::{Prompt, Terminal};
-pub use run::run;
+pub use run::{run, run_otp};
 pub use socket::connector;
 
-use std::io::{BufRead, Write};
+use crate::{domain::Clock, remedy::Remedy};
+use std::{
+    fmt,
+    io::{self, BufRead, Write},
+    process::ExitCode,
+};
 
-/// What a verb has to do with the world besides the station.
+/// All that a verb may touch of the world besides files.
 pub struct Io<'a> {
-    /// Data.
+    /// Data goes here.
     pub out: &'a mut dyn Write,
-    /// Progress, warnings, errors.
+    /// Progress, notes and warnings go here.
     pub err: &'a mut dyn Write,
     /// Standard input.
     pub input: &'a mut dyn BufRead,
-    /// Whether `out` is a terminal: seeds are not written to one unless that was asked for.
+    /// `Some` where standard input is a terminal: the person is then asked for secrets instead of `input` being read.
+    pub prompt: Option<&'a mut (dyn Prompt + 'a)>,
+    /// Whether a person reads `out` as it appears.
     pub out_is_terminal: bool,
-    /// Whether `input` is a terminal: a person can be asked.
-    pub in_is_terminal: bool,
-    /// Asks the person.
-    pub prompt: &'a mut dyn Prompt,
+    /// Whether `out` may hold colour sequences: a terminal, and no `NO_COLOR`.
+    pub colour: bool,
+    /// The time.
+    pub clock: &'a dyn Clock,
 }
 
-/// How kiln ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+impl Io<'_> {
+    /// One line that the operator should know and need not act on.
+    pub fn note(&mut self, note: impl fmt::Display) -> io::Result<()> {
+        writeln!(self.err, "note: {note}")
+    }
+
+    /// One line that the operator should act on.
+    pub fn warn(&mut self, warning: impl fmt::Display) -> io::Result<()> {
+        writeln!(self.err, "warning: {warning}")
+    }
+
+    /// Says on `err` what went wrong and what to do now; returns the status to exit with.
+    pub fn fail(&mut self, error: &dyn VerbError) -> Exit {
+        // Nothing is left to be done where even the error's own line can't be written.
+        let _ = error::tell(self.err, &error.to_string(), &[], error.remedy());
+        error.exit()
+    }
+}
+
+/// How a verb ended, as its exit status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// It is done: 0.
+    /// It did what was asked (status 0).
     Done,
-    /// The answer is no: a code does not match, a token failed: 1.
+    /// The answer is no: a code does not match, a token failed (status 1).
     No,
-    /// What was asked makes no sense: 2.
+    /// It was asked wrongly (status 2, which is also clap's).
     Usage,
-    /// The environment: no pcscd, a locked vault, no permission: 3.
+    /// The surroundings failed: no pcscd, a locked vault, a missing permission (status 3).
     Environment,
 }
 
 impl Exit {
-    /// The number for the shell.
-    pub fn code(self) -> u8 {
+    /// The number.
+    pub fn status(self) -> u8 {
         match self {
             Self::Done => 0,
             Self::No => 1,
@@ -83,4 +113,16 @@ impl Exit {
             Self::Environment => 3,
         }
     }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        exit.status().into()
+    }
+}
+
+/// An error that a verb ends with.
+pub trait VerbError: std::error::Error + Remedy {
+    /// Which status it makes.
+    fn exit(&self) -> Exit;
 }

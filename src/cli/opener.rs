@@ -1,7 +1,7 @@
 //! Opening the vault's holder file, here, where the person and the key are. Passphrases and private keys go nowhere.
 
 use super::{
-    Ask, CliError, Io,
+    Ask, CliError, Exit, Io, VerbError,
     ask::answer,
     files,
     prompt::{Typed, secret},
@@ -13,7 +13,10 @@ use crate::vault::{
     holder::{self, HolderError, HolderKind, Identity, Recipient, WorkFactor},
 };
 use clap::Args;
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 /// Why the vault can't be made, opened or given another holder.
 #[derive(Debug, thiserror::Error)]
@@ -80,10 +83,8 @@ pub enum OpenError {
     Vault(#[from] VaultError),
 }
 
-impl OpenError {
-    /// How kiln ends with it.
-    pub fn exit(&self) -> super::Exit {
-        use super::Exit;
+impl VerbError for OpenError {
+    fn exit(&self) -> Exit {
         match self {
             Self::Exists | Self::NameTaken { .. } | Self::NobodysKey { .. } => Exit::No,
             Self::NoSuchHolder { .. }
@@ -206,7 +207,11 @@ fn with_key(
     known: impl Fn() -> Vec<String>,
 ) -> Result<DataKey, CliError> {
     let content = files::read(path)?;
-    let identity = Identity::key_file(&content, io.prompt.for_private_key()).map_err(OpenError::from)?;
+    let ask = match &io.prompt {
+        Some(person) => person.for_private_key(),
+        None => Arc::new(|| None),
+    };
+    let identity = Identity::key_file(&content, ask).map_err(OpenError::from)?;
     let tried: Vec<&HolderFile> = match named {
         Some(holder) if holder.kind == HolderKind::Passphrase.word() => {
             let needs = "a passphrase, not by a private key";
@@ -261,7 +266,7 @@ impl RecipientArgs {
         let file = self.new_passphrase_file.as_deref();
         let passphrase = secret(io, "new passphrase", file, Typed::Twice)?;
         if passphrase.chars().count() < SHORT_PASSPHRASE_CHARS {
-            writeln!(io.err, "kiln: warning: a passphrase this short can be guessed from a stolen backup")?;
+            io.warn("a passphrase this short can be guessed from a stolen backup")?;
         }
         Ok(Recipient::passphrase(passphrase, work).map_err(OpenError::from)?)
     }
@@ -276,7 +281,7 @@ pub fn wrap(name: String, key: &DataKey, recipient: &Recipient) -> Result<Holder
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::{Exit, testing::Desk};
+    use crate::cli::testing::Desk;
 
     fn key() -> DataKey {
         DataKey::from_bytes(&[7; 32]).unwrap()

@@ -1,6 +1,6 @@
 //! Asking the person: passphrases and keys without an echo, serials' last digits with one.
 
-use super::{Exit, Io, files};
+use super::{Exit, Io, VerbError, files};
 use crate::domain::Serial;
 use crate::remedy::{Remedy, Retry};
 use crate::vault::holder::AskPassphrase;
@@ -41,6 +41,21 @@ impl Prompt for Terminal {
 
     fn for_private_key(&self) -> AskPassphrase {
         Arc::new(|| rpassword::prompt_password("passphrase of the private key: ").ok().map(Zeroizing::new))
+    }
+}
+
+/// Whoever answers one question can be asked any, but has no private key.
+impl<F: FnMut(&str) -> io::Result<Zeroizing<String>>> Prompt for F {
+    fn secret(&mut self, label: &str) -> io::Result<Zeroizing<String>> {
+        self(label)
+    }
+
+    fn line(&mut self, label: &str) -> io::Result<String> {
+        self(label).map(|text| text.as_str().to_owned())
+    }
+
+    fn for_private_key(&self) -> AskPassphrase {
+        Arc::new(|| None)
     }
 }
 
@@ -95,9 +110,8 @@ pub enum PromptError {
     },
 }
 
-impl PromptError {
-    /// How kiln ends with it.
-    pub fn exit(&self) -> Exit {
+impl VerbError for PromptError {
+    fn exit(&self) -> Exit {
         match self {
             Self::Terminal { .. } | Self::Input { .. } => Exit::Environment,
             Self::Empty { .. } | Self::TooLong { .. } | Self::Differs { .. } | Self::Unconfirmed { .. } => {
@@ -152,33 +166,41 @@ pub fn secret(
     let text = match file {
         Some(file) => {
             if files::others_may_read(file) {
-                writeln!(io.err, "kiln: warning: other accounts can read {}", file.display())?;
+                io.warn(format_args!("other accounts can read {}", file.display()))?;
             }
             files::read_text(file)?
         }
-        None if io.in_is_terminal => {
-            let terminal = |source| PromptError::Terminal { what, source };
-            let first = io.prompt.secret(&format!("{what}: ")).map_err(terminal)?;
-            if typed == Typed::Twice && !first.is_empty() {
-                let second = io.prompt.secret(&format!("{what}, once more: ")).map_err(terminal)?;
-                if *first != *second {
-                    return Err(PromptError::Differs { what }.into());
+        None => match &mut io.prompt {
+            Some(person) => typed_by(&mut **person, what, typed)?,
+            None => {
+                let mut line = Zeroizing::new(String::with_capacity(LONGEST_BYTES.into()));
+                let mut input = Read::take(&mut *io.input, LONGEST_BYTES.into());
+                input.read_line(&mut line).map_err(|source| PromptError::Input { what, source })?;
+                if line.len() == usize::from(LONGEST_BYTES) {
+                    return Err(PromptError::TooLong { what }.into());
                 }
+                line
             }
-            first
-        }
-        None => {
-            let mut line = Zeroizing::new(String::with_capacity(LONGEST_BYTES.into()));
-            let mut input = Read::take(&mut *io.input, LONGEST_BYTES.into());
-            input.read_line(&mut line).map_err(|source| PromptError::Input { what, source })?;
-            if line.len() == usize::from(LONGEST_BYTES) {
-                return Err(PromptError::TooLong { what }.into());
-            }
-            line
-        }
+        },
     };
     let text = Zeroizing::new(files::without_line_end(&text).to_owned());
     if text.is_empty() { Err(PromptError::Empty { what }.into()) } else { Ok(text) }
+}
+
+fn typed_by(
+    person: &mut dyn Prompt,
+    what: &'static str,
+    typed: Typed,
+) -> Result<Zeroizing<String>, PromptError> {
+    let terminal = |source| PromptError::Terminal { what, source };
+    let first = person.secret(&format!("{what}: ")).map_err(terminal)?;
+    if typed == Typed::Twice && !first.is_empty() {
+        let second = person.secret(&format!("{what}, once more: ")).map_err(terminal)?;
+        if *first != *second {
+            return Err(PromptError::Differs { what });
+        }
+    }
+    Ok(first)
 }
 
 /// The last four characters of `serial`, as the person gave or types them. Compared here as well as in the station, so
@@ -189,14 +211,14 @@ pub fn last_four(
     given: Option<String>,
     what_happens: &str,
 ) -> Result<String, PromptError> {
-    let typed = match given {
-        Some(given) => given,
-        None if io.in_is_terminal => {
+    let typed = match (given, &mut io.prompt) {
+        (Some(given), _) => given,
+        (None, Some(person)) => {
             let label = format!("{what_happens}\nType the last four characters of its serial: ");
             let what = "the serial's last four characters";
-            io.prompt.line(&label).map_err(|source| PromptError::Terminal { what, source })?
+            person.line(&label).map_err(|source| PromptError::Terminal { what, source })?
         }
-        None => return Err(PromptError::Unconfirmed { serial: serial.clone() }),
+        (None, None) => return Err(PromptError::Unconfirmed { serial: serial.clone() }),
     };
     let typed = typed.trim();
     if typed == serial.last_four() {

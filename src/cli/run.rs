@@ -3,8 +3,9 @@
 use super::{
     Asks, CliError, Exit, Global, Io,
     ask::{Connector, Start, connect},
-    audit, batch, clock, export, holder, import, init, key, status, stop, token, tokens, unlock, verify,
-    watch,
+    audit, batch, clock, export, holder, import, init, key,
+    otp::{self, OtpArgs},
+    status, stop, token, tokens, unlock, verify, watch,
 };
 use crate::face::Command;
 use serde::Serialize;
@@ -17,6 +18,11 @@ pub fn run(verb: Option<Asks>, global: Global, io: &mut Io<'_>, connector: &mut 
         Ok(exit)
     });
     done.unwrap_or_else(|error| error.tell(io))
+}
+
+/// Runs a verb that needs no station.
+pub fn run_otp(args: &OtpArgs, io: &mut Io<'_>) -> Exit {
+    otp::run(args, io).unwrap_or_else(|error| CliError::from(error).tell(io))
 }
 
 fn dispatch(

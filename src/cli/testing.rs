@@ -1,7 +1,7 @@
 //! What the tests of the verbs share: a desk to sit at and a station with scripted answers.
 
-use super::{Ask, Cli, Exit, Io, News, Prompt, Route, Start, Stream, run};
-use crate::domain::{ClockState, UnixMillis};
+use super::{Ask, Cli, Exit, Io, News, Prompt, Route, Start, Stream, run, run_otp};
+use crate::domain::{Clock, ClockState, UnixMillis};
 use crate::face::{
     BatchView, ClockView, Command, Failure, JobCounts, ProofCounts, Reply, Snapshot, VaultState,
 };
@@ -12,6 +12,18 @@ use zeroize::Zeroizing;
 
 /// 2026-01-02T03:04:05Z.
 pub const NOW: UnixMillis = UnixMillis(1_767_323_045_000);
+
+/// The time is [`NOW`].
+struct Noon;
+
+impl Clock for Noon {
+    fn now(&self) -> UnixMillis {
+        NOW
+    }
+    fn state(&self) -> ClockState {
+        ClockState::Simulated
+    }
+}
 
 /// What a person at a desk types and sees.
 #[derive(Default)]
@@ -73,8 +85,9 @@ impl Desk {
             err: &mut self.err,
             input: &mut self.input,
             out_is_terminal: self.out_is_terminal,
-            in_is_terminal: self.in_is_terminal,
-            prompt: &mut self.prompt,
+            prompt: if self.in_is_terminal { Some(&mut self.prompt) } else { None },
+            colour: false,
+            clock: &Noon,
         }
     }
 
@@ -96,6 +109,7 @@ impl Desk {
         let cli = Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}"));
         match cli.route() {
             (global, Route::Asks(asks)) => run(asks, global, &mut self.io(), &mut station.connector()),
+            (_, Route::Otp(otp)) => run_otp(&otp, &mut self.io()),
             (_, Route::Hosts(hosts)) => panic!("{hosts:?} asks no station"),
         }
     }

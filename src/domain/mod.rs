@@ -2,9 +2,11 @@
 //! serials, models, recipes, targets, job states. Numbers and text in, values out.
 
 pub mod job;
+pub mod key_uri;
 pub mod otp;
 pub mod params;
 pub mod seed;
+pub mod seed_text;
 pub mod time;
 pub mod token;
 
