@@ -7,20 +7,32 @@
 //! |---|---|
 //! | [`remedy`] | what an error owes its operator; open to all |
 //! | [`domain`] | values and rules |
+//! | [`formats`] | seed files: bytes to values and back |
 //! | [`link`] | what lies between a host and a token |
+//! | [`wire`] | bytes of each token family |
+//! | [`drivers`] | sessions over a link; the PC/SC link; discovery |
+//! | [`sim`] | virtual tokens, device side |
 //! | [`vault`] | seeds and keys sealed; holders |
 //! | [`store`] | SQLite: queue, mappings with their history, readings, audit, schema steps |
+//! | [`burn`] | pure: from records to a plan, from an answer to the next step |
 //! | [`face`] | what clients see and say |
-//! | [`station`] | the door to a station |
+//! | [`station`] | slots, the acts that clients ask for, the clock watch |
 //! | [`service`] | the Unix socket: server, client |
 //! | [`cli`] | one file for each verb |
+//! | [`app`] | compositions: the only place that knows everything |
 
+pub mod app;
+pub mod burn;
 pub mod cli;
 pub mod domain;
+pub mod drivers;
 pub mod face;
+pub mod formats;
 pub mod link;
 pub mod remedy;
 pub mod service;
+pub mod sim;
 pub mod station;
 pub mod store;
 pub mod vault;
+pub mod wire;

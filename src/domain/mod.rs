@@ -1,18 +1,27 @@
 //! Values and rules of the field, without files, ports, clocks, randomness or `async`: seeds, parameters, codes,
 //! serials, models, recipes, targets, job states. Numbers and text in, values out.
 
+pub mod catalog;
 pub mod job;
 pub mod key_uri;
+pub mod model;
 pub mod otp;
 pub mod params;
+pub mod recipe;
 pub mod seed;
 pub mod seed_text;
+pub mod target;
 pub mod time;
+pub mod title;
 pub mod token;
 
+pub use catalog::{Catalog, CatalogError};
 pub use job::{BadMove, JobEvent, JobState, OnFound, Policy, Proof, SeenPolicy};
+pub use model::{Driver, KeyNeeded, Misfit, Model};
 pub use otp::{Code, StepCount};
 pub use params::{Digits, Hash, Mode, ParameterError, Parameters, Period};
+pub use recipe::{Entry, LineFacts, Recipe, RecipeError, SeedSource, Stated};
 pub use seed::{CustomerKey, Seed, SeedId};
+pub use target::{Target, TargetMisfit};
 pub use time::{Clock, ClockState, DriftSeconds, UnixMillis, UnixTime};
 pub use token::{Holding, Profile, Serial, SlotName};

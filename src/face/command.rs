@@ -75,6 +75,16 @@ pub enum Command {
         /// Its name.
         name: String,
     },
+    /// Puts failed jobs of the batch back into the queue.
+    BatchRetry {
+        /// Its name.
+        name: String,
+    },
+    /// Calls the batch off: what was begun can still be finished.
+    BatchCancel {
+        /// Its name.
+        name: String,
+    },
     /// Jobs of a batch.
     Jobs {
         /// The batch's name.
@@ -177,6 +187,8 @@ impl Command {
             | Self::BatchNew(_)
             | Self::BatchStart { .. }
             | Self::BatchPause { .. }
+            | Self::BatchRetry { .. }
+            | Self::BatchCancel { .. }
             | Self::Verify { .. }
             | Self::Allow { .. }
             | Self::Scrap { .. }

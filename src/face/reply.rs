@@ -83,6 +83,9 @@ pub struct HolderFile {
     pub name: String,
     /// `passphrase`, `age` or `ssh`.
     pub kind: String,
+    /// The public half (age recipient or SSH public key); none for a passphrase.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipient: Option<String>,
     /// The age file that holds the data key for this holder: base64. Not a secret by itself; as strong as what opens
     /// it.
     pub file: String,
@@ -143,14 +146,23 @@ pub struct BatchDetail {
     pub batch: BatchView,
     /// What it allows.
     pub policy: Policy,
-    /// The recipes.
-    pub recipes: Vec<String>,
+    /// The recipe.
+    pub recipe: Option<String>,
     /// The login server's target.
     pub login_target: Option<String>,
     /// The customer key's name.
     pub key: Option<String>,
-    /// The file it came from and the SHA-256 of that file.
-    pub source: Option<(String, String)>,
+    /// The file it came from.
+    pub source: Option<Source>,
+}
+
+/// The file that a batch came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// Its name, without its folder.
+    pub name: String,
+    /// SHA-256 of its bytes, hex.
+    pub sha256: String,
 }
 
 /// What came of a code that a person typed.

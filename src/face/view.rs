@@ -1,8 +1,7 @@
 //! The state of a station as clients see it. Small whatever the inventory's size, and without secrets.
 
 use crate::domain::{
-    ClockState, DriftSeconds, Holding, JobState, Parameters, Profile, Proof, SeedId, Serial, SlotName,
-    UnixMillis,
+    ClockState, DriftSeconds, JobState, Parameters, Profile, Proof, SeedId, Serial, SlotName, UnixMillis,
 };
 use serde::{Deserialize, Serialize};
 
@@ -108,24 +107,24 @@ pub struct SlotView {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobCounts {
     /// Queued.
-    pub queued: u32,
+    pub queued: u64,
     /// Claimed.
-    pub claimed: u32,
+    pub claimed: u64,
     /// Unfinished.
-    pub unfinished: u32,
+    pub unfinished: u64,
     /// Burned.
-    pub burned: u32,
+    pub burned: u64,
     /// Failed.
-    pub failed: u32,
+    pub failed: u64,
     /// Scrapped.
-    pub scrapped: u32,
+    pub scrapped: u64,
     /// Cancelled.
-    pub cancelled: u32,
+    pub cancelled: u64,
 }
 
 impl JobCounts {
     /// The count for `state`.
-    pub fn slot(&mut self, state: JobState) -> &mut u32 {
+    pub fn slot(&mut self, state: JobState) -> &mut u64 {
         match state {
             JobState::Queued => &mut self.queued,
             JobState::Claimed => &mut self.claimed,
@@ -138,7 +137,7 @@ impl JobCounts {
     }
 
     /// All of them.
-    pub fn total(&self) -> u32 {
+    pub fn total(&self) -> u64 {
         self.queued
             + self.claimed
             + self.unfinished
@@ -153,15 +152,15 @@ impl JobCounts {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProofCounts {
     /// The device said yes.
-    pub written: u32,
+    pub written: u64,
     /// Occupancy and parameters were read back.
-    pub read_back: u32,
+    pub read_back: u64,
     /// The device computed the right code.
-    pub computed: u32,
+    pub computed: u64,
     /// A person typed the right code.
-    pub seen: u32,
+    pub seen: u64,
     /// Written, and the policy wants a person's eyes on them still.
-    pub waiting_for_eyes: u32,
+    pub waiting_for_eyes: u64,
 }
 
 /// A batch, in numbers.
@@ -250,10 +249,10 @@ pub struct TokenLine {
     pub profiles: u32,
     /// The weakest proof over them.
     pub proof: Option<Proof>,
-    /// Its last batch.
-    pub batch: Option<String>,
-    /// When it was last on a reader.
+    /// When it was last on record: on a reader, or in a file.
     pub last_seen: Option<UnixMillis>,
+    /// When a person said that it is dead.
+    pub scrapped: Option<UnixMillis>,
 }
 
 /// All about one token.
@@ -283,6 +282,8 @@ pub struct MappingView {
     pub title: Option<String>,
     /// The user.
     pub upn: Option<String>,
+    /// `burned` here, or `delivered` so.
+    pub origin: String,
     /// Since when.
     pub from: UnixMillis,
     /// Until when; none: still.
@@ -291,8 +292,6 @@ pub struct MappingView {
     pub ended_by: Option<String>,
     /// How sure it is.
     pub proof: Option<Proof>,
-    /// What the token held before.
-    pub replaced: Option<Holding>,
 }
 
 /// A reading of a token's clock.
@@ -303,5 +302,7 @@ pub struct ReadingView {
     /// Token clock minus the station's.
     pub drift: DriftSeconds,
     /// Half the width of what it may really be.
-    pub uncertainty_ms: u32,
+    pub uncertainty_ms: u64,
+    /// What the station's clock was worth.
+    pub clock: ClockState,
 }

@@ -189,7 +189,7 @@ impl<L: ApduLink + ?Sized> ApduLink for &mut L {
 pub enum Presence {
     /// Nothing lies there.
     Empty,
-    /// Something lies there, and nobody holds it.
+    /// Something lies there. It may be mute or held by another program: [`Port::open`] says so.
     Present,
 }
 

@@ -115,7 +115,8 @@ impl Home {
             Some(dir) => Self::at(absolute(dir)?),
             None => {
                 let dir = absolute(&xdg("XDG_STATE_HOME", ".local/state").ok_or(HomeError::Nowhere)?)?;
-                let config = xdg("XDG_CONFIG_HOME", ".config").unwrap_or_else(|| dir.join("profiles"));
+                let config =
+                    xdg("XDG_CONFIG_HOME", ".config").unwrap_or_else(|| dir.clone()).join("profiles");
                 Self { dir, config, socket: None, named: false }
             }
         };

@@ -4,7 +4,8 @@
 
 use crate::{
     domain::{
-        ClockState, JobState, Parameters, Policy, Profile, Proof, SeedId, Serial, SlotName, UnixMillis,
+        ClockState, JobState, Parameters, Policy, Profile, Proof, SeedId, SeenPolicy, Serial, SlotName,
+        UnixMillis,
     },
     vault::{Fingerprint, HolderKind, Sealed},
 };
@@ -494,6 +495,8 @@ pub struct BatchSummary {
     pub counts: JobCounts,
     /// Its burned tokens.
     pub proofs: ProofCounts,
+    /// How many of those a person should still prove.
+    pub waiting_for_eyes: u64,
 }
 
 /// What a person or the station wants a batch to do.
@@ -554,6 +557,10 @@ pub struct JobRecord {
     pub plan: Option<String>,
     /// Whether some burn of this job broke off: its token may hold a seed of it.
     pub may_hold_seed: bool,
+    /// The weakest proof over what it burned; `None` until then.
+    pub proof: Option<Proof>,
+    /// Whether a person should type the code from the display.
+    pub wants_eyes: bool,
     /// When it moved last.
     pub moved_at: UnixMillis,
     /// What else the source said.
@@ -642,6 +649,8 @@ pub struct BurnDone {
     pub reading: Option<NewReading>,
     /// The permission by which it was burned though the station's clock was not trusted.
     pub clock_override: Option<OverrideId>,
+    /// Which tokens of the batch a person should prove, where nothing better than *written* is known.
+    pub seen: SeenPolicy,
 }
 
 /// A reading on record.
@@ -684,6 +693,8 @@ pub struct MappingRecord {
     pub ended: Option<(UnixMillis, EndedBy)>,
     /// How sure it is; `None` for a delivered one that nobody has tried.
     pub proof: Option<ProofRecord>,
+    /// Whether a person should type the code from the display of this token.
+    pub wants_eyes: bool,
 }
 
 /// A proof on record.

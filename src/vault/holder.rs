@@ -345,3 +345,179 @@ impl Callbacks for AskOnce {
             .clone()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    const PLAIN: &[u8] = include_bytes!("../../tests/vectors/holder-keys/plain");
+    const PLAIN_PUB: &str = include_str!("../../tests/vectors/holder-keys/plain.pub");
+    const LOCKED: &[u8] = include_bytes!("../../tests/vectors/holder-keys/locked");
+    const LOCKED_PUB: &str = include_str!("../../tests/vectors/holder-keys/locked.pub");
+    const ECDSA: &[u8] = include_bytes!("../../tests/vectors/holder-keys/ecdsa");
+
+    fn key() -> DataKey {
+        DataKey::from_bytes(&[7; 32]).unwrap()
+    }
+
+    fn text(text: &str) -> Zeroizing<String> {
+        Zeroizing::new(text.to_owned())
+    }
+
+    fn by_passphrase(passphrase: &str) -> Vec<u8> {
+        let work = WorkFactor::new(2).unwrap();
+        wrap(&key(), &Recipient::passphrase(text(passphrase), work).unwrap()).unwrap()
+    }
+
+    fn nobody() -> AskPassphrase {
+        Arc::new(|| None)
+    }
+
+    fn answers(answer: &'static str, asked: &Arc<AtomicUsize>) -> AskPassphrase {
+        let asked = Arc::clone(asked);
+        Arc::new(move || {
+            asked.fetch_add(1, Ordering::Relaxed);
+            Some(text(answer))
+        })
+    }
+
+    fn why(result: Result<DataKey, HolderError>) -> HolderError {
+        result.expect_err("it must not open")
+    }
+
+    #[test]
+    fn the_right_passphrase_opens_and_a_wrong_one_says_so() {
+        let file = by_passphrase("correct horse");
+        let opened = open(&file, &Identity::passphrase(text("correct horse")).unwrap()).unwrap();
+        assert_eq!(opened.expose(), key().expose());
+        let wrong = open(&file, &Identity::passphrase(text("correct  horse")).unwrap());
+        assert!(matches!(why(wrong), HolderError::WrongPassphrase));
+    }
+
+    #[test]
+    fn an_empty_passphrase_is_refused() {
+        assert!(matches!(
+            Recipient::passphrase(text(""), WorkFactor::DEFAULT),
+            Err(HolderError::EmptyPassphrase)
+        ));
+        assert!(matches!(Identity::passphrase(text("")), Err(HolderError::EmptyPassphrase)));
+    }
+
+    #[test]
+    fn a_file_that_asks_for_too_much_work_is_refused_before_it_is_done() {
+        let file = by_passphrase("correct horse");
+        let end = file.windows(2).position(|pair| pair == b"2\n").unwrap();
+        let file = [&file[..end], b"21\n", &file[end + 2..]].concat();
+        let refused = open(&file, &Identity::passphrase(text("correct horse")).unwrap());
+        assert!(matches!(why(refused), HolderError::TooMuchWork { required: 21 }));
+        assert!(WorkFactor::new(0).is_none() && WorkFactor::new(21).is_none());
+    }
+
+    #[test]
+    fn an_age_key_opens_its_own_file_only() {
+        let (mine, other) = (age::x25519::Identity::generate(), age::x25519::Identity::generate());
+        let to = Recipient::public_key(&mine.to_public().to_string()).unwrap();
+        assert_eq!(to.kind(), HolderKind::Age);
+        let file = wrap(&key(), &to).unwrap();
+        let identity = |one: &age::x25519::Identity| {
+            use age::secrecy::ExposeSecret;
+            let file = format!("# created: some day\n{}\n", one.to_string().expose_secret());
+            Identity::key_file(file.as_bytes(), nobody()).unwrap()
+        };
+        assert_eq!(open(&file, &identity(&mine)).unwrap().expose(), key().expose());
+        assert!(matches!(why(open(&file, &identity(&other))), HolderError::OtherKey));
+        let passphrase = Identity::passphrase(text("x")).unwrap();
+        assert!(matches!(why(open(&file, &passphrase)), HolderError::OtherKey));
+    }
+
+    #[test]
+    fn an_ssh_key_opens_its_file_without_asking() {
+        let to = Recipient::public_key(PLAIN_PUB).unwrap();
+        assert_eq!(to.kind(), HolderKind::Ssh);
+        assert_eq!(to.text().unwrap(), PLAIN_PUB.trim().trim_end_matches(" kiln-test"));
+        let file = wrap(&key(), &to).unwrap();
+        let opened = open(&file, &Identity::key_file(PLAIN, nobody()).unwrap()).unwrap();
+        assert_eq!(opened.expose(), key().expose());
+    }
+
+    #[test]
+    fn a_protected_ssh_key_asks_for_its_passphrase_once() {
+        // age strews noise over some files' headers; many files meet both kinds.
+        for _ in 0..20 {
+            let file = wrap(&key(), &Recipient::public_key(LOCKED_PUB).unwrap()).unwrap();
+            let asked = Arc::new(AtomicUsize::new(0));
+            let identity = Identity::key_file(LOCKED, answers("open sesame", &asked)).unwrap();
+            assert_eq!(open(&file, &identity).unwrap().expose(), key().expose());
+            assert_eq!(asked.load(Ordering::Relaxed), 1);
+        }
+    }
+
+    #[test]
+    fn a_protected_ssh_key_with_no_or_a_wrong_passphrase_says_which() {
+        let file = wrap(&key(), &Recipient::public_key(LOCKED_PUB).unwrap()).unwrap();
+        let silent = Identity::key_file(LOCKED, nobody()).unwrap();
+        assert!(matches!(why(open(&file, &silent)), HolderError::KeyPassphraseMissing));
+        let wrong = Identity::key_file(LOCKED, answers("sesame", &Arc::default())).unwrap();
+        assert!(matches!(why(open(&file, &wrong)), HolderError::WrongKeyPassphrase));
+        let other = wrap(&key(), &Recipient::public_key(PLAIN_PUB).unwrap()).unwrap();
+        let right = Identity::key_file(LOCKED, answers("open sesame", &Arc::default())).unwrap();
+        assert!(matches!(why(open(&other, &right)), HolderError::OtherKey));
+    }
+
+    #[test]
+    fn what_is_no_usable_key_is_refused_with_the_reason() {
+        let bad_file = |bytes: &[u8]| match Identity::key_file(bytes, nobody()) {
+            Err(HolderError::BadKeyFile(why)) => why,
+            Err(other) => panic!("{other}"),
+            Ok(_) => panic!("it was taken"),
+        };
+        assert!(bad_file(ECDSA).contains("ecdsa"), "{}", bad_file(ECDSA));
+        assert_eq!(bad_file(b"# nothing\n"), "there is no key in it");
+        assert_eq!(bad_file(&[0xFF, 0xFE]), "it is not text");
+        bad_file(b"AGE-SECRET-KEY-1NOTAKEY");
+        bad_file(PLAIN_PUB.as_bytes());
+        for recipient in ["", "age1qqq", "ssh-dss AAAA", std::str::from_utf8(PLAIN).unwrap()] {
+            assert!(
+                matches!(Recipient::public_key(recipient), Err(HolderError::BadRecipient(_))),
+                "{recipient}"
+            );
+        }
+    }
+
+    #[test]
+    fn damaged_files_and_other_contents_are_told_apart() {
+        let mine = age::x25519::Identity::generate();
+        let identity = Identity(By::Age(vec![mine.clone()]));
+        for plain in [&[1; 31][..], &[1; 33], b""] {
+            let file = age::encrypt(&mine.to_public(), plain).unwrap();
+            assert!(matches!(why(open(&file, &identity)), HolderError::NotADataKey), "{}", plain.len());
+        }
+        let file = wrap(&key(), &Recipient(To::Age(mine.to_public()))).unwrap();
+        for cut in [0, 10, file.len() / 2, file.len() - 1] {
+            assert!(matches!(why(open(&file[..cut], &identity)), HolderError::Damaged(_)), "{cut}");
+        }
+        let mut changed = file.clone();
+        *changed.last_mut().unwrap() ^= 1;
+        assert!(matches!(why(open(&changed, &identity)), HolderError::Damaged(_)));
+    }
+
+    #[test]
+    fn every_error_has_a_remedy() {
+        for error in [
+            HolderError::WrongPassphrase,
+            HolderError::OtherKey,
+            HolderError::TooMuchWork { required: 30 },
+            HolderError::Damaged(String::new()),
+            HolderError::NotADataKey,
+            HolderError::BadRecipient(String::new()),
+            HolderError::BadKeyFile(String::new()),
+            HolderError::KeyPassphraseMissing,
+            HolderError::WrongKeyPassphrase,
+            HolderError::EmptyPassphrase,
+        ] {
+            assert!(error.remedy().len() > 10, "{error}");
+        }
+        assert!(HolderKind::ALL.into_iter().all(|kind| HolderKind::from_word(kind.word()) == Some(kind)));
+    }
+}

@@ -200,7 +200,7 @@ impl DataKey {
     }
 
     fn fingerprint(&self, purpose: &[u8], bytes: &[u8]) -> Fingerprint {
-        let subkey = Zeroizing::new(<[u8; 32]>::from(hmac_sha256(&*self.0, purpose)));
+        let subkey = Zeroizing::new(hmac_sha256(&*self.0, purpose));
         let mut cut = [0; 16];
         cut.copy_from_slice(&hmac_sha256(&*subkey, bytes)[..16]);
         Fingerprint(cut)

@@ -1,0 +1,33 @@
+# make demo    all of kiln on virtual tokens, in a throw-away home
+# make test    every test, those on real readers (pcscd with virtual ones) included
+# make lint    format, clippy and documentation, warnings refused
+# make bench   a burn against the bare sum of its exchanges
+#
+# Each target installs what it needs first (scripts/setup); Rust itself must be there.
+
+CARGO ?= cargo
+
+.PHONY: demo test lint bench setup-build setup-test
+
+demo: setup-build
+	$(CARGO) run --locked -- demo
+
+# --no-fail-fast: one run tells everything that is broken. Examples in the documentation come first, so that the last
+# line printed is that of tests which ran.
+test: setup-test
+	$(CARGO) test --locked --doc
+	$(CARGO) test --locked --no-fail-fast --lib --bins --tests
+
+lint: setup-build
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
+
+bench: setup-test
+	$(CARGO) bench --locked --benches
+
+setup-build:
+	@scripts/setup build
+
+setup-test:
+	@scripts/setup test

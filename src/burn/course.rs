@@ -1,0 +1,316 @@
+//! A burn under way: what to do next, and how it ended.
+
+use super::plan::{Plan, Step, Write};
+use crate::domain::{Profile, Proof, Serial};
+
+/// How far a token's clock may be off right after it was set, in seconds. The setting is rounded to the second and
+/// the reading is in whole seconds, so that one second either way is no news; two are allowed for a slow link.
+pub const CLOCK_TOLERANCE_S: f64 = 2.0;
+
+/// What a device tells about a profile after the burn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProfileState {
+    /// Whether it holds a seed.
+    pub filled: bool,
+    /// Hash, digits and period, as far as the device's numbers mean anything.
+    pub parameters: Option<crate::domain::Parameters>,
+    /// Its title.
+    pub title: String,
+}
+
+/// What came of a step.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// The device said yes.
+    Done,
+    /// To [`Step::ReadClock`].
+    Clock {
+        /// Who answered.
+        serial: Serial,
+        /// Its clock against the station's, in seconds.
+        drift_s: f64,
+    },
+    /// To [`Step::ReadProfile`].
+    Profile(ProfileState),
+    /// The device said no to the key.
+    KeyRefused {
+        /// Attempts left, where it says so.
+        tries_left: Option<u8>,
+    },
+    /// The device said no.
+    Refused(String),
+    /// The link was lost: the command may or may not have taken effect.
+    Lost(String),
+}
+
+/// What to do next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// Write down that an attempt will be made, durably, then authenticate.
+    Attempt,
+    /// Send this command.
+    Send(Step),
+    /// Nothing: it is over.
+    End(Ending),
+}
+
+/// How a burn ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// Everything is written, with this proof for each profile.
+    Burned(Vec<(Profile, Proof)>),
+    /// Nothing was written; the seeds are free again.
+    Failed {
+        /// Why.
+        reason: String,
+        /// Attempts left, if the device refused the key and said so.
+        key_refused: Option<Option<u8>>,
+    },
+    /// Something may have been written; the same seeds go on when the serial comes back.
+    Unfinished {
+        /// Why.
+        reason: String,
+        /// Whether putting the same token back is all it takes.
+        goes_on_by_itself: bool,
+    },
+}
+
+/// A burn under way.
+#[derive(Debug)]
+pub struct Course {
+    plan: Plan,
+    serial: Serial,
+    at: usize,
+    written: bool,
+    read_back: Vec<Profile>,
+    ending: Option<Ending>,
+}
+
+impl Course {
+    /// Begins `plan` on the token `serial`.
+    pub fn new(plan: Plan, serial: Serial) -> Self {
+        Self { plan, serial, at: 0, written: false, read_back: Vec::new(), ending: None }
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Steps done, of how many.
+    pub fn progress(&self) -> (u32, u32) {
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        (count(self.at), count(self.plan.steps.len()))
+    }
+
+    /// What to do next.
+    pub fn next(&self) -> Next {
+        if let Some(ending) = &self.ending {
+            return Next::End(ending.clone());
+        }
+        match self.plan.steps.get(self.at) {
+            Some(Step::Authenticate) => Next::Attempt,
+            Some(step) => Next::Send(step.clone()),
+            None => Next::End(Ending::Burned(self.proofs())),
+        }
+    }
+
+    /// Takes what came of the step that [`Course::next`] named. A step that writes counts as written from the moment
+    /// it is sent, whatever came back.
+    pub fn answered(&mut self, answer: Answer) {
+        let Some(step) = self.plan.steps.get(self.at).cloned() else { return };
+        if self.ending.is_some() {
+            return;
+        }
+        self.written |= step.writes();
+        match (step, answer) {
+            (_, Answer::Lost(reason)) => {
+                self.ending = Some(Ending::Unfinished { reason, goes_on_by_itself: true });
+            }
+            (Step::Authenticate, Answer::KeyRefused { tries_left }) => {
+                let reason = match tries_left {
+                    Some(left) => format!("the token refused the customer key ({left} attempts left)"),
+                    None => "the token refused the key: it has another one, or it is locked".to_owned(),
+                };
+                self.end(reason, Some(tries_left));
+            }
+            (step, Answer::KeyRefused { .. }) => {
+                self.end(format!("the token no longer accepts the authentication at {}", name(&step)), None);
+            }
+            (step, Answer::Refused(reason)) => self.end(format!("{}: {reason}", name(&step)), None),
+            (Step::ReadClock, Answer::Clock { serial, drift_s }) => self.check_clock(&serial, drift_s),
+            (Step::ReadProfile(profile), Answer::Profile(state)) => self.check_profile(profile, &state),
+            (
+                Step::Authenticate
+                | Step::DeleteSeed(_)
+                | Step::Configure(_)
+                | Step::WriteSeed(_)
+                | Step::WriteTitle(_),
+                Answer::Done,
+            ) => self.at += 1,
+            (step, Answer::Done | Answer::Clock { .. } | Answer::Profile(_)) => {
+                self.end(format!("{}: the answer is of another kind", name(&step)), None);
+            }
+        }
+    }
+
+    fn check_clock(&mut self, serial: &Serial, drift_s: f64) {
+        if *serial != self.serial {
+            self.end(format!("another token ({serial}) answered in the middle of the burn"), None);
+        } else if drift_s.abs() > CLOCK_TOLERANCE_S {
+            self.end(format!("the token's clock is {drift_s:+.0} s off although it was just set"), None);
+        } else {
+            self.at += 1;
+        }
+    }
+
+    fn check_profile(&mut self, profile: Profile, state: &ProfileState) {
+        match self.plan.write(profile).map(|write| mismatch(write, state)) {
+            Some(None) => {
+                self.read_back.push(profile);
+                self.at += 1;
+            }
+            Some(Some(what)) => self.end(format!("profile {profile} reads back differently: {what}"), None),
+            None => self.end(format!("profile {profile} was read but never meant"), None),
+        }
+    }
+
+    fn end(&mut self, reason: String, key_refused: Option<Option<u8>>) {
+        self.ending = Some(if self.written {
+            Ending::Unfinished { reason, goes_on_by_itself: false }
+        } else {
+            Ending::Failed { reason, key_refused }
+        });
+    }
+
+    fn proofs(&self) -> Vec<(Profile, Proof)> {
+        let proof =
+            |profile| if self.read_back.contains(&profile) { Proof::ReadBack } else { Proof::Written };
+        self.plan.writes.iter().map(|write| (write.profile, proof(write.profile))).collect()
+    }
+}
+
+/// What the operator calls a step.
+fn name(step: &Step) -> String {
+    match step {
+        Step::Authenticate => "authentication".into(),
+        Step::DeleteSeed(profile) => format!("emptying profile {profile}"),
+        Step::Configure(profile) => format!("the configuration of profile {profile}"),
+        Step::WriteSeed(profile) => format!("the seed of profile {profile}"),
+        Step::WriteTitle(profile) => format!("the title of profile {profile}"),
+        Step::ReadProfile(profile) => format!("reading profile {profile} back"),
+        Step::ReadClock => "reading the clock back".into(),
+    }
+}
+
+fn mismatch(meant: &Write, state: &ProfileState) -> Option<String> {
+    if !state.filled {
+        return Some("it is empty".into());
+    }
+    if state.parameters != Some(meant.parameters) {
+        let reads = state.parameters.map_or_else(|| "values that mean nothing".into(), |p| p.to_string());
+        return Some(format!("{reads} instead of {}", meant.parameters));
+    }
+    match &meant.title {
+        Some(title) if *title != state.title => Some(format!("its title is \"{}\"", state.title)),
+        Some(_) | None => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::plan::plan, *};
+    use crate::domain::{Parameters, SeedId};
+
+    fn serial() -> Serial {
+        "86596000000001".parse().unwrap()
+    }
+
+    fn course(reads_back: bool) -> Course {
+        let write = Write {
+            profile: Profile::ZERO,
+            seed: SeedId([1; 16]),
+            parameters: Parameters::standard(),
+            title: None,
+            display_timeout_s: 30,
+        };
+        Course::new(plan(vec![write], &[], reads_back), serial())
+    }
+
+    fn right_clock() -> Answer {
+        Answer::Clock { serial: serial(), drift_s: -0.4 }
+    }
+
+    fn ending(mut course: Course, answers: impl IntoIterator<Item = Answer>) -> Ending {
+        for answer in answers {
+            assert!(!matches!(course.next(), Next::End(_)), "ended early: {:?}", course.next());
+            course.answered(answer);
+        }
+        match course.next() {
+            Next::End(ending) => ending,
+            next => panic!("not over: {next:?}"),
+        }
+    }
+
+    #[test]
+    fn without_reading_back_the_proof_is_only_written() {
+        let end = ending(course(false), [Answer::Done, Answer::Done, Answer::Done, right_clock()]);
+        assert_eq!(end, Ending::Burned(vec![(Profile::ZERO, Proof::Written)]));
+    }
+
+    #[test]
+    fn reading_back_proves_more() {
+        let state =
+            ProfileState { filled: true, parameters: Some(Parameters::standard()), title: String::new() };
+        let answers = [Answer::Done, Answer::Done, Answer::Done, Answer::Profile(state), right_clock()];
+        assert_eq!(ending(course(true), answers), Ending::Burned(vec![(Profile::ZERO, Proof::ReadBack)]));
+    }
+
+    #[test]
+    fn a_profile_that_reads_back_empty_is_unfinished_not_burned() {
+        let state = ProfileState { filled: false, parameters: None, title: String::new() };
+        let end = ending(course(true), [Answer::Done, Answer::Done, Answer::Done, Answer::Profile(state)]);
+        assert!(matches!(end, Ending::Unfinished { goes_on_by_itself: false, .. }), "{end:?}");
+    }
+
+    #[test]
+    fn a_refused_key_fails_the_job_and_frees_its_seed() {
+        let end = ending(course(false), [Answer::KeyRefused { tries_left: Some(9) }]);
+        assert!(matches!(end, Ending::Failed { key_refused: Some(Some(9)), .. }), "{end:?}");
+    }
+
+    #[test]
+    fn a_link_lost_anywhere_leaves_the_job_unfinished() {
+        for done in 0..4 {
+            let mut course = course(false);
+            for _ in 0..done {
+                course.answered(Answer::Done);
+            }
+            let end = ending(course, [Answer::Lost("taken off".into())]);
+            assert_eq!(end, Ending::Unfinished { reason: "taken off".into(), goes_on_by_itself: true });
+        }
+    }
+
+    #[test]
+    fn a_refusal_after_a_write_was_sent_is_never_called_failed() {
+        let end = ending(course(false), [Answer::Done, Answer::Refused("6A80".into())]);
+        assert!(matches!(end, Ending::Unfinished { .. }), "{end:?}");
+        let end = ending(course(false), [Answer::Refused("6F00".into())]);
+        assert!(matches!(end, Ending::Failed { key_refused: None, .. }), "{end:?}");
+    }
+
+    #[test]
+    fn another_token_or_a_wrong_clock_at_the_end_is_no_success() {
+        let other = Answer::Clock { serial: "86596000000002".parse().unwrap(), drift_s: 0.0 };
+        let slow = Answer::Clock { serial: serial(), drift_s: -3.0 };
+        for last in [other, slow, Answer::Done] {
+            let end = ending(course(false), [Answer::Done, Answer::Done, Answer::Done, last]);
+            assert!(matches!(end, Ending::Unfinished { goes_on_by_itself: false, .. }), "{end:?}");
+        }
+    }
+
+    #[test]
+    fn an_attempt_is_written_down_before_it_is_made() {
+        assert_eq!(course(false).next(), Next::Attempt);
+    }
+}

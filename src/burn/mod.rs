@@ -1,0 +1,10 @@
+//! The burn as rules: from records to a plan, from an answer to the next step. Pure; the worker that owns the slot
+//! carries the effects out, and writes down each intent before the command that acts on it.
+
+mod course;
+mod judge;
+mod plan;
+
+pub use course::{Answer, CLOCK_TOLERANCE_S, Course, Ending, Next, ProfileState};
+pub use judge::{KeyStanding, KeyUse, MIN_TRIES_LEFT, Occupancy, Verdict, holding, judge, key_use};
+pub use plan::{Plan, Step, Write, plan};

@@ -1,0 +1,136 @@
+//! What one file must satisfy by itself.
+
+use super::CatalogError;
+use crate::domain::{
+    model::{Bounds, Driver, Model, folded},
+    recipe::{Recipe, RecipeProfile, SeedFrom},
+    target::Target,
+    token::Serial,
+};
+use std::collections::BTreeSet;
+
+/// Turns a list of rules into the first that is broken.
+fn field_rules(file: &str, rules: &[(bool, &'static str, &'static str)]) -> Result<(), CatalogError> {
+    match rules.iter().find(|(holds, ..)| !holds) {
+        None => Ok(()),
+        Some((_, field, fault)) => Err(CatalogError::Field { file: file.to_owned(), field, fault }),
+    }
+}
+
+const NAME_FAULT: &str = "must be 1 to 32 lower-case letters, digits and hyphens";
+const EMPTY: &str = "must not be empty";
+const BOUNDS_FAULT: &str = "must have a min of at least 1 and a max that is not below it";
+
+fn is_name(text: &str) -> bool {
+    (1..=32).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
+
+fn sound(bounds: Bounds, most: usize) -> bool {
+    1 <= bounds.min && bounds.min <= bounds.max && bounds.max <= most
+}
+
+/// What the protocol of a family carries at the most, whatever a file says: seed bytes, title bytes, profiles.
+fn family_limits(driver: Driver) -> (usize, usize, u8) {
+    match driver {
+        Driver::Token2Single => (63, 0, 1),
+        Driver::Molto2 => (63, 15, 100),
+    }
+}
+
+pub(super) fn check_model(file: &str, model: &Model) -> Result<(), CatalogError> {
+    let (most_seed, most_title, most_profiles) = family_limits(model.driver);
+    let recognised = &model.recognised_by;
+    let is_prefix = |text: &String| (4..=32).contains(&text.len()) && text.parse::<Serial>().is_ok();
+    field_rules(
+        file,
+        &[
+            (is_name(&model.name), "name", NAME_FAULT),
+            (!model.label.trim().is_empty(), "label", EMPTY),
+            (!model.operator_first.trim().is_empty(), "operator_first", EMPTY),
+            (
+                (1..=most_profiles).contains(&model.profiles),
+                "profiles",
+                "must be 1 for a single-profile token, 1 to 100 for a Molto2",
+            ),
+            (!model.hashes.is_empty(), "hashes", EMPTY),
+            (!model.digits.is_empty(), "digits", EMPTY),
+            (!model.periods.is_empty(), "periods", EMPTY),
+            (!model.display_timeouts_s.is_empty(), "display_timeouts_s", EMPTY),
+            (sound(model.seed_bytes, usize::MAX), "seed_bytes", BOUNDS_FAULT),
+            (
+                model.seed_bytes.max <= most_seed,
+                "seed_bytes",
+                "must not go past 63, the most that the wire carries",
+            ),
+            (model.title_bytes.is_none_or(|b| sound(b, usize::MAX)), "title_bytes", BOUNDS_FAULT),
+            (
+                model.title_bytes.is_none_or(|b| b.max <= most_title),
+                "title_bytes",
+                "must not go past what the wire carries: no title on a single-profile token, 15 bytes on a Molto2",
+            ),
+            (
+                model.factory_filled_profiles.iter().all(|f| f.profile.number() < model.profiles),
+                "factory_filled_profiles",
+                "must name profiles that the model has",
+            ),
+            (
+                recognised.serial_prefixes.iter().all(is_prefix),
+                "serial_prefixes",
+                "must be 4 to 32 letters, digits and hyphens each",
+            ),
+            (
+                recognised.reader_name_contains.iter().all(|word| word.trim().len() >= 4),
+                "reader_name_contains",
+                "must have at least 4 characters each: a short word hits other readers",
+            ),
+            (
+                !recognised.serial_prefixes.is_empty()
+                    || !recognised.reader_name_contains.is_empty()
+                    || !recognised.usb_ids.is_empty(),
+                "recognised_by",
+                "must name a serial prefix, a word of a reader's name or a USB id",
+            ),
+            (model.aliases.iter().all(|alias| !folded(alias).is_empty()), "aliases", EMPTY),
+        ],
+    )
+}
+
+pub(super) fn check_recipe(file: &str, recipe: &Recipe) -> Result<(), CatalogError> {
+    let numbers: BTreeSet<_> = recipe.profiles.iter().map(|profile| profile.number).collect();
+    let from_file = recipe.profiles.iter().filter(|profile| profile.seed == SeedFrom::File);
+    let lengths_fit = |profile: &RecipeProfile| match profile.seed {
+        SeedFrom::File => profile.seed_bytes.is_none(),
+        SeedFrom::Random => true,
+    };
+    field_rules(
+        file,
+        &[
+            (is_name(&recipe.name), "name", NAME_FAULT),
+            (!recipe.label.trim().is_empty(), "label", EMPTY),
+            (!recipe.models.is_empty(), "models", EMPTY),
+            (!recipe.profiles.is_empty(), "profile", "must stand at least once ([[profile]])"),
+            (numbers.len() == recipe.profiles.len(), "number", "must differ from profile to profile"),
+            (
+                from_file.clone().count() <= 1,
+                "seed",
+                "may be \"file\" in one profile only: the same seed on two profiles would be no second factor of its own",
+            ),
+            (recipe.profiles.iter().all(lengths_fit), "seed_bytes", "goes with seed = \"random\" only"),
+        ],
+    )
+}
+
+pub(super) fn check_target(file: &str, target: &Target) -> Result<(), CatalogError> {
+    field_rules(
+        file,
+        &[
+            (is_name(&target.name), "name", NAME_FAULT),
+            (!target.label.trim().is_empty(), "label", EMPTY),
+            (!target.hashes.is_empty(), "hashes", EMPTY),
+            (!target.digits.is_empty(), "digits", EMPTY),
+            (!target.periods.is_empty() || target.hotp, "periods", "must not be empty where hotp is false"),
+            (sound(target.seed_bytes, usize::MAX), "seed_bytes", BOUNDS_FAULT),
+        ],
+    )
+}

@@ -1,0 +1,519 @@
+//! What can go wrong in a conversation with a token: one enum for each operation, shared by the families, since the
+//! station meets them through one door.
+
+use super::Family;
+use crate::domain::{Profile, Serial};
+use crate::link::{LinkError, StatusWord};
+use crate::remedy::{Remedy, Retry};
+use crate::wire::{EncodeError, ReplyError, SelfTestFailed};
+use std::fmt;
+
+const SET_ASIDE: &str = "put the token aside and look up what it answered in the log";
+
+/// Why no token of the family could be found on a link.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// The link failed.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// It refuses the family's first command: another kind of device.
+    #[error("it answers {0} when asked for its serial")]
+    Status(StatusWord),
+    /// It takes the command, but what it answers is no identity.
+    #[error("it does not tell its serial as its family does: {0}")]
+    Malformed(#[source] ReplyError),
+}
+
+impl Remedy for OpenError {
+    fn remedy(&self) -> &'static str {
+        match self {
+            Self::Link(error) => error.remedy(),
+            Self::Status(_) | Self::Malformed(_) => "take it off: it is no token that this station can burn",
+        }
+    }
+
+    fn retry(&self) -> Retry {
+        match self {
+            Self::Link(error) => error.retry(),
+            Self::Status(_) | Self::Malformed(_) => Retry::Never,
+        }
+    }
+}
+
+/// What is read from a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// Serial and clock.
+    Info,
+    /// What is public of a profile.
+    PublicBlock(Profile),
+}
+
+impl fmt::Display for Reading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Info => f.write_str("its serial and clock"),
+            Self::PublicBlock(profile) => write!(f, "what profile {profile} holds"),
+        }
+    }
+}
+
+/// Why nothing could be read. Reading changes nothing on a token.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// The link failed.
+    #[error("token {serial} was lost while being asked for {reading}: {cause}")]
+    Link {
+        /// The token.
+        serial: Serial,
+        /// What it was asked for.
+        reading: Reading,
+        /// How the link failed.
+        #[source]
+        cause: LinkError,
+    },
+    /// An unexpected status word.
+    #[error("token {serial} answers {status} when asked for {reading}")]
+    Status {
+        /// The token.
+        serial: Serial,
+        /// What it was asked for.
+        reading: Reading,
+        /// What it said.
+        status: StatusWord,
+    },
+    /// A reply that is not what the family's tokens send.
+    #[error("token {serial} does not tell {reading} as its family does: {cause}")]
+    Malformed {
+        /// The token.
+        serial: Serial,
+        /// What it was asked for.
+        reading: Reading,
+        /// What is wrong with the reply.
+        #[source]
+        cause: ReplyError,
+    },
+    /// Another token answered: it was swapped so fast that the reader did not notice.
+    #[error("token {found} answered in the place of token {expected}")]
+    OtherToken {
+        /// The token of this conversation.
+        expected: Serial,
+        /// The one that answered.
+        found: Serial,
+    },
+    /// The family or its numbering has no such thing. Nothing was sent.
+    #[error("a {family} cannot tell {reading}")]
+    NotOffered {
+        /// The token's family.
+        family: Family,
+        /// What was wanted.
+        reading: Reading,
+    },
+}
+
+impl Remedy for ReadError {
+    fn remedy(&self) -> &'static str {
+        match self {
+            Self::Link { cause, .. } => cause.remedy(),
+            Self::Status { reading: Reading::PublicBlock(profile), .. } if profile.number() >= 50 => {
+                "use profiles 0 to 49 only: a Molto2 of the first generation has no others"
+            }
+            Self::Status { .. } | Self::Malformed { .. } => SET_ASIDE,
+            Self::OtherToken { .. } => "leave one token on the reader until the slot says take",
+            Self::NotOffered { .. } => "choose a recipe that this model can do",
+        }
+    }
+
+    fn retry(&self) -> Retry {
+        match self {
+            Self::Link { cause, .. } => cause.retry(),
+            Self::Status { .. } | Self::Malformed { .. } | Self::OtherToken { .. } => Retry::AfterOperator,
+            Self::NotOffered { .. } => Retry::Never,
+        }
+    }
+}
+
+/// Why a token is not unlocked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UnlockError {
+    /// This build's ciphers are broken. Nothing was sent.
+    #[error(transparent)]
+    SelfTest(#[from] SelfTestFailed),
+    /// The family cannot have such a key. Nothing was sent.
+    #[error("token {serial} was not asked to unlock: {cause}")]
+    Key {
+        /// The token.
+        serial: Serial,
+        /// What is wrong with the key.
+        #[source]
+        cause: EncodeError,
+    },
+    /// The link failed before an answer was sent: no attempt was spent.
+    #[error("token {serial} was lost before the customer key was tried: {cause}")]
+    Link {
+        /// The token.
+        serial: Serial,
+        /// How the link failed.
+        #[source]
+        cause: LinkError,
+    },
+    /// The token gave no challenge: no attempt was spent.
+    #[error("token {serial} answers {status} when asked for a challenge")]
+    Challenge {
+        /// The token.
+        serial: Serial,
+        /// What it said.
+        status: StatusWord,
+    },
+    /// The token's challenge has another form: no attempt was spent.
+    #[error("token {serial} sends no challenge of its family: {cause}")]
+    Malformed {
+        /// The token.
+        serial: Serial,
+        /// What is wrong with it.
+        #[source]
+        cause: ReplyError,
+    },
+    /// The link failed after the answer had left: an attempt may have been spent, and with the right key none was.
+    #[error("token {serial} was lost while the customer key was being tried: {cause}")]
+    AnswerLost {
+        /// The token.
+        serial: Serial,
+        /// How the link failed.
+        #[source]
+        cause: LinkError,
+    },
+    /// A single-profile token refused the answer. It has one code for a wrong key and for being locked, and does not
+    /// count its tries aloud.
+    #[error("token {serial} refused the customer key: either it has another one, or it is locked")]
+    WrongKeyOrLocked {
+        /// The token.
+        serial: Serial,
+    },
+    /// A Molto2 refused the answer.
+    #[error("token {serial} refused the customer key ({tries_left} tries left)")]
+    WrongKey {
+        /// The token.
+        serial: Serial,
+        /// How many more wrong answers it takes before it locks.
+        tries_left: u8,
+    },
+    /// An unexpected status word to the answer. Whether an attempt was spent is not known.
+    #[error("token {serial} answers {status} to the customer key")]
+    Status {
+        /// The token.
+        serial: Serial,
+        /// What it said.
+        status: StatusWord,
+    },
+}
+
+impl UnlockError {
+    /// Whether the token may have counted a wrong answer. Where it may, the same key is not tried again by itself.
+    pub fn may_have_cost_a_try(&self) -> bool {
+        match self {
+            Self::SelfTest(_)
+            | Self::Key { .. }
+            | Self::Link { .. }
+            | Self::Challenge { .. }
+            | Self::Malformed { .. } => false,
+            Self::AnswerLost { .. }
+            | Self::WrongKeyOrLocked { .. }
+            | Self::WrongKey { .. }
+            | Self::Status { .. } => true,
+        }
+    }
+}
+
+impl Remedy for UnlockError {
+    fn remedy(&self) -> &'static str {
+        match self {
+            Self::SelfTest(error) => error.remedy(),
+            Self::Key { cause, .. } => cause.remedy(),
+            Self::Link { cause, .. } | Self::AnswerLost { cause, .. } => cause.remedy(),
+            Self::Challenge { .. } | Self::Malformed { .. } | Self::Status { .. } => SET_ASIDE,
+            Self::WrongKeyOrLocked { .. } => {
+                "put the token aside and do not try again; ask its seller for its key: another wrong try may lock it"
+            }
+            Self::WrongKey { tries_left: 0, .. } => {
+                "put the token aside; only a factory reset at its button, which erases all profiles, can free it"
+            }
+            Self::WrongKey { tries_left: 1 | 2, .. } => {
+                "stop: find the right key, or reset the token to factory state, which erases all profiles"
+            }
+            Self::WrongKey { .. } => {
+                "check which customer key this token was set up with; do not guess, it counts the tries"
+            }
+        }
+    }
+
+    fn retry(&self) -> Retry {
+        match self {
+            Self::SelfTest(error) => error.retry(),
+            Self::Key { cause, .. } => cause.retry(),
+            Self::Link { cause, .. } => cause.retry(),
+            Self::AnswerLost { .. }
+            | Self::Challenge { .. }
+            | Self::Malformed { .. }
+            | Self::WrongKeyOrLocked { .. }
+            | Self::WrongKey { .. }
+            | Self::Status { .. } => Retry::AfterOperator,
+        }
+    }
+}
+
+/// What is changed on a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Clock and parameters of a profile.
+    Configuration(Profile),
+    /// The seed of a profile.
+    Seed(Profile),
+    /// The title of a profile.
+    Title(Profile),
+    /// The deletion of a profile's seed.
+    Deletion(Profile),
+    /// The clock, through a profile.
+    Clock(Profile),
+    /// Another customer key.
+    CustomerKey,
+    /// Everything, back to the state of delivery.
+    FactoryReset,
+    /// The lock of the screen.
+    ScreenLock,
+    /// The lifting of the screen's lock.
+    ScreenUnlock,
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Configuration(profile) => write!(f, "the configuration of profile {profile}"),
+            Self::Seed(profile) => write!(f, "the seed of profile {profile}"),
+            Self::Title(profile) => write!(f, "the title of profile {profile}"),
+            Self::Deletion(profile) => write!(f, "the deletion of profile {profile}"),
+            Self::Clock(profile) => write!(f, "the time through profile {profile}"),
+            Self::CustomerKey => f.write_str("the new customer key"),
+            Self::FactoryReset => f.write_str("the factory reset"),
+            Self::ScreenLock => f.write_str("the screen lock"),
+            Self::ScreenUnlock => f.write_str("the lifting of the screen lock"),
+        }
+    }
+}
+
+/// Why a change was not made, or is not known to have been made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WriteError {
+    /// The token cannot be told this. Nothing was sent.
+    #[error("token {serial} was not sent {change}: {cause}")]
+    Cannot {
+        /// The token.
+        serial: Serial,
+        /// What was to change.
+        change: Change,
+        /// What it cannot be told.
+        #[source]
+        cause: EncodeError,
+    },
+    /// The family has no such command. Nothing was sent.
+    #[error("a {family} has no command for {change}")]
+    NotOffered {
+        /// The token's family.
+        family: Family,
+        /// What was to change.
+        change: Change,
+    },
+    /// The token answered that it is not unlocked (any more), although it was: another program talked to it, or it lost
+    /// power. Nothing was written.
+    #[error("token {serial} is locked again and refused {change}")]
+    LockedAgain {
+        /// The token.
+        serial: Serial,
+        /// What was to change.
+        change: Change,
+    },
+    /// The token refused with an unexpected status word. Nothing was written.
+    #[error("token {serial} refused {change} with status {status}")]
+    Refused {
+        /// The token.
+        serial: Serial,
+        /// What was to change.
+        change: Change,
+        /// What it said.
+        status: StatusWord,
+    },
+    /// The link failed before the answer came: the token may have taken the change or not. Only the same change again,
+    /// or a code on the display, settles it.
+    #[error("token {serial} was lost before it confirmed {change}: {cause}")]
+    Unknown {
+        /// The token.
+        serial: Serial,
+        /// What may have changed.
+        change: Change,
+        /// How the link failed.
+        #[source]
+        cause: LinkError,
+    },
+}
+
+impl WriteError {
+    /// Whether the token may have taken the change although no confirmation came.
+    pub fn outcome_is_unknown(&self) -> bool {
+        match self {
+            Self::Unknown { .. } => true,
+            Self::Cannot { .. }
+            | Self::NotOffered { .. }
+            | Self::LockedAgain { .. }
+            | Self::Refused { .. } => false,
+        }
+    }
+}
+
+impl Remedy for WriteError {
+    fn remedy(&self) -> &'static str {
+        match self {
+            Self::Cannot { cause, .. } => cause.remedy(),
+            Self::NotOffered { .. } => "choose a recipe that this model can do",
+            Self::LockedAgain { .. } => {
+                "close other programs that talk to this reader, then take the token off and put it back"
+            }
+            Self::Refused { .. } => SET_ASIDE,
+            Self::Unknown { cause, .. } => cause.remedy(),
+        }
+    }
+
+    fn retry(&self) -> Retry {
+        match self {
+            Self::Cannot { cause, .. } => cause.retry(),
+            Self::NotOffered { .. } => Retry::Never,
+            Self::LockedAgain { .. } | Self::Refused { .. } => Retry::AfterOperator,
+            Self::Unknown { cause, .. } => cause.retry(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn serial() -> Serial {
+        "86596220001234".parse().unwrap()
+    }
+
+    const STATUS: StatusWord = StatusWord(0x6A80);
+
+    /// Each error with its remedy, its retry and what it says; a remedy is a sentence without a full stop.
+    fn check<E: Remedy + fmt::Display>(error: E, retry: Retry, names: &str) {
+        assert!(error.remedy().len() > 20 && !error.remedy().ends_with('.'), "{error}: {}", error.remedy());
+        assert_eq!(error.retry(), retry, "{error}");
+        assert!(error.to_string().contains(names), "{error}");
+    }
+
+    #[test]
+    fn opening_has_a_remedy_for_everything() {
+        check(OpenError::Link(LinkError::Mute), Retry::AfterOperator, "does not answer");
+        check(OpenError::Status(STATUS), Retry::Never, "6A80");
+        check(OpenError::Malformed(ReplyError::SerialText), Retry::Never, "not made of digits");
+    }
+
+    #[test]
+    fn reading_has_a_remedy_for_everything() {
+        let (reading, serial) = (Reading::Info, serial());
+        let cause = LinkError::Gone;
+        check(ReadError::Link { serial: serial.clone(), reading, cause }, Retry::AfterOperator, "1234");
+        let late = Reading::PublicBlock(Profile::new(50));
+        let beyond = ReadError::Status { serial: serial.clone(), reading: late, status: STATUS };
+        assert!(beyond.remedy().contains("0 to 49"));
+        check(beyond, Retry::AfterOperator, "6A80");
+        let status = ReadError::Status { serial: serial.clone(), reading, status: STATUS };
+        assert_eq!(status.remedy(), SET_ASIDE);
+        check(status, Retry::AfterOperator, "6A80");
+        let cause = ReplyError::SerialLength(3);
+        check(ReadError::Malformed { serial: serial.clone(), reading, cause }, Retry::AfterOperator, "3");
+        let found = "7".parse().unwrap();
+        check(ReadError::OtherToken { expected: serial, found }, Retry::AfterOperator, "token 7 answered");
+        check(
+            ReadError::NotOffered { family: Family::Token2Single, reading: late },
+            Retry::Never,
+            "profile 50",
+        );
+    }
+
+    #[test]
+    fn unlocking_has_a_remedy_for_everything_and_knows_what_cost_a_try() {
+        let serial = serial();
+        let asked = UnlockError::Challenge { serial: serial.clone(), status: STATUS };
+        let lost = UnlockError::Link { serial: serial.clone(), cause: LinkError::Busy };
+        let key = UnlockError::Key { serial: serial.clone(), cause: EncodeError::KeyLength(3) };
+        let odd = UnlockError::Malformed {
+            serial: serial.clone(),
+            cause: ReplyError::Length { expected: 8, found: 0 },
+        };
+        let broken = UnlockError::SelfTest(SelfTestFailed("SM4"));
+        for (error, retry, names) in [
+            (asked, Retry::AfterOperator, "6A80"),
+            (lost, Retry::Soon, "before the customer key was tried"),
+            (key, Retry::Never, "3 bytes"),
+            (odd, Retry::AfterOperator, "0 bytes instead of 8"),
+            (broken, Retry::Never, "SM4"),
+        ] {
+            assert!(!error.may_have_cost_a_try(), "{error}");
+            check(error, retry, names);
+        }
+
+        let answer_lost = UnlockError::AnswerLost { serial: serial.clone(), cause: LinkError::NoService };
+        let single = UnlockError::WrongKeyOrLocked { serial: serial.clone() };
+        let odd = UnlockError::Status { serial: serial.clone(), status: STATUS };
+        for (error, names) in [(answer_lost, "being tried"), (single, "or it is locked"), (odd, "6A80")] {
+            assert!(error.may_have_cost_a_try(), "{error}");
+            check(error, Retry::AfterOperator, names);
+        }
+        for (tries_left, remedy) in [(0, "factory reset"), (1, "stop"), (2, "stop"), (3, "do not guess")] {
+            let error = UnlockError::WrongKey { serial: serial.clone(), tries_left };
+            assert!(error.may_have_cost_a_try() && error.remedy().contains(remedy), "{error}");
+            check(error, Retry::AfterOperator, &format!("{tries_left} tries left"));
+        }
+    }
+
+    #[test]
+    fn writing_has_a_remedy_for_everything_and_knows_what_is_unknown() {
+        let (serial, change) = (serial(), Change::Seed(Profile::new(7)));
+        let cannot =
+            WriteError::Cannot { serial: serial.clone(), change, cause: EncodeError::SeedLength(64) };
+        let lacking = WriteError::NotOffered { family: Family::Token2Single, change };
+        let locked = WriteError::LockedAgain { serial: serial.clone(), change };
+        let refused = WriteError::Refused { serial: serial.clone(), change, status: STATUS };
+        for (error, retry) in [
+            (cannot, Retry::Never),
+            (lacking, Retry::Never),
+            (locked, Retry::AfterOperator),
+            (refused, Retry::AfterOperator),
+        ] {
+            assert!(!error.outcome_is_unknown(), "{error}");
+            check(error, retry, "the seed of profile 7");
+        }
+        let unknown = WriteError::Unknown { serial, change, cause: LinkError::Gone };
+        assert!(unknown.outcome_is_unknown());
+        check(unknown, Retry::AfterOperator, "before it confirmed");
+    }
+
+    #[test]
+    fn every_change_is_named() {
+        let profile = Profile::new(3);
+        let named: std::collections::BTreeSet<String> = [
+            Change::Configuration(profile),
+            Change::Seed(profile),
+            Change::Title(profile),
+            Change::Deletion(profile),
+            Change::Clock(profile),
+            Change::CustomerKey,
+            Change::FactoryReset,
+            Change::ScreenLock,
+            Change::ScreenUnlock,
+        ]
+        .iter()
+        .map(Change::to_string)
+        .collect();
+        assert_eq!(named.len(), 9);
+    }
+}

@@ -1,0 +1,271 @@
+//! What lies on a reader: a token of a known family, or something else, by its name.
+//!
+//! Every probe only reads. A token is recognised by its own answer, never by reader name, answer to reset or UID; the
+//! reader's name only decides between the families, since the Molto2 is its own reader.
+
+use super::{Token, error::OpenError, molto2, token2_single};
+use crate::link::{Apdu, ApduLink, LinkError, Response, StatusWord};
+use crate::remedy::{Remedy, Retry};
+use crate::wire::Info;
+use std::fmt;
+
+/// What lies on a reader.
+pub enum Found<L> {
+    /// A token that kiln can burn, and what it told when asked for its serial.
+    Token(Token<L>, Info),
+    /// Something else; it is left alone.
+    Other(OtherDevice),
+}
+
+impl<L: ApduLink> fmt::Debug for Found<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Token(token, info) => f.debug_tuple("Token").field(token).field(info).finish(),
+            Self::Other(device) => f.debug_tuple("Other").field(device).finish(),
+        }
+    }
+}
+
+/// Something that is no token of a known family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OtherDevice {
+    /// It has the FIDO applet.
+    SecurityKey,
+    /// It has the OATH applet of YubiKeys and their like.
+    OathKey,
+    /// A Token2 FIDO key with an OTP applet of its own.
+    Token2OtpKey,
+    /// A storage card (transit, doors), by its answer to reset; it takes no commands.
+    StorageCard,
+    /// It takes a token's first command, but what it answers is no identity.
+    Unreadable,
+    /// Its reader is called a Molto2, but it does not answer as one.
+    OddMolto2,
+    /// It refuses everything: a bank card, an identity card.
+    OtherCard,
+}
+
+impl fmt::Display for OtherDevice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::SecurityKey => "a FIDO security key",
+            Self::OathKey => "a security key with OATH codes",
+            Self::Token2OtpKey => "a Token2 FIDO key with OTP codes",
+            Self::StorageCard => "a storage card (transit or door)",
+            Self::Unreadable => "a device whose identity cannot be read",
+            Self::OddMolto2 => "a Molto2 that does not tell its serial",
+            Self::OtherCard => "another smart card",
+        })
+    }
+}
+
+impl Remedy for OtherDevice {
+    fn remedy(&self) -> &'static str {
+        match self {
+            Self::SecurityKey | Self::OathKey | Self::Token2OtpKey => {
+                "take the security key away: this slot burns programmable tokens only"
+            }
+            Self::StorageCard | Self::OtherCard => {
+                "take the card away; if a token lies here too, put down the token alone, switched on"
+            }
+            Self::Unreadable => {
+                "put down the token alone, switched on, and leave it; if it stays, set it aside"
+            }
+            Self::OddMolto2 => {
+                "unplug the Molto2 and plug it in again, straight into the machine rather than a hub"
+            }
+        }
+    }
+
+    fn retry(&self) -> Retry {
+        match self {
+            Self::Unreadable | Self::OddMolto2 | Self::StorageCard | Self::OtherCard => Retry::AfterOperator,
+            Self::SecurityKey | Self::OathKey | Self::Token2OtpKey => Retry::Never,
+        }
+    }
+}
+
+/// A storage card behind a contactless reader, PC/SC part 3, section 3.1.3.2.3: the reader makes up this answer to
+/// reset, and in it the registered identifier of the PC/SC workgroup.
+const STORAGE_CARD: [u8; 12] = [0x3B, 0x8F, 0x80, 0x01, 0x80, 0x4F, 0x0C, 0xA0, 0x00, 0x00, 0x03, 0x06];
+
+const FIDO: &[u8] = &[0xA0, 0x00, 0x00, 0x06, 0x47, 0x2F, 0x00, 0x01];
+const OATH: &[u8] = &[0xA0, 0x00, 0x00, 0x05, 0x27, 0x21, 0x01];
+const TOKEN2_OTP: &[u8] = &[0xF0, 0x00, 0x00, 0x01, 0x4F, 0x74, 0x70, 0x01];
+
+/// Whether a reader of this name is a Molto2. Matching the maker's name would also hit its FIDO keys.
+fn is_molto2(reader_name: &str) -> bool {
+    reader_name.to_ascii_lowercase().contains("molto")
+}
+
+/// Finds out what lies on the reader called `reader_name`. A token takes exactly one exchange, the first, so that the
+/// caller can time the round trip of its clock around this call; anything else takes up to four. A reader whose name
+/// has "molto" in it gets commands of the Molto2 only.
+pub fn identify<L: ApduLink>(mut link: L, reader_name: &str) -> Result<Found<L>, LinkError> {
+    if is_molto2(reader_name) {
+        return match molto2::Session::ask(&mut link) {
+            Ok(info) => {
+                let session = molto2::Session::identified(link, info.serial.clone());
+                Ok(Found::Token(Token::Molto2(session), info))
+            }
+            Err(OpenError::Link(error)) => Err(error),
+            Err(OpenError::Status(_) | OpenError::Malformed(_)) => Ok(Found::Other(OtherDevice::OddMolto2)),
+        };
+    }
+    // Such a card has no commands; the reader would answer in its place.
+    if link.answer_to_reset().starts_with(&STORAGE_CARD) {
+        return Ok(Found::Other(OtherDevice::StorageCard));
+    }
+    let otherwise = match token2_single::Session::ask(&mut link) {
+        Ok(info) => {
+            let session = token2_single::Session::identified(link, info.serial.clone());
+            return Ok(Found::Token(Token::Single(session), info));
+        }
+        Err(OpenError::Link(error)) => return Err(error),
+        Err(OpenError::Status(_)) => OtherDevice::OtherCard,
+        Err(OpenError::Malformed(_)) => OtherDevice::Unreadable,
+    };
+    Ok(Found::Other(by_applet(&mut link)?.unwrap_or(otherwise)))
+}
+
+fn by_applet<L: ApduLink>(link: &mut L) -> Result<Option<OtherDevice>, LinkError> {
+    if select(link, FIDO)?.status == StatusWord::OK {
+        return Ok(Some(OtherDevice::SecurityKey));
+    }
+    let reply = select(link, OATH)?;
+    if reply.status == StatusWord::OK && reply.data.first() == Some(&0x79) {
+        return Ok(Some(OtherDevice::OathKey));
+    }
+    if select(link, TOKEN2_OTP)?.status == StatusWord::OK {
+        return Ok(Some(OtherDevice::Token2OtpKey));
+    }
+    Ok(None)
+}
+
+/// Selects an applet by its identifier, with an Le for the answer that the applets give; sent as short APDU of case 4.
+fn select<L: ApduLink>(link: &mut L, aid: &[u8]) -> Result<Response, LinkError> {
+    let len = u8::try_from(aid.len()).expect("application identifiers have at most 16 bytes");
+    let mut bytes = vec![0x00, 0xA4, 0x04, 0x00, len];
+    bytes.extend_from_slice(aid);
+    bytes.push(0x00);
+    link.exchange(&Apdu::plain(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::UnixTime;
+    use crate::drivers::Family;
+    use crate::drivers::transcript::Transcript;
+
+    const SINGLE: &str = "80410000020211";
+    const MOLTO2: &str = "8041000000";
+    const NFC: &str = "ACS ACR122U PICC Interface 00 00";
+    const SELECT_FIDO: &str = "00a4040008a0000006472f000100";
+    const SELECT_OATH: &str = "00a4040007a000000527210100";
+    const SELECT_TOKEN2: &str = "00a4040008f00000014f74700100";
+
+    fn other(story: &[(&str, &str)]) -> OtherDevice {
+        let link = Transcript::new(story);
+        match identify(link.clone(), NFC).unwrap() {
+            Found::Other(device) => {
+                assert_eq!(link.left(), 0);
+                device
+            }
+            Found::Token(..) => panic!("taken for a token"),
+        }
+    }
+
+    fn token(reader: &str, command: &str, reply: &str) -> (Token<Transcript>, Info) {
+        let link = Transcript::new(&[(command, reply)]);
+        match identify(link.clone(), reader).unwrap() {
+            Found::Token(token, info) => {
+                assert_eq!(link.sent(), 1, "one exchange");
+                (token, info)
+            }
+            Found::Other(device) => panic!("{device}"),
+        }
+    }
+
+    #[test]
+    fn a_token_is_known_after_one_exchange() {
+        let reply = "0000000e383635393632323030303132333400006955b89f9000";
+        let (found, info) = token(NFC, SINGLE, reply);
+        assert_eq!((found.driver(), found.serial().as_str()), (Family::Token2Single, "86596220001234"));
+        assert_eq!(info.clock, UnixTime(1_767_225_503));
+
+        let reply = "00000008313233343536373800006955b9009000";
+        for reader in ["TOKEN2 Molto2 [CCID Interface] 00 00", "some MOLTO2"] {
+            let (found, _) = token(reader, MOLTO2, reply);
+            assert_eq!((found.driver(), found.serial().as_str()), (Family::Molto2, "12345678"));
+        }
+    }
+
+    #[test]
+    fn the_makers_name_alone_is_no_molto2() {
+        let reply = "0000000e383635393632323030303132333400006955b89f9000";
+        token("Token2 PIN+R3 00 00", SINGLE, reply);
+    }
+
+    #[test]
+    fn a_molto2_gets_no_foreign_command() {
+        for reply in ["6a81", "0000000012349000"] {
+            let link = Transcript::new(&[(MOLTO2, reply)]);
+            let found = identify(link.clone(), "TOKEN2 Molto2 00 00").unwrap();
+            assert!(matches!(found, Found::Other(OtherDevice::OddMolto2)), "{reply}");
+            assert_eq!(link.sent(), 1);
+        }
+    }
+
+    #[test]
+    fn other_devices_are_named_for_what_they_are() {
+        let refused = (SINGLE, "6d00");
+        assert_eq!(other(&[refused, (SELECT_FIDO, "5532465f56329000")]), OtherDevice::SecurityKey);
+        assert_eq!(
+            other(&[refused, (SELECT_FIDO, "6a82"), (SELECT_OATH, "79030507049000")]),
+            OtherDevice::OathKey
+        );
+        // Answering the selection is not enough for OATH: the version comes first.
+        let last = (SELECT_TOKEN2, "9000");
+        assert_eq!(
+            other(&[refused, (SELECT_FIDO, "6a82"), (SELECT_OATH, "9000"), last]),
+            OtherDevice::Token2OtpKey
+        );
+        let nothing = [(SELECT_FIDO, "6a82"), (SELECT_OATH, "6a82"), (SELECT_TOKEN2, "6a82")];
+        let mut story = vec![refused];
+        story.extend(nothing);
+        assert_eq!(other(&story), OtherDevice::OtherCard);
+        story[0] = (SINGLE, "6f019000");
+        assert_eq!(other(&story), OtherDevice::Unreadable);
+    }
+
+    #[test]
+    fn a_storage_card_is_known_without_an_exchange() {
+        let link = Transcript::new(&[]).with_answer_to_reset("3b8f8001804f0ca000000306030001000000006a");
+        let found = identify(link, NFC).unwrap();
+        assert!(matches!(found, Found::Other(OtherDevice::StorageCard)));
+    }
+
+    #[test]
+    fn a_lost_link_is_no_verdict() {
+        let lost = |story: &[(&str, &str)]| identify(Transcript::new(story), NFC).err();
+        assert_eq!(lost(&[(SINGLE, "")]), Some(LinkError::Gone));
+        assert_eq!(lost(&[(SINGLE, "6d00"), (SELECT_FIDO, "")]), Some(LinkError::Gone));
+    }
+
+    #[test]
+    fn every_device_has_a_name_and_a_remedy() {
+        for device in [
+            OtherDevice::SecurityKey,
+            OtherDevice::OathKey,
+            OtherDevice::Token2OtpKey,
+            OtherDevice::StorageCard,
+            OtherDevice::Unreadable,
+            OtherDevice::OddMolto2,
+            OtherDevice::OtherCard,
+        ] {
+            assert!(device.to_string().starts_with("a"), "{device}");
+            assert!(device.remedy().len() > 20 && device.retry() != Retry::Soon, "{device}");
+        }
+    }
+}

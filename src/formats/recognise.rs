@@ -1,0 +1,397 @@
+//! What a file is, by its content. Kinds that this version doesn't read are named, so that the operator hears "this is
+//! a ZIP archive" and not "line 1 has no columns".
+
+use super::{Format, entra_table, told::FileError};
+use crate::remedy::{Remedy, Retry};
+use std::fmt;
+
+/// A kind of file that is recognised and not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Content {
+    /// A ZIP archive.
+    Zip,
+    /// A workbook of a current spreadsheet program, which is a ZIP archive inside.
+    Workbook,
+    /// A workbook of an old one.
+    OldWorkbook,
+    /// Another archive: gzip, 7z, RAR, XZ.
+    Archive,
+    /// OpenPGP, armoured or binary.
+    OpenPgp,
+    /// age, armoured or binary.
+    Age,
+    /// PDF.
+    Pdf,
+    /// A picture.
+    Picture,
+    /// PSKC, RFC 6030.
+    Pskc,
+    /// Deepnet's DualShield XML.
+    DualShield,
+    /// SafeNet's XML.
+    SafeNet,
+    /// A page of the web.
+    WebPage,
+    /// Other XML.
+    Xml,
+    /// An Aegis vault.
+    Aegis,
+    /// A 2FAS backup.
+    TwoFas,
+    /// Microsoft Graph's JSON.
+    Graph,
+    /// Other JSON.
+    Json,
+    /// An export of Google Authenticator.
+    Migration,
+    /// privacyIDEA's or LinOTP's CSV, whose seeds are hex.
+    OathCsv,
+    /// Microsoft's push enrolment.
+    PhoneFactor,
+    /// Another link or QR code's content.
+    Link,
+}
+
+impl fmt::Display for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Zip => "a ZIP archive",
+            Self::Workbook => "a spreadsheet's workbook",
+            Self::OldWorkbook => "an old spreadsheet's workbook",
+            Self::Archive => "a compressed archive",
+            Self::OpenPgp => "an OpenPGP message",
+            Self::Age => "an age file",
+            Self::Pdf => "a PDF document",
+            Self::Picture => "a picture",
+            Self::Pskc => "a PSKC container (RFC 6030)",
+            Self::DualShield => "a DualShield XML file",
+            Self::SafeNet => "a SafeNet XML file",
+            Self::WebPage => "a web page",
+            Self::Xml => "an XML file",
+            Self::Aegis => "an Aegis vault",
+            Self::TwoFas => "a 2FAS backup",
+            Self::Graph => "JSON for Microsoft Graph",
+            Self::Json => "a JSON file",
+            Self::Migration => "an export of Google Authenticator",
+            Self::OathCsv => "a privacyIDEA or LinOTP CSV with hex seeds",
+            Self::PhoneFactor => "Microsoft's enrolment for push approval",
+            Self::Link => "a link or another QR code's content",
+        })
+    }
+}
+
+impl Remedy for Content {
+    fn remedy(&self) -> &'static str {
+        match self {
+            Self::Zip | Self::Archive => {
+                "unpack it, in memory rather than on disk, and import what is inside"
+            }
+            Self::Workbook | Self::OldWorkbook => {
+                "export the sheet as \"CSV UTF-8\", with the serial column set to text first"
+            }
+            Self::OpenPgp => "decrypt it (gpg --decrypt) and import what is inside",
+            Self::Age => "decrypt it (age --decrypt) and import what is inside",
+            Self::Pskc | Self::DualShield | Self::SafeNet | Self::Xml => {
+                "ask the vendor for the Entra (Azure) CSV of the same tokens"
+            }
+            Self::Pdf | Self::Picture | Self::WebPage => "ask the vendor for the seeds as a CSV",
+            Self::Aegis | Self::TwoFas => "export the accounts as plain text key URIs, one in each line",
+            Self::Graph | Self::Json | Self::OathCsv => {
+                "write the same tokens as an Entra (Azure) CSV with base32 seeds"
+            }
+            Self::Migration => "take the accounts out one by one as key URIs (otpauth://)",
+            Self::PhoneFactor => {
+                "this cannot go on a token: choose a different authenticator app on the security-info page"
+            }
+            Self::Link => "this is not a seed: look for the setup key or the otpauth:// URI",
+        }
+    }
+
+    fn retry(&self) -> Retry {
+        Retry::Never
+    }
+}
+
+/// Kinds that show in the first bytes, before anything is taken for text.
+pub(super) fn binary(bytes: &[u8]) -> Option<Content> {
+    let starts = |magic: &[u8]| bytes.starts_with(magic);
+    if starts(b"PK\x03\x04") || starts(b"PK\x05\x06") {
+        let head = &bytes[..bytes.len().min(4096)];
+        let holds = |needle: &[u8]| head.windows(needle.len()).any(|window| window == needle);
+        let workbook = holds(b"[Content_Types].xml") || holds(b"application/vnd.oasis.opendocument");
+        return Some(if workbook { Content::Workbook } else { Content::Zip });
+    }
+    let magics: [(&[u8], Content); 12] = [
+        (b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1", Content::OldWorkbook),
+        (b"\x1F\x8B", Content::Archive),
+        (b"7z\xBC\xAF\x27\x1C", Content::Archive),
+        (b"Rar!\x1A\x07", Content::Archive),
+        (b"\xFD7zXZ\0", Content::Archive),
+        (b"age-encryption.org/v1", Content::Age),
+        (b"-----BEGIN AGE ENCRYPTED FILE", Content::Age),
+        (b"-----BEGIN PGP", Content::OpenPgp),
+        (b"%PDF-", Content::Pdf),
+        (b"\x89PNG\r\n\x1A\n", Content::Picture),
+        (b"\xFF\xD8\xFF", Content::Picture),
+        (b"GIF8", Content::Picture),
+    ];
+    if let Some((_, content)) = magics.into_iter().find(|(magic, _)| starts(magic)) {
+        return Some(content);
+    }
+    is_openpgp_packet(bytes).then_some(Content::OpenPgp)
+}
+
+/// Whether the bytes begin with an encrypted-session-key packet (RFC 9580 section 4.2: tags 1 and 3, old or new form)
+/// of a known version, as every encrypted message does.
+fn is_openpgp_packet(bytes: &[u8]) -> bool {
+    let (tag, header) = match bytes {
+        [first @ 0xC0..=0xFF, length, ..] => match length {
+            0..=191 => (first & 0x3F, 2),
+            192..=223 => (first & 0x3F, 3),
+            224..=254 => (first & 0x3F, 2),
+            255 => (first & 0x3F, 6),
+        },
+        [first @ 0x80..=0xBF, ..] => match first & 3 {
+            0 => (first >> 2 & 0x0F, 2),
+            1 => (first >> 2 & 0x0F, 3),
+            2 => (first >> 2 & 0x0F, 5),
+            _ => (first >> 2 & 0x0F, 1),
+        },
+        _ => return false,
+    };
+    matches!((tag, bytes.get(header)), (1, Some(3 | 6)) | (3, Some(4..=6)))
+}
+
+/// The format of a text, or the error that names what it is instead.
+pub(super) fn format(text: &str) -> Result<Format, FileError> {
+    let Some(line) = first_line(text) else { return Err(FileError::NoLines) };
+    if entra_table::is_header(line) || entra_table::separator_line(line).is_some() {
+        return Ok(Format::EntraCsv);
+    }
+    let first = line.trim_matches('"');
+    if begins(first, "otpauth://") {
+        return Ok(Format::KeyUriList);
+    }
+    match content(text, first) {
+        Some(content) => Err(FileError::Unreadable { content }),
+        None if looks_like_table(line) => Err(FileError::NoHeader),
+        None => Err(FileError::Unknown),
+    }
+}
+
+/// The first line that is neither blank nor a comment.
+fn first_line(text: &str) -> Option<&str> {
+    text.lines().map(super::row::clean).find(|line| !line.is_empty() && !line.starts_with('#'))
+}
+
+/// Whether `text` begins so, in any case.
+pub(super) fn begins(text: &str, with: &str) -> bool {
+    text.split_at_checked(with.len()).is_some_and(|(head, _)| head.eq_ignore_ascii_case(with))
+}
+
+/// Makes no folded copy: there may be seeds in the text.
+fn holds_in_any_case(text: &str, word: &str) -> bool {
+    text.as_bytes().windows(word.len()).any(|window| window.eq_ignore_ascii_case(word.as_bytes()))
+}
+
+fn content(text: &str, first: &str) -> Option<Content> {
+    // Enough to see what XML or JSON is about, without reading a whole inventory for it.
+    let head_end = (0..=text.len().min(20_000)).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    let head = &text[..head_end];
+    if first.starts_with('<') {
+        return Some(xml(head));
+    }
+    if first.starts_with(['{', '[']) {
+        return Some(json(head));
+    }
+    if begins(first, "otpauth-migration://") {
+        return Some(Content::Migration);
+    }
+    if holds_in_any_case(first, "phonefactor://") {
+        return Some(Content::PhoneFactor);
+    }
+    let links = [
+        "FIDO:/",
+        "http",
+        "www.",
+        "WIFI:",
+        "BEGIN:VCARD",
+        "mailto:",
+        "tel:",
+        "motp://",
+        "steam://",
+        "duo://",
+        "okta",
+        "msauth",
+        "microsoft-authenticator://",
+    ];
+    let is_uri = first.split_once("://").is_some_and(|(scheme, _)| {
+        !scheme.is_empty() && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
+    });
+    if is_uri || links.into_iter().any(|link| begins(first, link)) {
+        return Some(Content::Link);
+    }
+    is_oath_csv(text, first).then_some(Content::OathCsv)
+}
+
+fn xml(head: &str) -> Content {
+    let holds = |word: &str| head.contains(word);
+    if holds("KeyContainer") {
+        Content::Pskc
+    } else if holds("<productCode") || holds("<tokenInfo") || holds("<tokenList") {
+        Content::DualShield
+    } else if holds("<Tokens") && holds("<Application") {
+        Content::SafeNet
+    } else if holds_in_any_case(head, "<html") {
+        Content::WebPage
+    } else {
+        Content::Xml
+    }
+}
+
+fn json(head: &str) -> Content {
+    let holds = |word: &str| head.contains(word);
+    if holds("\"header\"") && holds("\"db\"") {
+        Content::Aegis
+    } else if holds("\"services\"") || holds("\"servicesEncrypted\"") {
+        Content::TwoFas
+    } else if holds("\"secretKey\"") || holds("\"timeIntervalInSeconds\"") {
+        Content::Graph
+    } else {
+        Content::Json
+    }
+}
+
+/// privacyIDEA and LinOTP have no header: serial, hex, then perhaps a type. privacyIDEA's comments are skipped by
+/// [`first_line`]; its version line gives it away.
+fn is_oath_csv(text: &str, first: &str) -> bool {
+    if text.trim_start().starts_with("# version:") {
+        return true;
+    }
+    let cells: Vec<&str> = first.split(',').map(str::trim).collect();
+    let is_hex = |cell: &str| {
+        cell.len() >= 20 && cell.len().is_multiple_of(2) && cell.bytes().all(|b| b.is_ascii_hexdigit())
+    };
+    match cells[..] {
+        [_, seed] => is_hex(seed),
+        [_, seed, kind, ..] => is_hex(seed) && ["totp", "hotp"].iter().any(|k| kind.eq_ignore_ascii_case(k)),
+        _ => false,
+    }
+}
+
+fn looks_like_table(first: &str) -> bool {
+    [',', ';', '\t'].into_iter().any(|separator| first.matches(separator).count() >= 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::formats::parse;
+
+    fn named(bytes: &[u8]) -> Content {
+        match parse(bytes, None) {
+            Err(FileError::Unreadable { content }) => content,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn files_that_are_not_read_are_named() {
+        for (bytes, content) in [
+            (&b"PK\x03\x04\x14\0\x06\0seeds.csv"[..], Content::Zip),
+            (b"PK\x03\x04\x14\0\x06\0[Content_Types].xml", Content::Workbook),
+            (b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1", Content::OldWorkbook),
+            (b"\x1F\x8B\x08", Content::Archive),
+            (b"-----BEGIN PGP MESSAGE-----\n", Content::OpenPgp),
+            (b"\x85\x01\x0C\x03\x11\x22\x33", Content::OpenPgp),
+            (b"\xC1\xC0\x4C\x03\x11\x22\x33", Content::OpenPgp),
+            (b"\x8C\x0D\x04\x09\x03\x08", Content::OpenPgp),
+            (b"age-encryption.org/v1\n-> X25519", Content::Age),
+            (b"-----BEGIN AGE ENCRYPTED FILE-----", Content::Age),
+            (b"%PDF-1.7", Content::Pdf),
+            (b"\x89PNG\r\n\x1A\n", Content::Picture),
+            (b"\xEF\xBB\xBF<?xml version=\"1.0\"?>\n<pskc:KeyContainer>", Content::Pskc),
+            (b"<data><header><productCode>ST</productCode>", Content::DualShield),
+            (b"<Tokens><Token serial=\"1\"><Applications><Application>", Content::SafeNet),
+            (b"<!DOCTYPE html><html>", Content::WebPage),
+            (b"<x/>", Content::Xml),
+            (b"{\"version\":1,\"header\":{},\"db\":{}}", Content::Aegis),
+            (b"{\"services\":[],\"schemaVersion\":4}", Content::TwoFas),
+            (b"{\"serialNumber\":\"1\",\"secretKey\":\"A\"}", Content::Graph),
+            (b"[1]", Content::Json),
+            (b"otpauth-migration://offline?data=CjoK", Content::Migration),
+            (b"1, 3132333435363738393031323334353637383930, TOTP, 6, 30", Content::OathCsv),
+            (b"# version: 2\nalice,r,q,1,3132333435363738393031323334353637383930,TOTP", Content::OathCsv),
+            (b"1,3132333435363738393031323334353637383930", Content::OathCsv),
+            (b"phonefactor://activate?code=1", Content::PhoneFactor),
+            (b"https://example.com/", Content::Link),
+            (b"FIDO:/0123456789", Content::Link),
+        ] {
+            assert_eq!(named(bytes), content, "{}", String::from_utf8_lossy(bytes));
+        }
+    }
+
+    #[test]
+    fn the_vectors_of_formats_to_come_are_named() {
+        let vectors: serde_json::Value =
+            serde_json::from_str(include_str!("../../tests/vectors/seed-files.json")).unwrap();
+        for name in ["pskc_plain", "pskc_preshared", "pskc_password"] {
+            assert_eq!(
+                named(vectors[name]["document"].as_str().unwrap().as_bytes()),
+                Content::Pskc,
+                "{name}"
+            );
+        }
+        assert_eq!(named(vectors["migration"]["uri"].as_str().unwrap().as_bytes()), Content::Migration);
+    }
+
+    #[test]
+    fn a_table_without_a_header_is_asked_for_one() {
+        let rows = b"0012345678901,GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ,30,Token2,miniOTP-2\n";
+        assert_eq!(parse(rows, None).unwrap_err(), FileError::NoHeader);
+    }
+
+    #[test]
+    fn what_is_nothing_known_is_said_to_be_so() {
+        assert_eq!(parse(b"Dear customer,\nplease find attached\n", None).unwrap_err(), FileError::Unknown);
+        assert_eq!(parse("Grüße\n".as_bytes(), None).unwrap_err(), FileError::Unknown);
+    }
+
+    #[test]
+    fn text_is_not_taken_for_openpgp() {
+        // In UTF-8 these letters begin with bytes that old packet headers have, too.
+        for text in ["élan,b,c", "Ärger", "中文"] {
+            assert!(binary(text.as_bytes()).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_kind_says_what_to_do() {
+        use Content::*;
+        for content in [
+            Zip,
+            Workbook,
+            OldWorkbook,
+            Archive,
+            OpenPgp,
+            Age,
+            Pdf,
+            Picture,
+            Pskc,
+            DualShield,
+            SafeNet,
+            WebPage,
+            Xml,
+            Aegis,
+            TwoFas,
+            Graph,
+            Json,
+            Migration,
+            OathCsv,
+            PhoneFactor,
+            Link,
+        ] {
+            assert!(content.remedy().len() > 10 && !content.to_string().is_empty());
+        }
+    }
+}

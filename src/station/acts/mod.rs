@@ -1,0 +1,65 @@
+//! What clients can ask for, one file for each kind of act. Acts block (they read and write the store), so they run on
+//! threads that may.
+
+mod audit;
+pub(super) mod batch;
+mod export;
+mod import;
+mod tokens;
+mod vault;
+mod verify;
+
+use super::{core::Core, handle::Caller};
+use crate::face::{Command, Failure, Page, Reply};
+use crate::store;
+
+/// The longest page that a client gets, whatever it asks for.
+const LONGEST_PAGE: u32 = 1000;
+
+/// Carries out what `caller` asks. The role was checked at the door.
+pub fn carry_out(core: &Core, command: Command, caller: &Caller) -> Result<Reply, Failure> {
+    let who = caller.who.as_str();
+    match command {
+        Command::Snapshot | Command::Subscribe => Ok(Reply::Snapshot(Box::new(core.snapshot()?))),
+        Command::VaultInit { holder, data_key } => vault::init(core, &holder, &data_key, who),
+        Command::Holders => vault::holders(core),
+        Command::VaultUnlock { data_key } => vault::unlock(core, &data_key, who),
+        Command::VaultLock => vault::lock(core, who),
+        Command::HolderAdd { holder } => vault::add_holder(core, &holder, who),
+        Command::HolderRemove { name } => vault::remove_holder(core, &name, who),
+        Command::KeyAdd { name, key } => vault::add_key(core, &name, &key, who),
+        Command::Keys => vault::keys(core),
+        Command::Import { file_name, content, options } => {
+            import::import(core, &file_name, &content, &options, who)
+        }
+        Command::BatchNew(new) => import::random(core, &new, who),
+        Command::Batches => batch::list(core),
+        Command::BatchShow { name } => batch::show(core, &name),
+        Command::BatchStart { name } => batch::start(core, &name, who),
+        Command::BatchPause { name } => batch::pause(core, &name, who),
+        Command::BatchRetry { name } => batch::retry(core, &name, who),
+        Command::BatchCancel { name } => batch::cancel(core, &name, who),
+        Command::Jobs { batch, filter, page } => batch::jobs(core, &batch, &filter, page),
+        Command::Tokens { query, page } => tokens::list(core, &query, page),
+        Command::Token { serial } => tokens::show(core, &serial),
+        Command::Verify { serial, profile, codes } => verify::verify(core, &serial, profile, &codes, who),
+        Command::Allow { serial, last_four, what } => tokens::allow(core, &serial, &last_four, what, who),
+        Command::Scrap { serial, last_four } => tokens::scrap(core, &serial, &last_four, who),
+        Command::Export { format, batch, unproven } => {
+            export::export(core, format, batch.as_deref(), unproven, who)
+        }
+        Command::Clock => Ok(Reply::Clock(core.clock_view()?)),
+        Command::ClockOverride { seconds } => audit::override_clock(core, seconds, who),
+        Command::AuditVerify => audit::verify(core),
+        Command::AuditAnchor => audit::anchor(core),
+        Command::AuditShow { page } => audit::show(core, page),
+        Command::Stop => {
+            core.stop();
+            Ok(Reply::Done)
+        }
+    }
+}
+
+fn page(page: Page) -> store::Page {
+    store::Page { offset: page.offset.into(), limit: page.limit.min(LONGEST_PAGE) }
+}

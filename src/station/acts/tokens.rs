@@ -1,0 +1,63 @@
+//! The inventory, and what a person allows or says of one token.
+
+use super::super::{core::Core, failure::failure, views};
+use crate::{
+    domain::Serial,
+    face::{Consent, Failure, FailureKind, Page, PageOf, Reply},
+    store::{ConsentTo, ImportedSeeds, TokenFilter, TokenRefused},
+};
+
+/// Tokens with `query` in serial, model, title or user; all where it is empty.
+pub fn list(core: &Core, query: &str, page: Page) -> Result<Reply, Failure> {
+    let text = query.trim();
+    let filter = TokenFilter { text: (!text.is_empty()).then(|| text.to_owned()) };
+    let tokens = core.store.tokens(&filter, super::page(page))?;
+    let items = tokens.items.iter().map(views::token_line).collect();
+    Ok(Reply::Tokens(PageOf { total: tokens.total, items }))
+}
+
+/// All about one token.
+pub fn show(core: &Core, serial: &Serial) -> Result<Reply, Failure> {
+    let token = core.store.token(serial)?.ok_or_else(|| TokenRefused::NoToken(serial.clone()))?;
+    Ok(Reply::Token(Box::new(views::token(&token))))
+}
+
+/// Records that a person allows what kiln would not do by itself, for this serial, once.
+pub fn allow(
+    core: &Core,
+    serial: &Serial,
+    last_four: &str,
+    what: Consent,
+    who: &str,
+) -> Result<Reply, Failure> {
+    confirm(serial, last_four)?;
+    let to: &[ConsentTo] = match what {
+        Consent::Replace => &[ConsentTo::ReplaceOurs, ConsentTo::ReplaceForeign, ConsentTo::ReplaceFactory],
+        Consent::TryKey => &[ConsentTo::AnotherAttempt],
+    };
+    for one in to {
+        core.store.consent(serial, *one, &core.stamp(who))?;
+    }
+    core.changed();
+    Ok(Reply::Done)
+}
+
+/// The token died with its seed. Imported seeds stay bound to it until a person releases them.
+pub fn scrap(core: &Core, serial: &Serial, last_four: &str, who: &str) -> Result<Reply, Failure> {
+    confirm(serial, last_four)?;
+    core.store.scrap(serial, ImportedSeeds::Hold, &core.stamp(who))?;
+    core.changed();
+    Ok(Reply::Done)
+}
+
+/// The serial's end, typed by the person, says that they have this token in mind and in hand.
+fn confirm(serial: &Serial, last_four: &str) -> Result<(), Failure> {
+    if last_four.trim() == serial.last_four() {
+        return Ok(());
+    }
+    Err(failure(
+        FailureKind::No,
+        format!("\"{last_four}\" is not how serial {serial} ends"),
+        "read the last four characters from the token itself",
+    ))
+}

@@ -1,0 +1,92 @@
+//! The proof *seen*: a person types the code from the display.
+
+use super::super::{core::Core, failure::failure};
+use crate::{
+    domain::{Clock, Code, Mode, Profile, Proof, Serial, otp},
+    face::{Event, Failure, FailureKind, Reply, Verdict},
+    store::{MappingRecord, TokenRefused},
+};
+
+/// Steps searched either way: a code is typed a step or two late, and a token that was just set is not further off.
+const WINDOW_STEPS: u32 = 2;
+
+/// Counts searched ahead on a counter-based token.
+const WINDOW_COUNTS: u32 = 20;
+
+/// Compares `codes` with the record of `profile`, at the token's own time where its clock was read.
+pub fn verify(
+    core: &Core,
+    serial: &Serial,
+    profile: Profile,
+    codes: &[String],
+    who: &str,
+) -> Result<Reply, Failure> {
+    let codes = codes
+        .iter()
+        .map(|text| {
+            Code::parse(text).map_err(|error| {
+                failure(
+                    FailureKind::Usage,
+                    format!("\"{}\" is no code: {error}", text.chars().take(20).collect::<String>()),
+                    "type the digits that the display shows",
+                )
+            })
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    let Some(last) = codes.last() else {
+        return Err(failure(FailureKind::Usage, "no code was given", "type the code that the display shows"));
+    };
+    let held = core.store.holdings(serial)?;
+    let mapping = held
+        .iter()
+        .find(|mapping| mapping.profile == profile)
+        .ok_or_else(|| TokenRefused::NothingHeld { serial: serial.clone(), profile })?;
+    let found = search(core, mapping, &codes)?;
+    let window = window(mapping);
+    let right = found.is_some();
+    let stamp = core.stamp(who);
+    if let Some(steps) = found {
+        core.store.seen(serial, profile, Some(&format!("{} codes, {steps:+} steps", codes.len())), &stamp)?;
+    } else {
+        let detail = serde_json::json!({ "profile": profile, "codes": codes.len() });
+        core.store.audit_append("code rejected", Some(serial), detail, &stamp)?;
+    }
+    core.bus.say(Event::Verified { serial: serial.clone(), right });
+    if let Some(batch) = &mapping.batch {
+        core.say_batch(batch);
+    }
+    let advice = match found {
+        Some(_) => format!("token {serial} shows the right code"),
+        None if last.as_str().len() != usize::from(mapping.parameters.digits.get()) => {
+            format!("this profile shows {} digits; read the whole code", mapping.parameters.digits)
+        }
+        None => "switch the token off and on (until then it shows a code from before the burn) and type the new code; \
+                 if it is wrong again, put the token aside"
+            .to_owned(),
+    };
+    let proof = if right { Some(Proof::Seen) } else { mapping.proof.as_ref().map(|p| p.proof) };
+    Ok(Reply::Verdict(Verdict { right, steps_off: found, window, proof, advice }))
+}
+
+fn window(mapping: &MappingRecord) -> u32 {
+    match mapping.parameters.mode {
+        Mode::Totp { .. } => WINDOW_STEPS,
+        Mode::Hotp { .. } => WINDOW_COUNTS,
+    }
+}
+
+/// Where the last code lies, if every code is in the window and none comes before the one typed before it.
+fn search(core: &Core, mapping: &MappingRecord, codes: &[Code]) -> Result<Option<i64>, Failure> {
+    let seed = core.seed(mapping.seed)?;
+    let drift_ms = core.store.last_reading(&mapping.serial)?.map_or(0, |record| record.reading.drift_ms);
+    let token_now = core.clock.now().plus(drift_ms).floor_second();
+    let window = window(mapping);
+    let mut at = i64::MIN;
+    for code in codes {
+        match otp::find_in_window(&seed, &mapping.parameters, token_now, code, window, window) {
+            Some(steps) if steps >= at => at = steps,
+            Some(_) | None => return Ok(None),
+        }
+    }
+    Ok(Some(at))
+}

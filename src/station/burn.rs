@@ -1,0 +1,394 @@
+//! Carries out a burn: asks the rules for the next step, writes the intent down, sends the command, tells the rules
+//! what came back, and records the end.
+
+use super::{
+    breaker::Kind,
+    core::{Core, STATION},
+    slot::Slot,
+    visit::{After, Guest, Ready, drift_of, job_event, reading},
+};
+use crate::{
+    burn::{Answer, Course, Ending, Next, ProfileState, Step, Write},
+    domain::{Clock, UnixTime},
+    drivers::{Configuration, ReadError, Token, UnlockError, Unlocked, WriteError},
+    face::{Doing, Event, SlotView},
+    link::ApduLink,
+    store::{AttemptResult, BatchMove, BurnDone, EntryDone, JobRecord, MoveRefused, NewReading, StoreError},
+};
+use std::time::Instant;
+
+/// A burn that stops before its end for a reason that is not the token's.
+enum Broken {
+    /// The slot was fenced in the middle: whoever fenced it has recorded the job, this thread says nothing more.
+    Fenced,
+    /// The store failed: nothing can be recorded.
+    Store(String),
+}
+
+impl From<StoreError> for Broken {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error.to_string())
+    }
+}
+
+impl From<MoveRefused> for Broken {
+    fn from(error: MoveRefused) -> Self {
+        Self::Store(error.to_string())
+    }
+}
+
+/// Burns a claimed job onto the token and records how it ended.
+pub fn burn<L: ApduLink>(
+    slot: &mut Slot<'_>,
+    guest: &Guest<'_>,
+    token: &mut Token<L>,
+    ready: Ready,
+    view: &SlotView,
+) -> After {
+    let core = slot.core;
+    slot.hand.hold(ready.job.id);
+    let work = Work { core, guest, ready: &ready, view };
+    let ended = work.run(token, slot);
+    let after = match ended {
+        Ok((ending, last_reading)) => work.record(slot, ending, last_reading),
+        Err(broken) => Err(broken),
+    };
+    match after {
+        Ok(after) => {
+            slot.hand.take();
+            core.say_batch(&ready.batch.name);
+            core.changed();
+            after
+        }
+        Err(Broken::Fenced) => After::Lost,
+        Err(Broken::Store(error)) => {
+            // The job stays claimed on disk, which a restart reads as unfinished: nothing is lost.
+            slot.hand.take();
+            tracing::error!(%error, job = ready.job.id.0, "the end of a burn could not be recorded");
+            let says = format!("the end of this burn could not be recorded: {error}");
+            let remedy = "see to the station's disk, then restart the station; the job goes on from there";
+            core.bus.say(Event::Alarm {
+                message: says.clone(),
+                remedy: remedy.into(),
+                slot: Some(slot.name.clone()),
+                doing: Some(Doing::Look),
+            });
+            core.bus.slot(SlotView {
+                doing: Doing::Look,
+                says: Some(says),
+                remedy: Some(remedy.into()),
+                ..view.clone()
+            });
+            After::Take
+        }
+    }
+}
+
+struct Work<'a> {
+    core: &'a Core,
+    guest: &'a Guest<'a>,
+    ready: &'a Ready,
+    view: &'a SlotView,
+}
+
+impl Work<'_> {
+    /// Runs the plan to its end, whatever that is.
+    fn run<L: ApduLink>(
+        &self,
+        token: &mut Token<L>,
+        slot: &Slot<'_>,
+    ) -> Result<(Ending, Option<NewReading>), Broken> {
+        let core = self.core;
+        let mut course = Course::new(self.ready.plan.clone(), self.guest.serial.clone());
+        let unlocked = token.unlock(&self.ready.key);
+        (core.crossing)("attempt-answered");
+        let (result, answer) = match &unlocked {
+            Ok(_) => (AttemptResult::Accepted, Answer::Done),
+            Err(error) => refused(error),
+        };
+        if fenced(slot, &answer) {
+            return Err(Broken::Fenced);
+        }
+        core.store.attempt_result(self.ready.attempt, result, &core.stamp(STATION))?;
+        if result == AttemptResult::Accepted {
+            // Slots that waited for this key to be tried may go on.
+            core.changed();
+        }
+        (core.crossing)("attempt-recorded");
+        course.answered(answer);
+        let mut last_reading = None;
+        if let Ok(mut unlocked) = unlocked {
+            while let Next::Send(step) = course.next() {
+                let progress = course.progress();
+                core.bus.slot(SlotView { progress: Some(progress), ..self.view.clone() });
+                (core.crossing)(&format!("before-step-{}", progress.0));
+                let answer = self.send(&mut unlocked, &step, &mut last_reading);
+                (core.crossing)(&format!("after-step-{}", progress.0));
+                if fenced(slot, &answer) {
+                    return Err(Broken::Fenced);
+                }
+                course.answered(answer);
+            }
+        }
+        Ok((ending(&course), last_reading))
+    }
+
+    fn write(&self, profile: crate::domain::Profile) -> Result<&Write, Answer> {
+        self.ready
+            .plan
+            .write(profile)
+            .ok_or_else(|| Answer::Refused("the plan does not mean this profile".into()))
+    }
+
+    fn send<L: ApduLink>(
+        &self,
+        token: &mut Unlocked<'_, L>,
+        step: &Step,
+        last_reading: &mut Option<NewReading>,
+    ) -> Answer {
+        let done = |result: Result<(), WriteError>| {
+            result.map_or_else(|error| not_written(&error), |()| Answer::Done)
+        };
+        match step {
+            Step::Authenticate => Answer::Done,
+            Step::DeleteSeed(profile) => done(token.delete_seed(*profile).map(|_| ())),
+            Step::Configure(profile) => match self.write(*profile) {
+                Ok(write) => {
+                    let configuration = Configuration {
+                        parameters: write.parameters,
+                        display_timeout_s: write.display_timeout_s,
+                    };
+                    done(token.configure(*profile, &configuration, self.landing_time()))
+                }
+                Err(answer) => answer,
+            },
+            Step::WriteSeed(profile) => {
+                match self.write(*profile).map(|write| self.ready.seeds.get(&write.seed)) {
+                    Ok(Some(seed)) => done(token.write_seed(*profile, seed)),
+                    Ok(None) => Answer::Refused("its seed is not at hand".into()),
+                    Err(answer) => answer,
+                }
+            }
+            Step::WriteTitle(profile) => match self.write(*profile) {
+                Ok(write) => done(token.write_title(*profile, write.title.as_deref().unwrap_or_default())),
+                Err(answer) => answer,
+            },
+            Step::ReadProfile(profile) => match token.public_block(*profile) {
+                Ok(block) => Answer::Profile(ProfileState {
+                    filled: block.seed_present,
+                    parameters: block.parameters(),
+                    title: String::from_utf8_lossy(&block.title).into_owned(),
+                }),
+                Err(error) => not_read(&error),
+            },
+            Step::ReadClock => {
+                let (asked, begun) = (self.core.clock.now(), Instant::now());
+                match token.info() {
+                    Ok(info) => {
+                        let read = reading(info.clock.0, asked, begun.elapsed());
+                        *last_reading = Some(read);
+                        Answer::Clock { serial: info.serial, drift_s: drift_of(read).0 }
+                    }
+                    Err(error) => not_read(&error),
+                }
+            }
+        }
+    }
+
+    /// The second that it will be when a command sent now lands: half a round trip ahead, rounded, not truncated.
+    fn landing_time(&self) -> UnixTime {
+        let half_trip = i64::try_from(self.guest.round_trip.as_millis() / 2).unwrap_or(0);
+        self.core.clock.now().plus(half_trip).nearest_second()
+    }
+
+    /// Records how the burn ended and says so.
+    fn record(
+        &self,
+        slot: &mut Slot<'_>,
+        ending: Ending,
+        last_reading: Option<NewReading>,
+    ) -> Result<After, Broken> {
+        let core = self.core;
+        let job = self.ready.job.id;
+        let stamp = core.stamp(STATION);
+        (core.crossing)("before-end");
+        match ending {
+            Ending::Burned(proofs) => {
+                let done = BurnDone {
+                    job,
+                    serial: self.guest.serial.clone(),
+                    entries: proofs
+                        .into_iter()
+                        .map(|(profile, proof)| EntryDone { profile, proof, detail: None })
+                        .collect(),
+                    reading: last_reading,
+                    clock_override: self.ready.clock_override,
+                    seen: self.ready.batch.policy.seen,
+                };
+                let record = core.store.burned(done, &stamp)?;
+                (core.crossing)("ended");
+                core.bus.say(job_event(&record, Some(slot.name)));
+                slot.breaker.succeed();
+                self.show_burned(slot, &record, last_reading);
+                Ok(After::Take)
+            }
+            Ending::Failed { reason, key_refused } => {
+                let record = core.store.failed(job, &reason, &stamp)?;
+                (core.crossing)("ended");
+                core.bus.say(job_event(&record, Some(slot.name)));
+                let kind = if key_refused.is_some() { Kind::KeyRefused } else { Kind::Refused };
+                let remedy = if key_refused.is_some() {
+                    "put the token aside; check which customer key it was set up with; do not guess"
+                } else {
+                    "put the token aside; its seed is free for another one"
+                };
+                self.went_wrong(slot, &record, &reason, remedy, Some(kind))?;
+                Ok(After::Take)
+            }
+            Ending::Unfinished { reason, goes_on_by_itself } => {
+                let record = core.store.interrupted(job, &reason, &stamp)?;
+                (core.crossing)("ended");
+                core.bus.say(job_event(&record, Some(slot.name)));
+                if goes_on_by_itself {
+                    let remedy = "put the same token back and leave it until the slot says take";
+                    self.show(slot, Doing::Look, &reason, remedy);
+                    Ok(After::Lost)
+                } else {
+                    let remedy =
+                        "take it off and put it back once; if it fails again, scrap it: kiln token scrap";
+                    self.went_wrong(slot, &record, &reason, remedy, Some(Kind::WentWrong))?;
+                    Ok(After::Take)
+                }
+            }
+        }
+    }
+
+    fn show_burned(&self, slot: &Slot<'_>, record: &JobRecord, last_reading: Option<NewReading>) {
+        let serial = &self.guest.serial;
+        let (says, remedy) = if record.wants_eyes {
+            (
+                "burned; this one wants a person's eyes".to_owned(),
+                Some(format!(
+                    "take it, switch it off and on, and type the code it shows: kiln verify {serial} CODE"
+                )),
+            )
+        } else {
+            ("burned".to_owned(), None)
+        };
+        self.core.bus.slot(SlotView {
+            doing: Doing::Take,
+            says: Some(says),
+            remedy,
+            drift: last_reading.map(drift_of).or(self.view.drift),
+            ..self.view.clone()
+        });
+        debug_assert_eq!(slot.name, &self.view.slot);
+    }
+
+    fn show(&self, slot: &Slot<'_>, doing: Doing, says: &str, remedy: &str) {
+        slot.core.bus.slot(SlotView {
+            doing,
+            says: Some(says.to_owned()),
+            remedy: Some(remedy.to_owned()),
+            ..self.view.clone()
+        });
+    }
+
+    /// Says what went wrong, and pauses slot or batch where it is one too many.
+    fn went_wrong(
+        &self,
+        slot: &mut Slot<'_>,
+        record: &JobRecord,
+        reason: &str,
+        remedy: &str,
+        kind: Option<Kind>,
+    ) -> Result<(), Broken> {
+        let core = self.core;
+        self.show(slot, Doing::Look, reason, remedy);
+        core.bus.say(Event::Alarm {
+            message: format!("token {}: {reason}", self.guest.serial),
+            remedy: remedy.to_owned(),
+            slot: Some(slot.name.clone()),
+            doing: Some(Doing::Look),
+        });
+        let Some(kind) = kind else { return Ok(()) };
+        slot.breaker.fail(kind, core.resumes());
+        let untried = kind == Kind::KeyRefused
+            && !core
+                .store
+                .key_standing(self.ready.key_fingerprint, &self.guest.serial, Some(record.batch))?
+                .accepted_in_batch;
+        if core.breakers.fail(record.batch, kind) || untried {
+            let why = if untried {
+                "the first token that was tried refused the batch's key".to_owned()
+            } else {
+                format!("{} {}", super::breaker::TOO_MANY, kind.words())
+            };
+            let pause = BatchMove::Pause { reason: why.clone() };
+            if let Err(error) = core.store.move_batch(&record.batch_name, pause, &core.stamp(STATION)) {
+                tracing::warn!(%error, "a batch could not be paused");
+            }
+            core.bus.say(Event::Alarm {
+                message: format!("batch \"{}\" is paused: {why}", record.batch_name),
+                remedy: "find out why, then start it again with \"kiln batch start\"".into(),
+                slot: None,
+                doing: None,
+            });
+        }
+        Ok(())
+    }
+}
+
+fn ending(course: &Course) -> Ending {
+    match course.next() {
+        Next::End(ending) => ending,
+        Next::Attempt | Next::Send(_) => {
+            Ending::Unfinished { reason: "the burn stopped before its end".into(), goes_on_by_itself: true }
+        }
+    }
+}
+
+/// Whether the link was cut because this thread had outlived a deadline.
+fn fenced(slot: &Slot<'_>, answer: &Answer) -> bool {
+    matches!(answer, Answer::Lost(_)) && slot.fence.is_closed()
+}
+
+fn refused(error: &UnlockError) -> (AttemptResult, Answer) {
+    match error {
+        UnlockError::WrongKey { tries_left, .. } => (
+            AttemptResult::Refused { tries_left: Some(*tries_left) },
+            Answer::KeyRefused { tries_left: Some(*tries_left) },
+        ),
+        UnlockError::WrongKeyOrLocked { .. } => {
+            (AttemptResult::Refused { tries_left: None }, Answer::KeyRefused { tries_left: None })
+        }
+        UnlockError::Link { .. } | UnlockError::AnswerLost { .. } => {
+            (AttemptResult::Unknown, Answer::Lost(error.to_string()))
+        }
+        UnlockError::SelfTest(_)
+        | UnlockError::Key { .. }
+        | UnlockError::Challenge { .. }
+        | UnlockError::Malformed { .. }
+        | UnlockError::Status { .. } => (AttemptResult::Unknown, Answer::Refused(error.to_string())),
+    }
+}
+
+fn not_written(error: &WriteError) -> Answer {
+    match error {
+        WriteError::Unknown { .. } => Answer::Lost(error.to_string()),
+        WriteError::Cannot { .. }
+        | WriteError::NotOffered { .. }
+        | WriteError::LockedAgain { .. }
+        | WriteError::Refused { .. } => Answer::Refused(error.to_string()),
+    }
+}
+
+fn not_read(error: &ReadError) -> Answer {
+    match error {
+        ReadError::Link { .. } => Answer::Lost(error.to_string()),
+        ReadError::Status { .. }
+        | ReadError::Malformed { .. }
+        | ReadError::OtherToken { .. }
+        | ReadError::NotOffered { .. } => Answer::Refused(error.to_string()),
+    }
+}

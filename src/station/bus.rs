@@ -1,0 +1,175 @@
+//! News and truth in one place: an event is numbered, applied to what the snapshot shows, and sent, under one lock.
+//! So a client that takes a snapshot and then follows the events misses nothing and hears nothing twice.
+
+use crate::{
+    domain::{Clock, SlotName},
+    face::{Alarm, Event, Numbered, SlotView},
+};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+use tokio::sync::broadcast;
+
+/// How many events a slow listener may lag behind before it has to take the snapshot again.
+pub const BACKLOG: usize = 4096;
+
+/// How many alarms are kept for the snapshot; the log has them all.
+const ALARMS_KEPT: usize = 50;
+
+/// Numbers events, keeps what the snapshot shows of slots and alarms.
+pub struct Bus {
+    clock: Arc<dyn Clock>,
+    sender: broadcast::Sender<Arc<Numbered>>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    last: u64,
+    slots: BTreeMap<SlotName, SlotView>,
+    alarms: Vec<Alarm>,
+}
+
+/// What the bus contributes to a snapshot.
+pub struct Shown {
+    /// Number of the last event in it.
+    pub last_event: u64,
+    /// Slots by name.
+    pub slots: Vec<SlotView>,
+    /// Alarms, oldest first.
+    pub alarms: Vec<Alarm>,
+}
+
+impl Bus {
+    /// A bus whose events carry the time of `clock`.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, sender: broadcast::channel(BACKLOG).0, state: Mutex::default() }
+    }
+
+    /// Where listeners subscribe.
+    pub fn sender(&self) -> broadcast::Sender<Arc<Numbered>> {
+        self.sender.clone()
+    }
+
+    /// Numbers and sends `event`.
+    pub fn say(&self, event: Event) {
+        let mut state = self.lock();
+        state.last += 1;
+        let numbered = Numbered { number: state.last, at: self.clock.now(), event };
+        state.apply(&numbered);
+        // No listener is no error: the snapshot has it.
+        let _ = self.sender.send(Arc::new(numbered));
+    }
+
+    /// Says what a slot shows now, unless it shows that already.
+    pub fn slot(&self, view: SlotView) {
+        if self.lock().slots.get(&view.slot) != Some(&view) {
+            self.say(Event::Slot(view));
+        }
+    }
+
+    /// What the snapshot shows.
+    pub fn shown(&self) -> Shown {
+        let state = self.lock();
+        Shown {
+            last_event: state.last,
+            slots: state.slots.values().cloned().collect(),
+            alarms: state.alarms.clone(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic while it was held leaves numbers and views as they were: still the truth.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn apply(&mut self, news: &Numbered) {
+        match &news.event {
+            Event::Slot(view) => {
+                self.slots.insert(view.slot.clone(), view.clone());
+            }
+            Event::SlotGone { slot } => {
+                self.slots.remove(slot);
+            }
+            Event::Alarm { message, remedy, .. } => {
+                if self.alarms.len() == ALARMS_KEPT {
+                    self.alarms.remove(0);
+                }
+                self.alarms.push(Alarm {
+                    number: news.number,
+                    at: news.at,
+                    message: message.clone(),
+                    remedy: remedy.clone(),
+                });
+            }
+            Event::Started { .. }
+            | Event::TokenRead { .. }
+            | Event::Job { .. }
+            | Event::Batch(_)
+            | Event::Clock(_)
+            | Event::Vault { .. }
+            | Event::Verified { .. }
+            | Event::Stopping => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        domain::{ClockState, UnixMillis},
+        face::Doing,
+    };
+
+    struct Fixed;
+    impl Clock for Fixed {
+        fn now(&self) -> UnixMillis {
+            UnixMillis(1_767_225_600_000)
+        }
+        fn state(&self) -> ClockState {
+            ClockState::Simulated
+        }
+    }
+
+    fn view(doing: Doing) -> SlotView {
+        SlotView {
+            slot: SlotName("left".into()),
+            doing,
+            serial: None,
+            model: None,
+            job: None,
+            progress: None,
+            drift: None,
+            says: None,
+            remedy: None,
+        }
+    }
+
+    #[test]
+    fn a_snapshot_and_the_events_after_it_join_without_gap_or_double() {
+        let bus = Bus::new(Arc::new(Fixed));
+        let mut heard = bus.sender().subscribe();
+        bus.slot(view(Doing::Place));
+        let shown = bus.shown();
+        bus.slot(view(Doing::Wait));
+        bus.slot(view(Doing::Wait));
+        let numbers: Vec<u64> = std::iter::from_fn(|| heard.try_recv().ok()).map(|n| n.number).collect();
+        assert_eq!((shown.last_event, numbers), (1, vec![1, 2]));
+        assert_eq!(bus.shown().slots[0].doing, Doing::Wait);
+    }
+
+    #[test]
+    fn alarms_stay_until_there_are_too_many() {
+        let bus = Bus::new(Arc::new(Fixed));
+        for n in 0..60 {
+            let message = format!("alarm {n}");
+            bus.say(Event::Alarm { message, remedy: String::new(), slot: None, doing: None });
+        }
+        let alarms = bus.shown().alarms;
+        assert_eq!((alarms.len(), alarms[0].message.as_str()), (50, "alarm 10"));
+    }
+}

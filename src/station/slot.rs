@@ -1,0 +1,193 @@
+//! One slot's thread: waits for a token, hands it to a visit, waits until it is taken away.
+
+use super::{
+    core::Core,
+    visit::{self, After, Look},
+};
+use crate::{
+    domain::SlotName,
+    drivers::fence::{Fence, FencedPort},
+    face::{Doing, SlotView},
+    link::{LinkError, Port, Presence},
+    remedy::Remedy,
+    store::JobId,
+};
+use std::{
+    sync::{Mutex, PoisonError},
+    thread,
+};
+
+/// Which job a slot has in hand, so that another thread can speak for it.
+#[derive(Default)]
+pub struct Hand(Mutex<Option<JobId>>);
+
+impl Hand {
+    /// Takes a job in hand.
+    pub fn hold(&self, job: JobId) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(job);
+    }
+
+    /// Lays it down and tells which it was.
+    pub fn take(&self) -> Option<JobId> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// What a slot's thread shares with the visits it makes.
+pub struct Slot<'a> {
+    /// The station.
+    pub core: &'a Core,
+    /// Its name, which is the reader's.
+    pub name: &'a SlotName,
+    /// Stops it for good when an exchange outlives its deadline.
+    pub fence: &'a Fence,
+    /// The job in hand.
+    pub hand: &'a Hand,
+    /// Failures of one kind in a row.
+    pub breaker: super::breaker::Row,
+    /// The alarm that was raised for the token that lies here, so that it is raised once.
+    pub alarmed: Option<String>,
+}
+
+/// When a token that stays where it is is looked at again.
+#[derive(Clone, Copy)]
+enum Again {
+    /// Not before it was taken away.
+    Never,
+    /// As soon as the station's count of changes differs from this one.
+    When(u64),
+    /// After the next wait.
+    Soon,
+}
+
+/// Runs a slot until its reader is gone, the station ends or the thread is fenced.
+pub fn run(core: &Core, name: &SlotName, fence: &Fence, hand: &Hand) {
+    let mut slot = Slot { core, name, fence, hand, breaker: super::breaker::Row::default(), alarmed: None };
+    while !core.is_stopping() && !fence.is_closed() {
+        match core.source.open_port(&name.0) {
+            Ok(port) => match watch(&mut slot, &mut FencedPort::new(port, fence.clone())) {
+                Err(LinkError::ReaderGone) => return,
+                Err(error) => slot.trouble(&error),
+                Ok(()) => {}
+            },
+            Err(LinkError::ReaderGone) => return,
+            Err(error) => slot.trouble(&error),
+        }
+        if !core.is_stopping() {
+            // A dead service or context: a new port, with a pause (pcsc.md, "contexts and threads").
+            thread::park_timeout(core.limits.rescan);
+        }
+    }
+}
+
+/// Waits until a hung thread's call has returned, or the token that it hangs on has left. Tells whether the slot can
+/// be used again; not if the reader is gone or the station ends.
+pub fn wait_for_leave(core: &Core, name: &SlotName, hung: &thread::JoinHandle<()>) -> bool {
+    let mut port = core.source.open_port(&name.0).ok();
+    while !core.is_stopping() {
+        if hung.is_finished() {
+            return true;
+        }
+        let seen = port.as_mut().map(|port| port.wait_change(Presence::Present, core.limits.rescan));
+        match seen {
+            Some(Ok(Presence::Empty)) => return true,
+            Some(Ok(Presence::Present)) => {}
+            Some(Err(LinkError::ReaderGone)) => return false,
+            Some(Err(_)) | None => {
+                thread::park_timeout(core.limits.rescan);
+                port = core.source.open_port(&name.0).ok();
+            }
+        }
+    }
+    false
+}
+
+/// Watches one port; an error means that the port is of no more use.
+fn watch(slot: &mut Slot<'_>, port: &mut dyn Port) -> Result<(), LinkError> {
+    let core = slot.core;
+    let mut known = Presence::Empty;
+    let mut again = Again::Never;
+    while !core.is_stopping() && !slot.fence.is_closed() {
+        if known == Presence::Empty {
+            slot.show_idle();
+        }
+        let now = port.wait_change(known, core.limits.rescan)?;
+        let look = match (now, known, again) {
+            (Presence::Empty, _, _) => None,
+            (Presence::Present, Presence::Empty, _) => Some(Look::First),
+            (Presence::Present, Presence::Present, Again::Soon) => Some(Look::Again),
+            (Presence::Present, Presence::Present, Again::When(count)) => {
+                (count != core.change_count()).then_some(Look::Again)
+            }
+            (Presence::Present, Presence::Present, Again::Never) => None,
+        };
+        known = now;
+        if let Some(look) = look {
+            let count = core.change_count();
+            let mut after = visit::visit(slot, port, look);
+            if after == After::Lost {
+                // Something may lie there that came so fast that nobody saw the first one leave.
+                after = visit::visit(slot, port, Look::First);
+            }
+            again = match after {
+                After::Take | After::Lost => Again::Never,
+                After::WhenChanged => Again::When(count),
+                After::Soon => Again::Soon,
+            };
+        }
+    }
+    Ok(())
+}
+
+impl Slot<'_> {
+    /// A view with nothing to say.
+    pub fn view(&self, doing: Doing) -> SlotView {
+        SlotView {
+            slot: self.name.clone(),
+            doing,
+            serial: None,
+            model: None,
+            job: None,
+            progress: None,
+            drift: None,
+            says: None,
+            remedy: None,
+        }
+    }
+
+    /// Says what an empty slot waits for.
+    fn show_idle(&self) {
+        let look = |says: &str, remedy: &str| SlotView {
+            says: Some(says.to_owned()),
+            remedy: Some(remedy.to_owned()),
+            ..self.view(Doing::Look)
+        };
+        let running = self.core.store.is_any_running().unwrap_or(false);
+        self.core.bus.slot(if self.breaker.is_open(self.core) {
+            look(
+                "this slot is paused after three failures of one kind in a row",
+                "find out why before more tokens are spent, then start the batch again with \"kiln batch start\"",
+            )
+        } else if !running {
+            look("no batch is running", "start one with \"kiln batch start\"")
+        } else if self.core.data_key().is_err() {
+            look("the vault is locked", "open it with \"kiln unlock\"")
+        } else if !self.core.clock_view().is_ok_and(|clock| clock.burns_allowed) {
+            look(
+                "the station's clock is not to be trusted",
+                "see \"kiln clock\"; let chrony or systemd-timesyncd set it",
+            )
+        } else {
+            self.view(Doing::Place)
+        });
+    }
+
+    /// Says what went wrong with the reader.
+    pub fn trouble(&self, error: &LinkError) {
+        self.core.bus.slot(SlotView {
+            says: Some(error.to_string()),
+            remedy: Some(error.remedy().to_owned()),
+            ..self.view(Doing::Look)
+        });
+    }
+}

@@ -1,0 +1,599 @@
+//! A token lies on a reader: who is it, is there a job for it, may that job begin? If so, the burn.
+
+use super::{burn::burn, core::Core, core::STATION, slot::Slot, views};
+use crate::{
+    burn::{self as rules, KeyUse, Occupancy, Plan, Verdict, Write},
+    domain::{
+        Clock, CustomerKey, DriftSeconds, Holding, JobState, Profile, Seed, SeedId, Serial, SlotName,
+        UnixMillis,
+        model::{Driver, KeyNeeded, Model},
+    },
+    drivers::{self, Found, OtherDevice, Token},
+    face::{Doing, Event, Failure, SlotView},
+    link::{ApduLink, LinkError, Port},
+    remedy::Remedy,
+    store::{BatchSummary, ClaimRefused, ConsentTo, JobRecord, NewReading},
+    vault::Fingerprint,
+};
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+/// What the slot does after a visit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum After {
+    /// The token has nothing more to get here: wait until it is taken away.
+    Take,
+    /// Something that a person can change stands in the way: look again when something has changed.
+    WhenChanged,
+    /// Something that passes by itself stands in the way: look again soon.
+    Soon,
+    /// The link was lost.
+    Lost,
+}
+
+/// Whether the token was just put down, or lay there already and is looked at again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// It was just put down: its reading goes on record.
+    First,
+    /// It lay there: only what differs from before is news.
+    Again,
+}
+
+/// A token that told who it is, and how its clock and the link behave.
+pub struct Guest<'a> {
+    /// Its serial.
+    pub serial: Serial,
+    /// What it can do.
+    pub model: &'a Model,
+    /// How long one exchange takes, there and back.
+    pub round_trip: Duration,
+    /// Its clock against the station's, with its uncertainty.
+    pub reading: NewReading,
+}
+
+/// Everything a burn needs, decided before the job is claimed.
+pub struct Ready {
+    /// The job as claimed.
+    pub job: JobRecord,
+    /// Its batch.
+    pub batch: BatchSummary,
+    /// The commands.
+    pub plan: Plan,
+    /// The seeds, so that a vault that is locked meanwhile doesn't cut the burn short.
+    pub seeds: HashMap<SeedId, Seed>,
+    /// The token's key.
+    pub key: CustomerKey,
+    /// That key's name in the records.
+    pub key_fingerprint: Fingerprint,
+    /// The attempt to authenticate, recorded as made.
+    pub attempt: crate::store::AttemptId,
+    /// The permission by which it is burned though the clock is not trusted.
+    pub clock_override: Option<crate::store::OverrideId>,
+}
+
+/// Why a token is not burned now.
+pub enum Not {
+    /// Say this; then go on as told.
+    Say {
+        /// What is the matter.
+        says: String,
+        /// What to do.
+        remedy: String,
+        /// What hands should do.
+        doing: Doing,
+        /// What the slot does next.
+        after: After,
+        /// Whether it is worth an alarm that stays.
+        alarm: bool,
+    },
+    /// The link failed.
+    Link(LinkError),
+}
+
+impl Not {
+    fn look(says: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::Say {
+            says: says.into(),
+            remedy: remedy.into(),
+            doing: Doing::Look,
+            after: After::WhenChanged,
+            alarm: false,
+        }
+    }
+
+    fn take(says: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::Say {
+            says: says.into(),
+            remedy: remedy.into(),
+            doing: Doing::Take,
+            after: After::Take,
+            alarm: false,
+        }
+    }
+
+    fn alarming(self) -> Self {
+        match self {
+            Self::Say { says, remedy, doing, after, .. } => {
+                Self::Say { says, remedy, doing, after, alarm: true }
+            }
+            Self::Link(error) => Self::Link(error),
+        }
+    }
+}
+
+impl From<Failure> for Not {
+    fn from(failure: Failure) -> Self {
+        Self::look(failure.message, failure.remedy)
+    }
+}
+
+impl From<crate::store::StoreError> for Not {
+    fn from(error: crate::store::StoreError) -> Self {
+        Failure::from(error).into()
+    }
+}
+
+/// Looks at what lies on the reader and does what there is to do with it.
+pub fn visit(slot: &mut Slot<'_>, port: &mut dyn Port, look: Look) -> After {
+    if look == Look::First {
+        slot.core.bus.slot(slot.view(Doing::Wait));
+        slot.alarmed = None;
+    }
+    let mut view = slot.view(Doing::Wait);
+    match welcome(slot, port, look, &mut view) {
+        Ok(after) => after,
+        Err(Not::Link(error)) => lost(slot, view, &error),
+        Err(Not::Say { says, remedy, doing, after, alarm }) => {
+            if alarm && slot.alarmed.as_ref() != Some(&says) {
+                slot.alarmed = Some(says.clone());
+                let message = match &view.serial {
+                    Some(serial) => format!("token {serial}: {says}"),
+                    None => says.clone(),
+                };
+                slot.core.bus.say(Event::Alarm {
+                    message,
+                    remedy: remedy.clone(),
+                    slot: Some(slot.name.clone()),
+                    doing: Some(doing),
+                });
+            }
+            slot.core.bus.slot(SlotView { doing, says: Some(says), remedy: Some(remedy), ..view });
+            after
+        }
+    }
+}
+
+fn lost(slot: &Slot<'_>, view: SlotView, error: &LinkError) -> After {
+    if !matches!(error, LinkError::Deadline(_)) {
+        slot.core.bus.slot(SlotView {
+            doing: Doing::Look,
+            says: Some(error.to_string()),
+            remedy: Some(error.remedy().to_owned()),
+            ..view
+        });
+    }
+    match error {
+        LinkError::Busy | LinkError::NoService => After::Soon,
+        LinkError::Mute | LinkError::Refused => After::WhenChanged,
+        LinkError::Gone
+        | LinkError::Reset
+        | LinkError::Deadline(_)
+        | LinkError::ReaderGone
+        | LinkError::Reader(_) => After::Lost,
+    }
+}
+
+fn welcome(slot: &mut Slot<'_>, port: &mut dyn Port, look: Look, view: &mut SlotView) -> Result<After, Not> {
+    let core = slot.core;
+    let link = port.open().map_err(Not::Link)?;
+    let (asked, begun) = (core.clock.now(), Instant::now());
+    let found = drivers::identify(link, &slot.name.0).map_err(Not::Link)?;
+    let round_trip = begun.elapsed();
+    let (mut token, info) = match found {
+        Found::Token(token, info) => (token, info),
+        Found::Other(other) => return Err(stranger(other)),
+    };
+    let reading = reading(info.clock.0, asked, round_trip);
+    view.serial = Some(info.serial.clone());
+    view.drift = Some(views::drift(reading.drift_ms));
+    let model = model_of(core, &mut token, &info.serial)?;
+    view.model = model.map(|model| model.name.clone());
+    if look == Look::First {
+        core.bus.say(Event::TokenRead {
+            slot: slot.name.clone(),
+            serial: info.serial.clone(),
+            model: view.model.clone(),
+            drift: views::drift(reading.drift_ms),
+        });
+    }
+    let Some(model) = model else {
+        return Err(Not::take(
+            format!("serial {} is of no model kiln knows", info.serial),
+            "take it away; if it is programmable, add its model under profiles/models",
+        ));
+    };
+    let guest = Guest { serial: info.serial, model, round_trip, reading };
+    if look == Look::First {
+        core.store.reading(&guest.serial, &model.name, guest.reading, &core.stamp(STATION))?;
+    }
+    let ready = prepare(slot, &guest, &mut token)?;
+    view.job = Some(ready.job.id.0);
+    Ok(burn(slot, &guest, &mut token, ready, view))
+}
+
+/// Token clock minus station clock. A token tells whole seconds, so it stands on average half a second further; its
+/// answer left it about half a round trip after it was asked (token2-single section 11).
+pub fn reading(token_seconds: i64, asked: UnixMillis, round_trip: Duration) -> NewReading {
+    let half_trip = i64::try_from(round_trip.as_millis() / 2).unwrap_or(i64::MAX / 4);
+    let token = token_seconds.saturating_mul(1000).saturating_add(500);
+    NewReading {
+        drift_ms: token.saturating_sub(asked.0.saturating_add(half_trip)),
+        uncertainty_ms: 500 + half_trip.unsigned_abs(),
+    }
+}
+
+fn stranger(other: OtherDevice) -> Not {
+    Not::take(format!("this is no token that kiln can burn: {other}"), other.remedy())
+}
+
+/// The model by serial, or, where a family's serials don't tell, by what the token has.
+fn model_of<'a, L: ApduLink>(
+    core: &'a Core,
+    token: &mut Token<L>,
+    serial: &Serial,
+) -> Result<Option<&'a Model>, Not> {
+    let driver = match token {
+        Token::Single(_) => Driver::Token2Single,
+        Token::Molto2(_) => Driver::Molto2,
+    };
+    if let Some(model) = core.catalog.model_for_serial(serial) {
+        return Ok(Some(model).filter(|model| model.driver == driver));
+    }
+    match token {
+        Token::Single(_) => Ok(None),
+        Token::Molto2(session) => {
+            // No command tells the generation; only the second has profiles from 50 on (molto2 section 1).
+            let second = match session.public_block(Profile::new(50)) {
+                Ok(_) => true,
+                Err(drivers::ReadError::Status { .. }) => false,
+                Err(error) => return Err(not_read(error)),
+            };
+            let wanted = if second { 100 } else { 50 };
+            Ok(core.catalog.models().find(|model| model.driver == driver && model.profiles == wanted))
+        }
+    }
+}
+
+/// A read that failed: by the link, or by what the token said.
+fn not_read(error: drivers::ReadError) -> Not {
+    match error {
+        drivers::ReadError::Link { cause, .. } => Not::Link(cause),
+        other => Not::look(other.to_string(), other.remedy()),
+    }
+}
+
+/// Decides everything that can be decided before the token is touched, then claims the job.
+fn prepare<L: ApduLink>(slot: &Slot<'_>, guest: &Guest<'_>, token: &mut Token<L>) -> Result<Ready, Not> {
+    let core = slot.core;
+    if slot.breaker.is_open(core) {
+        return Err(Not::look(
+            "this slot is paused after three failures of one kind in a row",
+            "find out why before more tokens are spent, then start the batch again with \"kiln batch start\"",
+        ));
+    }
+    loop {
+        let Some(job) = core.store.next_job(&guest.serial, &guest.model.name)? else {
+            return Err(no_job(core, guest)?);
+        };
+        match ready(core, slot.name, guest, token, job) {
+            // Another slot was faster: there may be another job.
+            Err(Either::Claim(ClaimRefused::Taken(_))) => {}
+            Err(Either::Claim(error)) => return Err(Not::look(error.to_string(), error.remedy())),
+            Err(Either::Not(not)) => return Err(not),
+            Ok(ready) => return Ok(ready),
+        }
+    }
+}
+
+enum Either {
+    Not(Not),
+    Claim(ClaimRefused),
+}
+
+impl<E: Into<Not>> From<E> for Either {
+    fn from(error: E) -> Self {
+        Self::Not(error.into())
+    }
+}
+
+fn no_job(core: &Core, guest: &Guest<'_>) -> Result<Not, Not> {
+    let held = core.store.holdings(&guest.serial)?;
+    Ok(match held.iter().filter_map(|mapping| mapping.batch.as_ref()).next_back() {
+        Some(batch) => Not::take(
+            format!("token {} was burned in batch \"{batch}\"; there is nothing more for it", guest.serial),
+            "take it away",
+        ),
+        None => {
+            if core.store.is_any_running()? {
+                Not::look(
+                    format!("no running batch has a job for token {} ({})", guest.serial, guest.model.name),
+                    "take it away, or start the batch that it is for",
+                )
+            } else {
+                Not::look("no batch is running", "start one with \"kiln batch start\"")
+            }
+        }
+    })
+}
+
+fn ready<L: ApduLink>(
+    core: &Core,
+    slot: &SlotName,
+    guest: &Guest<'_>,
+    token: &mut Token<L>,
+    job: JobRecord,
+) -> Result<Ready, Either> {
+    let serial = &guest.serial;
+    core.data_key()?;
+    let clock = core.clock.state();
+    let clock_override = core.store.active_override(core.clock.now())?;
+    if !clock.is_trusted() && clock_override.is_none() {
+        return Err(Not::look(
+            format!("the station's clock is {clock}: tokens would be set wrong"),
+            "let chrony or systemd-timesyncd set it, or see \"kiln clock override\"",
+        )
+        .into());
+    }
+    let batch = core
+        .store
+        .batch_by_name(&job.batch_name)?
+        .ok_or_else(|| super::acts::batch::no_batch(&job.batch_name))?;
+    let (key, key_fingerprint) = key_for(core, &batch, guest.model)?;
+    let (writes, seeds) = writes_for(core, &job, guest.model)?;
+
+    let resumed = job.state == JobState::Unfinished;
+    let (held, filled) = survey(core, guest, token, &writes)?;
+    let consent = held.iter().map(|(_, holding)| consent_for(*holding)).collect::<Vec<_>>();
+    let mut consented = !consent.is_empty();
+    for to in &consent {
+        consented &= core.store.has_consent(serial, *to)?;
+    }
+    match rules::judge(&batch.policy, &held, resumed, consented) {
+        Verdict::Go => {}
+        Verdict::Ask { profile, holding } => {
+            return Err(Not::look(
+                format!("profile {profile} of token {serial} holds {holding}"),
+                format!("if it may be overwritten: kiln token allow {serial} --replace; else take it away"),
+            )
+            .alarming()
+            .into());
+        }
+        Verdict::Refuse { profile, holding } => {
+            return Err(Not::take(
+                format!(
+                    "profile {profile} of token {serial} holds {holding}, and the batch refuses such tokens"
+                ),
+                "take it away, and put down one that fits the batch",
+            )
+            .alarming()
+            .into());
+        }
+    }
+    let plan = rules::plan(writes, &filled, guest.model.read_back.occupancy);
+    let plan_text = serde_json::to_string(&plan).unwrap_or_default();
+    // One at a time from the look at the key's standing to the record of the attempt, or two slots would both find
+    // that nobody has tried the key yet.
+    let _turn = core.key_turn();
+    may_authenticate(core, serial, &batch, key_fingerprint)?;
+    (core.crossing)("before-claim");
+    let stamp = core.stamp(STATION);
+    let job = core.store.claim(job.id, serial, slot, &plan_text, &stamp).map_err(Either::Claim)?;
+    if !resumed {
+        for to in consent {
+            core.store.take_consent(serial, to, &stamp)?;
+        }
+    }
+    core.bus.say(job_event(&job, Some(slot)));
+    (core.crossing)("claimed");
+    let attempt = core.store.attempt_made(serial, key_fingerprint, Some(batch.id), &core.stamp(STATION))?;
+    (core.crossing)("attempt-made");
+    Ok(Ready {
+        job,
+        batch,
+        plan,
+        seeds,
+        key,
+        key_fingerprint,
+        attempt,
+        clock_override: clock_override.map(|o| o.id),
+    })
+}
+
+fn consent_for(holding: Holding) -> ConsentTo {
+    match holding {
+        Holding::Ours => ConsentTo::ReplaceOurs,
+        Holding::Factory => ConsentTo::ReplaceFactory,
+        Holding::Foreign => ConsentTo::ReplaceForeign,
+    }
+}
+
+/// The key that this batch's tokens take: the one it names, else the one that the model was delivered with.
+fn key_for(core: &Core, batch: &BatchSummary, model: &Model) -> Result<(CustomerKey, Fingerprint), Not> {
+    let data_key = core.data_key()?;
+    let key = match (&model.key, &batch.key_name) {
+        (KeyNeeded::PublicDeviceKey, _) => drivers::token2_single::device_key(),
+        (KeyNeeded::CustomerKey { default }, None) => CustomerKey::new(default.as_bytes()),
+        (KeyNeeded::CustomerKey { .. }, Some(name)) => {
+            let record = core.store.key(name)?.ok_or_else(|| {
+                Not::look(
+                    format!(
+                        "batch \"{}\" wants the customer key \"{name}\", which is not in the vault",
+                        batch.name
+                    ),
+                    "add it with \"kiln key add\"",
+                )
+            })?;
+            data_key
+                .open_key(name, &record.sealed)
+                .map_err(|_| Not::from(super::failure::unreadable(&format!("key \"{name}\""))))?
+        }
+    };
+    let fingerprint = data_key.key_fingerprint(&key);
+    Ok((key, fingerprint))
+}
+
+/// What the job puts where, checked against what the model can do.
+fn writes_for(
+    core: &Core,
+    job: &JobRecord,
+    model: &Model,
+) -> Result<(Vec<Write>, HashMap<SeedId, Seed>), Not> {
+    let (mut writes, mut seeds) = (Vec::new(), HashMap::new());
+    for entry in &job.entries {
+        let display_timeout_s = entry.display_timeout_s.unwrap_or_else(|| default_timeout(model));
+        let seed = core.seed(entry.seed)?;
+        model
+            .check(
+                entry.profile,
+                &entry.parameters,
+                seed.len_bytes(),
+                entry.title.as_deref(),
+                display_timeout_s,
+            )
+            .map_err(|misfit| Not::look(misfit.to_string(), misfit.remedy()).alarming())?;
+        writes.push(Write {
+            profile: entry.profile,
+            seed: entry.seed,
+            parameters: entry.parameters,
+            title: entry.title.clone(),
+            display_timeout_s,
+        });
+        seeds.insert(entry.seed, seed);
+    }
+    Ok((writes, seeds))
+}
+
+/// 30 s where the model has it, else its shortest.
+fn default_timeout(model: &Model) -> u16 {
+    let offered = &model.display_timeouts_s;
+    if offered.contains(&30) { 30 } else { offered.iter().copied().min().unwrap_or(30) }
+}
+
+type Survey = (Vec<(Profile, Holding)>, Vec<Profile>);
+
+/// What the profiles that the job fills hold now, and which of them must be emptied first.
+fn survey<L: ApduLink>(
+    core: &Core,
+    guest: &Guest<'_>,
+    token: &mut Token<L>,
+    writes: &[Write],
+) -> Result<Survey, Not> {
+    let on_record = core.store.holdings(&guest.serial)?;
+    let (mut held, mut filled) = (Vec::new(), Vec::new());
+    for write in writes {
+        let told = match token {
+            Token::Single(_) => None,
+            Token::Molto2(session) => {
+                let block = session.public_block(write.profile).map_err(not_read)?;
+                Some(Occupancy {
+                    filled: block.seed_present,
+                    title: String::from_utf8_lossy(&block.title).into_owned(),
+                })
+            }
+        };
+        if told.as_ref().is_some_and(|told| told.filled) {
+            filled.push(write.profile);
+        }
+        // The same seed again is no replacement.
+        let ours = on_record.iter().any(|m| m.profile == write.profile && m.seed != write.seed);
+        let delivered = guest.model.factory_filled(write.profile).and_then(|f| f.title.as_deref());
+        held.push((write.profile, rules::holding(ours, told.as_ref(), delivered)));
+    }
+    Ok((held, filled))
+}
+
+/// Whether the key may be tried on this token now.
+fn may_authenticate(core: &Core, serial: &Serial, batch: &BatchSummary, key: Fingerprint) -> Result<(), Not> {
+    let known = core.store.key_standing(key, serial, Some(batch.id))?;
+    let standing = rules::KeyStanding {
+        refused_here: known.refused_here.map(|refused| refused.tries_left),
+        unknown_here: known.unknown_attempts_here,
+        accepted_in_batch: known.accepted_in_batch,
+        tried_elsewhere_now: known.in_flight_elsewhere,
+    };
+    let consented = core.store.has_consent(serial, ConsentTo::AnotherAttempt)?;
+    let allow =
+        format!("if the key is right, and it is worth an attempt: kiln token allow {serial} --try-key");
+    match rules::key_use(&standing, consented) {
+        KeyUse::Go => {
+            if consented {
+                core.store.take_consent(serial, ConsentTo::AnotherAttempt, &core.stamp(STATION))?;
+            }
+            Ok(())
+        }
+        KeyUse::WaitForFirst => Err(Not::Say {
+            says: "another token of the batch is trying the key first".into(),
+            remedy: "wait; it goes on by itself".into(),
+            doing: Doing::Wait,
+            after: After::WhenChanged,
+            alarm: false,
+        }),
+        KeyUse::RefusedBefore { tries_left: Some(left) } => {
+            Err(Not::look(format!("token {serial} refused this key before ({left} attempts left)"), allow)
+                .alarming())
+        }
+        KeyUse::RefusedBefore { tries_left: None } => Err(Not::look(
+            format!("token {serial} refused this key before: it has another one, or it is locked"),
+            allow,
+        )
+        .alarming()),
+        KeyUse::TwiceUnknown => Err(Not::look(
+            format!("the link to token {serial} was lost in two authentications; they may have been counted"),
+            allow,
+        )
+        .alarming()),
+        KeyUse::NearLockOut { tries_left } => Err(Not::take(
+            format!(
+                "token {serial} has {tries_left} attempts left before it locks; kiln spends none of them"
+            ),
+            "put it aside; a factory reset at the device erases it and brings its delivered key back",
+        )
+        .alarming()),
+    }
+}
+
+/// The news that a job moved.
+pub fn job_event(job: &JobRecord, slot: Option<&SlotName>) -> Event {
+    Event::Job {
+        job: job.id.0,
+        batch: job.batch_name.clone(),
+        state: job.state,
+        serial: job.serial.clone(),
+        slot: slot.cloned(),
+        proof: job.proof,
+        wants_eyes: job.wants_eyes,
+        reason: job.reason.clone(),
+    }
+}
+
+/// Drift as it stands right after a burn.
+pub fn drift_of(reading: NewReading) -> DriftSeconds {
+    views::drift(reading.drift_ms)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reading_is_compared_with_the_middle_of_the_exchange() {
+        let asked = UnixMillis(1_000_000);
+        let exact = reading(1_000, asked, Duration::from_millis(1_000));
+        assert_eq!((exact.drift_ms, exact.uncertainty_ms), (0, 1_000));
+        let fast = reading(1_010, asked, Duration::from_millis(40));
+        assert_eq!((fast.drift_ms, fast.uncertainty_ms), (10_480, 520));
+    }
+}

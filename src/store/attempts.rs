@@ -1,0 +1,117 @@
+//! Which key was shown to which token and what it said: what keeps kiln from locking a token.
+
+use super::{
+    AttemptId, AttemptOutcome, AttemptResult, BatchId, KeyStanding, RefusedHere, Stamp, Store, StoreError,
+    audit, tokens,
+};
+use crate::{domain::Serial, vault::Fingerprint};
+use rusqlite::{OptionalExtension, params};
+use serde_json::json;
+
+impl Store {
+    /// Records that a key is about to be shown to a token. Durable when it returns: only then show it.
+    pub fn attempt_made(
+        &self,
+        serial: &Serial,
+        key: Fingerprint,
+        batch: Option<BatchId>,
+        stamp: &Stamp,
+    ) -> Result<AttemptId, StoreError> {
+        let (serial, stamp) = (serial.clone(), stamp.clone());
+        self.write(move |tx| {
+            tokens::meet(tx, &serial, None, &stamp)?;
+            tx.execute(
+                "INSERT INTO attempts (serial, key, batch, at, outcome) VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![serial, key, batch, stamp.now, AttemptOutcome::Made],
+            )?;
+            let id = AttemptId(tx.last_insert_rowid());
+            let detail = json!({ "attempt": id, "key": key.to_string(), "batch": batch });
+            audit::append(tx, &stamp, "attempt made", Some(&serial), &detail)?;
+            Ok(id)
+        })
+    }
+
+    /// Records what the token said. An attempt that was left unknown can still get its answer; one that has an answer
+    /// keeps it.
+    pub fn attempt_result(
+        &self,
+        attempt: AttemptId,
+        result: AttemptResult,
+        stamp: &Stamp,
+    ) -> Result<(), StoreError> {
+        let stamp = stamp.clone();
+        self.write(move |tx| {
+            let (outcome, tries_left) = match result {
+                AttemptResult::Accepted => (AttemptOutcome::Accepted, None),
+                AttemptResult::Refused { tries_left } => (AttemptOutcome::Refused, tries_left),
+                AttemptResult::Unknown => (AttemptOutcome::Unknown, None),
+            };
+            let serial: Option<Serial> = tx
+                .query_row(
+                    "UPDATE attempts SET outcome = ?2, tries_left = ?3, settled_at = ?4
+                     WHERE id = ?1 AND outcome IN ('made', 'unknown') RETURNING serial",
+                    params![attempt, outcome, tries_left, stamp.now],
+                    |row| row.get(0),
+                )
+                .optional()?;
+            let Some(serial) = serial else {
+                return Err(StoreError::Rule(format!("attempt {attempt} has its answer already")));
+            };
+            let detail = json!({ "attempt": attempt, "tries_left": tries_left });
+            Ok(audit::append(tx, &stamp, &format!("attempt {outcome}"), Some(&serial), &detail)?)
+        })
+    }
+
+    /// What is known of a key, a token and a batch (or of all attempts without a batch), to decide whether the key may
+    /// be shown to the token.
+    pub fn key_standing(
+        &self,
+        key: Fingerprint,
+        serial: &Serial,
+        batch: Option<BatchId>,
+    ) -> Result<KeyStanding, StoreError> {
+        self.read(|c| {
+            let last: Option<(i64, AttemptOutcome, RefusedHere)> = c
+                .prepare_cached(
+                    "SELECT id, outcome, tries_left, coalesce(settled_at, at) FROM attempts
+                     WHERE serial = ?1 AND key = ?2 AND outcome IN ('accepted', 'refused')
+                     ORDER BY id DESC LIMIT 1",
+                )?
+                .query_row(params![serial, key], |row| {
+                    let refused = RefusedHere { tries_left: row.get(2)?, at: row.get(3)? };
+                    Ok((row.get(0)?, row.get(1)?, refused))
+                })
+                .optional()?;
+            let since = last.map_or(0, |(id, ..)| id);
+            let unknown_attempts_here = c
+                .prepare_cached(
+                    "SELECT count(*) FROM attempts
+                     WHERE serial = ?1 AND key = ?2 AND id > ?3 AND outcome IN ('made', 'unknown')",
+                )?
+                .query_row(params![serial, key, since], |row| row.get(0))?;
+            let (accepted_in_batch, in_flight_elsewhere) = c
+                .prepare_cached(
+                    "SELECT coalesce(max(outcome = 'accepted'), 0),
+                         coalesce(max(outcome = 'made' AND serial <> ?3), 0)
+                     FROM attempts WHERE key = ?1 AND batch IS ?2",
+                )?
+                .query_row(params![key, batch, serial], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let refused_in_batch = c
+                .prepare_cached(
+                    "SELECT count(*) FROM attempts a WHERE key = ?1 AND batch IS ?2 AND outcome = 'refused'
+                     AND NOT EXISTS (SELECT 1 FROM attempts b WHERE b.serial = a.serial AND b.key = a.key
+                         AND b.id > a.id AND b.outcome IN ('accepted', 'refused'))",
+                )?
+                .query_row(params![key, batch], |row| row.get(0))?;
+            Ok(KeyStanding {
+                refused_here: last.and_then(|(_, outcome, refused)| {
+                    (outcome == AttemptOutcome::Refused).then_some(refused)
+                }),
+                unknown_attempts_here,
+                accepted_in_batch,
+                refused_in_batch,
+                in_flight_elsewhere,
+            })
+        })
+    }
+}
