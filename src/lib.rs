@@ -9,7 +9,9 @@
 //! | [`domain`] | values and rules |
 //! | [`link`] | what lies between a host and a token |
 //! | [`sim`] | virtual tokens, device side, and the links that lead to them |
+//! | [`app`] | composition; knows everything |
 
+pub mod app;
 pub mod burn;
 pub mod domain;
 pub mod face;
