@@ -1,4 +1,7 @@
 //! What can be typed: the tree of verbs with its help texts.
+//!
+//! `S` stands for the arguments of `kiln simulate`, which speak of virtual tokens: `app` puts them in, since the verbs
+//! here know nothing that lies under a station.
 
 use super::{
     audit::AuditVerb, batch::BatchVerb, clock::ClockArgs, export::ExportArgs, holder::HolderVerb,
@@ -32,13 +35,13 @@ standard output, everything else to standard error.";
     max_term_width = 100,
     after_help = EXAMPLES
 )]
-pub struct Cli {
+pub struct Cli<S: Args> {
     /// What holds for all verbs.
     #[command(flatten)]
     pub global: Global,
     /// The verb; none: the state and the next steps.
     #[command(subcommand)]
-    pub verb: Option<Verb>,
+    pub verb: Option<Verb<S>>,
 }
 
 /// What holds for all verbs.
@@ -61,13 +64,13 @@ impl Global {
 
 /// Every verb.
 #[derive(Debug, Subcommand)]
-pub enum Verb {
+pub enum Verb<S: Args> {
     /// A verb that asks a station.
     #[command(flatten)]
     Asks(Asks),
     /// A verb that is a station, or part of one.
     #[command(flatten)]
-    Hosts(Hosts),
+    Hosts(Hosts<S>),
     /// Seeds, codes and QR codes; nothing here needs a station or a token
     Otp(OtpArgs),
     /// Be the station, or end it
@@ -119,9 +122,11 @@ pub enum Asks {
 
 /// Verbs that compose something and run until it ends.
 #[derive(Debug, Subcommand)]
-pub enum Hosts {
+pub enum Hosts<S: Args> {
     /// All of it, on virtual tokens, in a throw-away home
     Demo(DemoArgs),
+    /// One virtual token, behind a virtual reader of pcscd
+    Simulate(S),
     /// `kiln station run`.
     #[command(skip)]
     StationRun {
@@ -146,18 +151,18 @@ pub struct DemoArgs {
 
 /// Where a command line is carried out.
 #[derive(Debug)]
-pub enum Route {
+pub enum Route<S: Args> {
     /// By [`super::run`], with a connection to a station; `None` is `kiln` alone.
     Asks(Option<Asks>),
     /// By [`super::run_otp`].
     Otp(OtpArgs),
     /// By `app`.
-    Hosts(Hosts),
+    Hosts(Hosts<S>),
 }
 
-impl Cli {
+impl<S: Args> Cli<S> {
     /// Where it is carried out.
-    pub fn route(self) -> (Global, Route) {
+    pub fn route(self) -> (Global, Route<S>) {
         let route = match self.verb {
             None => Route::Asks(None),
             Some(Verb::Asks(asks)) => Route::Asks(Some(asks)),
@@ -177,13 +182,15 @@ mod tests {
     use super::*;
     use clap::CommandFactory;
 
-    fn parse(line: &str) -> Result<Cli, clap::Error> {
+    use crate::cli::testing::NoArgs;
+
+    fn parse(line: &str) -> Result<Cli<NoArgs>, clap::Error> {
         Cli::try_parse_from(std::iter::once("kiln").chain(line.split_whitespace()))
     }
 
     #[test]
     fn the_tree_of_verbs_is_sound() {
-        Cli::command().debug_assert();
+        Cli::<NoArgs>::command().debug_assert();
     }
 
     #[test]
@@ -276,6 +283,6 @@ mod tests {
             assert!(help.lines().all(|line| line.chars().count() <= 80), "{}: {help}", command.get_name());
             command.get_subcommands().for_each(check);
         }
-        check(&Cli::command());
+        check(&Cli::<NoArgs>::command());
     }
 }

@@ -1,4 +1,4 @@
-//! `kiln batch new|list|show|start|pause`.
+//! `kiln batch new|list|show|start|pause|retry|cancel`.
 
 use super::{
     Ask, CliError, Exit, Io,
@@ -30,6 +30,16 @@ pub enum BatchVerb {
     },
     /// Let no slot take another of its jobs; burns in hand end
     Pause {
+        /// The batch's name
+        name: String,
+    },
+    /// Put its failed jobs back into the queue
+    Retry {
+        /// The batch's name
+        name: String,
+    },
+    /// Call it off; tokens that were begun can still be finished
+    Cancel {
         /// The batch's name
         name: String,
     },
@@ -103,14 +113,10 @@ pub fn run(verb: BatchVerb, form: Form, io: &mut Io<'_>, station: &mut dyn Ask) 
             }
         }
         BatchVerb::Show(args) => show(args, form, io, station)?,
-        BatchVerb::Start { name } => {
-            let batch = answer!(station, Command::BatchStart { name }, Reply::Batch(batch) => batch);
-            print_moved(&batch, form, io)?;
-        }
-        BatchVerb::Pause { name } => {
-            let batch = answer!(station, Command::BatchPause { name }, Reply::Batch(batch) => batch);
-            print_moved(&batch, form, io)?;
-        }
+        BatchVerb::Start { name } => moved(Command::BatchStart { name }, form, io, station)?,
+        BatchVerb::Pause { name } => moved(Command::BatchPause { name }, form, io, station)?,
+        BatchVerb::Retry { name } => moved(Command::BatchRetry { name }, form, io, station)?,
+        BatchVerb::Cancel { name } => moved(Command::BatchCancel { name }, form, io, station)?,
     }
     Ok(Exit::Done)
 }
@@ -136,9 +142,10 @@ fn show(args: ShowArgs, form: Form, io: &mut Io<'_>, station: &mut dyn Ask) -> R
     args.page.tell_rest(&jobs, io)
 }
 
-fn print_moved(batch: &BatchDetail, form: Form, io: &mut Io<'_>) -> Result<(), CliError> {
+fn moved(command: Command, form: Form, io: &mut Io<'_>, station: &mut dyn Ask) -> Result<(), CliError> {
+    let batch = answer!(station, command, Reply::Batch(batch) => batch);
     match form {
-        Form::Json => print_json(io.out, batch),
+        Form::Json => print_json(io.out, &batch),
         Form::Text => {
             let left = count(left(&batch.batch), "job");
             writeln!(io.err, "batch {} is {}: {left} to go", plain(&batch.batch.name), batch.batch.state)?;
@@ -148,7 +155,7 @@ fn print_moved(batch: &BatchDetail, form: Form, io: &mut Io<'_>) -> Result<(), C
 }
 
 /// How many jobs of it are not at their end.
-pub fn left(batch: &BatchView) -> u32 {
+pub fn left(batch: &BatchView) -> u64 {
     batch.jobs.queued + batch.jobs.claimed + batch.jobs.unfinished
 }
 
@@ -198,11 +205,11 @@ fn print_detail(batch: &BatchDetail, out: &mut dyn Write) -> io::Result<()> {
         field("because", reason)?;
     }
     field("created", &created.floor_second().to_string())?;
-    if let Some((file, sha256)) = &batch.source {
-        field("file", file)?;
-        field("sha256", sha256)?;
+    if let Some(source) = &batch.source {
+        field("file", &source.name)?;
+        field("sha256", &source.sha256)?;
     }
-    field("recipes", &if batch.recipes.is_empty() { "-".into() } else { batch.recipes.join(", ") })?;
+    field("recipe", &or_dash(batch.recipe.as_ref()))?;
     field("target", &or_dash(batch.login_target.as_ref()))?;
     field("key", batch.key.as_deref().unwrap_or("as delivered"))?;
     let policy = &batch.policy;
@@ -216,7 +223,7 @@ fn print_detail(batch: &BatchDetail, out: &mut dyn Write) -> io::Result<()> {
             (first, every) => format!("the first {first}, then every {every}th"),
         },
     )?;
-    let counted = |counts: &[(u32, &str)]| {
+    let counted = |counts: &[(u64, &str)]| {
         let said: Vec<String> =
             counts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
         if said.is_empty() { "-".to_owned() } else { said.join(", ") }
@@ -241,16 +248,16 @@ mod tests {
     use super::*;
     use crate::cli::testing::{Desk, Scripted, batch};
     use crate::domain::{Policy, Proof};
-    use crate::face::{ImportReport, JobCounts, PageOf};
+    use crate::face::{ImportReport, JobCounts, PageOf, Source};
 
     fn detail(state: &str) -> BatchDetail {
         BatchDetail {
             batch: batch("spring", state, JobCounts { queued: 2, burned: 5, ..JobCounts::default() }),
             policy: Policy::default(),
-            recipes: vec![],
+            recipe: None,
             login_target: Some("entra".into()),
             key: None,
-            source: Some(("tokens.csv".into(), "00ff".into())),
+            source: Some(Source { name: "tokens.csv".into(), sha256: "00ff".into() }),
         }
     }
 
@@ -278,7 +285,7 @@ state      paused
 created    2026-01-02T03:04:05Z
 file       tokens.csv
 sha256     00ff
-recipes    -
+recipe     -
 target     entra
 key        as delivered
 on factory replace
@@ -342,8 +349,8 @@ proofs     5 written
     }
 
     #[test]
-    fn starting_and_pausing_say_what_is_left() {
-        for verb in ["start", "pause"] {
+    fn a_batch_that_was_moved_says_what_is_left() {
+        for verb in ["start", "pause", "retry", "cancel"] {
             let mut desk = Desk::default();
             let station = Scripted::new([Reply::Batch(detail("running"))]);
             assert_eq!(desk.kiln(&format!("batch {verb} spring"), &station), Exit::Done);

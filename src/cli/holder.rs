@@ -4,7 +4,7 @@ use super::{
     Ask, CliError, Exit, Io,
     opener::{OpenArgs, OpenError, RecipientArgs, holders, open, wrap},
     run::{Form, done, print_json},
-    table::Table,
+    table::{Table, or_dash},
 };
 use crate::face::Command;
 use crate::vault::holder::WorkFactor;
@@ -59,9 +59,9 @@ pub fn run(verb: HolderVerb, form: Form, io: &mut Io<'_>, station: &mut dyn Ask)
                 print_json(io.out, &holders)?;
                 return Ok(Exit::Done);
             }
-            let mut table = Table::new(&["HOLDER", "OPENED BY"]);
+            let mut table = Table::new(&["HOLDER", "OPENED BY", "KEY"]);
             for holder in holders {
-                table.row([holder.name, holder.kind]);
+                table.row([holder.name, holder.kind, or_dash(holder.recipient)]);
             }
             table.write(io.out)?;
         }
@@ -129,7 +129,7 @@ mod tests {
     fn holders_are_listed_by_name_and_kind() {
         let mut desk = Desk::default();
         desk.kiln("holder list", &Scripted::new([Reply::Holders(vec![alice()])]));
-        assert_eq!(desk.out(), "HOLDER  OPENED BY\nalice   passphrase\n");
+        assert_eq!(desk.out(), "HOLDER  OPENED BY   KEY\nalice   passphrase  -\n");
     }
 
     #[test]

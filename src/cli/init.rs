@@ -57,7 +57,7 @@ fn init(args: InitArgs, io: &mut Io<'_>, station: &mut dyn Ask, work: WorkFactor
     }
     let InitArgs { name, passphrase_file: new_passphrase_file, age, ssh } = args;
     let recipient = RecipientArgs { new_passphrase_file, age, ssh }.recipient(io, work)?;
-    let data_key = DataKey::generate().map_err(OpenError::from)?;
+    let data_key = DataKey::generate().map_err(|_| OpenError::NoRandomness)?;
     let name = name.unwrap_or_else(|| recipient.kind().word().into());
     let holder = wrap(name.clone(), &data_key, &recipient)?;
     let data_key = SecretBytes::new(*data_key.expose());

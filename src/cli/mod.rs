@@ -26,7 +26,6 @@ mod prompt;
 mod run;
 pub mod seed_input;
 mod sentence;
-mod socket;
 mod status;
 mod stop;
 mod table;
@@ -44,7 +43,7 @@ pub use ask::{Ask, Connector, News, Start, Stream};
 pub use error::CliError;
 pub use prompt::{Prompt, Terminal};
 pub use run::{run, run_otp};
-pub use socket::connector;
+pub use sentence::Sentences;
 
 use crate::{domain::Clock, remedy::Remedy};
 use std::{

@@ -32,7 +32,7 @@ pub fn steps(snapshot: &Snapshot) -> Vec<String> {
         }
     }
     let to_see = snapshot.queue.iter().find(|job| job.wants_eyes).and_then(|job| job.serial.as_ref());
-    let waiting: u32 = snapshot.batches.iter().map(|batch| batch.proofs.waiting_for_eyes).sum();
+    let waiting: u64 = snapshot.batches.iter().map(|batch| batch.proofs.waiting_for_eyes).sum();
     if let Some(serial) = to_see {
         steps.push(format!(
             "switch token {serial} off and on, and type the code that it shows: kiln verify {serial} CODE"

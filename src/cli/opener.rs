@@ -9,7 +9,7 @@ use super::{
 use crate::face::{Command, HolderFile, Reply};
 use crate::remedy::{Remedy, Retry};
 use crate::vault::{
-    DataKey, VaultError,
+    DataKey,
     holder::{self, HolderError, HolderKind, Identity, Recipient, WorkFactor},
 };
 use clap::Args;
@@ -78,9 +78,9 @@ pub enum OpenError {
     /// The holder's file, or what should open it.
     #[error(transparent)]
     Holder(#[from] HolderError),
-    /// The vault's own cryptography.
-    #[error(transparent)]
-    Vault(#[from] VaultError),
+    /// The operating system gives no random bytes.
+    #[error("there are no random bytes to make a key of")]
+    NoRandomness,
 }
 
 impl VerbError for OpenError {
@@ -91,7 +91,7 @@ impl VerbError for OpenError {
             | Self::WhichHolder { .. }
             | Self::NoPassphraseHolder { .. }
             | Self::OtherKind { .. } => Exit::Usage,
-            Self::Absent | Self::Damaged { .. } | Self::Vault(_) => Exit::Environment,
+            Self::Absent | Self::Damaged { .. } | Self::NoRandomness => Exit::Environment,
             Self::Holder(error) => match error {
                 HolderError::WrongPassphrase | HolderError::OtherKey | HolderError::WrongKeyPassphrase => {
                     Exit::No
@@ -121,7 +121,7 @@ impl Remedy for OpenError {
             Self::NobodysKey { .. } => "give the private key whose public half was added as a holder",
             Self::Damaged { .. } => "open the vault as another holder, then remove this one and add it again",
             Self::Holder(error) => error.remedy(),
-            Self::Vault(error) => error.remedy(),
+            Self::NoRandomness => "check that /dev/urandom is there and readable, then try again",
         }
     }
 
@@ -134,9 +134,9 @@ impl Remedy for OpenError {
             | Self::WhichHolder { .. }
             | Self::NoPassphraseHolder { .. }
             | Self::OtherKind { .. }
-            | Self::NobodysKey { .. } => Retry::AfterOperator,
+            | Self::NobodysKey { .. }
+            | Self::NoRandomness => Retry::AfterOperator,
             Self::Holder(error) => error.retry(),
-            Self::Vault(error) => error.retry(),
         }
     }
 }
@@ -275,7 +275,7 @@ impl RecipientArgs {
 /// The file that lets `recipient` open the vault, as the station keeps it.
 pub fn wrap(name: String, key: &DataKey, recipient: &Recipient) -> Result<HolderFile, OpenError> {
     let file = data_encoding::BASE64.encode(&holder::wrap(key, recipient)?);
-    Ok(HolderFile { name, kind: recipient.kind().word().into(), file })
+    Ok(HolderFile { name, kind: recipient.kind().word().into(), file, recipient: recipient.text() })
 }
 
 #[cfg(test)]
@@ -337,6 +337,7 @@ mod tests {
         let (name, known) = (String::from("a"), vec![String::from("b")]);
         for error in [
             OpenError::Exists,
+            OpenError::NoRandomness,
             OpenError::Absent,
             OpenError::NoSuchHolder { name: name.clone(), known: known.clone() },
             OpenError::NameTaken { name: name.clone() },

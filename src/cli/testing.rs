@@ -13,6 +13,10 @@ use zeroize::Zeroizing;
 /// 2026-01-02T03:04:05Z.
 pub const NOW: UnixMillis = UnixMillis(1_767_323_045_000);
 
+/// Stands for the arguments that `app` puts in.
+#[derive(Debug, clap::Args)]
+pub struct NoArgs {}
+
 /// The time is [`NOW`].
 struct Noon;
 
@@ -106,7 +110,7 @@ impl Desk {
     /// Runs `kiln LINE` (split at blanks) against `station`.
     pub fn kiln(&mut self, line: &str, station: &Scripted) -> Exit {
         let words = std::iter::once("kiln").chain(line.split_whitespace());
-        let cli = Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}"));
+        let cli = Cli::<NoArgs>::try_parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}"));
         match cli.route() {
             (global, Route::Asks(asks)) => run(asks, global, &mut self.io(), &mut station.connector()),
             (_, Route::Otp(otp)) => run_otp(&otp, &mut self.io()),

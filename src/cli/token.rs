@@ -7,6 +7,7 @@ use super::{
     prompt::last_four,
     run::{Form, done, print_json},
     table::{or_dash, plain},
+    tokens::proof,
 };
 use crate::domain::Serial;
 use crate::face::{Command, Consent, MappingView, Reply, TokenView};
@@ -102,9 +103,11 @@ fn print(token: &TokenView, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "serial     {}", line.serial)?;
     writeln!(out, "model      {}", plain(&or_dash(line.model.as_ref())))?;
     writeln!(out, "user       {}", plain(&or_dash(line.upn.as_ref())))?;
-    writeln!(out, "proof      {}", or_dash(line.proof))?;
-    writeln!(out, "batch      {}", plain(&or_dash(line.batch.as_ref())))?;
+    writeln!(out, "proof      {}", proof(line))?;
     writeln!(out, "last seen  {}", or_dash(line.last_seen.map(|at| at.floor_second())))?;
+    if let Some(at) = line.scrapped {
+        writeln!(out, "scrapped   {}", at.floor_second())?;
+    }
     for mapping in &token.mappings {
         writeln!(out)?;
         print_mapping(mapping, out)?;
@@ -139,14 +142,14 @@ fn print_mapping(mapping: &MappingView, out: &mut dyn Write) -> io::Result<()> {
         None => to.floor_second().to_string(),
     });
     field("until", until)?;
-    field("before", mapping.replaced.map(|held| held.to_string()))
+    field("origin", Some(mapping.origin.clone()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::cli::testing::{Desk, NOW, Scripted};
-    use crate::domain::{DriftSeconds, Holding, Parameters, Profile, Proof, SeedId, UnixMillis};
+    use crate::domain::{ClockState, DriftSeconds, Parameters, Profile, Proof, SeedId, UnixMillis};
     use crate::face::{ReadingView, TokenLine};
 
     fn token() -> TokenView {
@@ -160,7 +163,7 @@ mod tests {
             to: Some(UnixMillis(NOW.0 + 60_000)),
             ended_by: Some("replaced".into()),
             proof: Some(Proof::Written),
-            replaced: Some(Holding::Factory),
+            origin: "burned".into(),
         };
         TokenView {
             line: TokenLine {
@@ -169,11 +172,16 @@ mod tests {
                 upn: Some("alice@example.com".into()),
                 profiles: 1,
                 proof: Some(Proof::Written),
-                batch: Some("spring".into()),
                 last_seen: Some(NOW),
+                scrapped: None,
             },
             mappings: vec![mapping],
-            readings: vec![ReadingView { at: NOW, drift: DriftSeconds(1.25), uncertainty_ms: 500 }],
+            readings: vec![ReadingView {
+                at: NOW,
+                drift: DriftSeconds(1.25),
+                uncertainty_ms: 500,
+                clock: ClockState::Simulated,
+            }],
             jobs: vec![],
         }
     }
@@ -189,7 +197,6 @@ mod tests {
 model      c302-i
 user       alice@example.com
 proof      written
-batch      spring
 last seen  2026-01-02T03:04:05Z
 
 profile 0: TOTP SHA-1 6 digits 30 s
@@ -198,7 +205,7 @@ profile 0: TOTP SHA-1 6 digits 30 s
   proof    written
   since    2026-01-02T03:04:05Z
   until    2026-01-02T03:05:05Z (replaced)
-  before   what it was delivered with
+  origin   burned
 
 clock
   2026-01-02T03:04:05Z  +1.2 s (give or take 500 ms)

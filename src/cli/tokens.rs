@@ -6,7 +6,7 @@ use super::{
     run::{Form, print_json},
     table::{Table, or_dash},
 };
-use crate::face::{Command, Page, PageOf, Reply};
+use crate::face::{Command, Page, PageOf, Reply, TokenLine};
 use clap::Args;
 
 /// The most that the station gives at once.
@@ -71,6 +71,11 @@ pub struct TokensArgs {
     page: PageArgs,
 }
 
+/// How sure it is that the token shows the right codes, in a word.
+pub fn proof(token: &TokenLine) -> String {
+    if token.scrapped.is_some() { "scrapped".into() } else { or_dash(token.proof) }
+}
+
 /// Asks and prints.
 pub fn run(args: TokensArgs, form: Form, io: &mut Io<'_>, station: &mut dyn Ask) -> Result<Exit, CliError> {
     let query = args.query.unwrap_or_default();
@@ -84,14 +89,13 @@ pub fn run(args: TokensArgs, form: Form, io: &mut Io<'_>, station: &mut dyn Ask)
     if page.total == 0 {
         writeln!(io.err, "no such token on record")?;
     }
-    let mut table = Table::new(&["SERIAL", "MODEL", ">PROFILES", "PROOF", "BATCH", "USER"]);
+    let mut table = Table::new(&["SERIAL", "MODEL", ">PROFILES", "PROOF", "USER"]);
     for token in &page.items {
         table.row([
             token.serial.to_string(),
             or_dash(token.model.as_ref()),
             token.profiles.to_string(),
-            or_dash(token.proof),
-            or_dash(token.batch.as_ref()),
+            proof(token),
             or_dash(token.upn.as_ref()),
         ]);
     }
@@ -105,7 +109,6 @@ mod tests {
     use super::*;
     use crate::cli::testing::{Desk, NOW, Scripted};
     use crate::domain::Proof;
-    use crate::face::TokenLine;
 
     fn line(serial: &str) -> TokenLine {
         TokenLine {
@@ -114,8 +117,8 @@ mod tests {
             upn: Some("alice@example.com".into()),
             profiles: 1,
             proof: Some(Proof::Written),
-            batch: None,
             last_seen: Some(NOW),
+            scrapped: None,
         }
     }
 
@@ -126,8 +129,8 @@ mod tests {
         assert_eq!(desk.kiln("tokens alice --limit 1", &station), Exit::Done);
         assert_eq!(
             desk.out(),
-            "SERIAL         MODEL        PROFILES  PROOF    BATCH  USER\n\
-             0012345678901  miniotp-2-i         1  written  -      alice@example.com\n"
+            "SERIAL         MODEL        PROFILES  PROOF    USER\n\
+             0012345678901  miniotp-2-i         1  written  alice@example.com\n"
         );
         assert_eq!(desk.err(), "1 of 3 shown; --all, or --limit and --offset, show the others\n");
         assert_eq!(

@@ -155,20 +155,13 @@ mod tests {
     use crate::domain::Policy;
     use crate::face::{BatchDetail, JobCounts, Numbered, VaultState};
 
-    fn counts(queued: u32, burned: u32, failed: u32) -> JobCounts {
+    fn counts(queued: u64, burned: u64, failed: u64) -> JobCounts {
         JobCounts { queued, burned, failed, ..JobCounts::default() }
     }
 
     fn detail(batch: BatchView) -> Reply {
         let policy = Policy::default();
-        Reply::Batch(BatchDetail {
-            batch,
-            policy,
-            recipes: vec![],
-            login_target: None,
-            key: None,
-            source: None,
-        })
+        Reply::Batch(BatchDetail { batch, policy, recipe: None, login_target: None, key: None, source: None })
     }
 
     fn event(number: u64, event: Event) -> News {

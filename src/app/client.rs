@@ -1,8 +1,10 @@
-//! The real station: the client of the socket, started where none runs.
+//! The station that the verbs ask: at the other end of the socket, and started where none runs.
 
-use super::ask::{Ask, News, Start, Stream};
-use crate::face::{Command, Failure, Reply, Snapshot};
-use crate::service::{Client, ClientError, Home, Mode, launch::connect_or_start};
+use crate::{
+    cli::{Ask, News, Start, Stream},
+    face::{Command, Failure, Reply, Snapshot},
+    service::{self, Client, ClientError, Home, Mode, launch::connect_or_start},
+};
 
 impl Ask for Client {
     fn ask(&mut self, command: Command) -> Result<Reply, Failure> {
@@ -12,8 +14,8 @@ impl Ask for Client {
     fn subscribe(self: Box<Self>) -> Result<(Snapshot, Stream), Failure> {
         let (snapshot, events) = Client::subscribe(*self).map_err(ClientError::into_failure)?;
         let news = events.map(|news| match news {
-            Ok(crate::service::News::Event(event)) => Ok(event.into()),
-            Ok(crate::service::News::Lagged { snapshot, .. }) => Ok(News::Snapshot(snapshot)),
+            Ok(service::News::Event(event)) => Ok(event.into()),
+            Ok(service::News::Lagged { snapshot, .. }) => Ok(News::Snapshot(snapshot)),
             Err(error) => Err(error.into_failure()),
         });
         Ok((snapshot, Box::new(news)))
