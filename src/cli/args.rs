@@ -5,8 +5,9 @@
 
 use super::{
     audit::AuditVerb, batch::BatchVerb, clock::ClockArgs, export::ExportArgs, holder::HolderVerb,
-    import::ImportArgs, init::InitArgs, key::KeyVerb, otp::OtpArgs, run::Form, stop::StationVerb,
-    token::TokenArgs, tokens::TokensArgs, unlock::UnlockArgs, verify::VerifyArgs, watch::WatchArgs,
+    import::ImportArgs, init::InitArgs, key::KeyVerb, otp::OtpArgs, run::Form, slots::SlotsArgs,
+    stop::StationVerb, token::TokenArgs, tokens::TokensArgs, unlock::UnlockArgs, verify::VerifyArgs,
+    watch::WatchArgs,
 };
 use clap::{Args, Parser, Subcommand};
 
@@ -107,6 +108,8 @@ pub enum Asks {
     Verify(VerifyArgs),
     /// Write what is burned, in a server's format
     Export(ExportArgs),
+    /// The slots, and names for them that stay
+    Slots(SlotsArgs),
     /// The station's own clock, which tokens are set from
     Clock(ClockArgs),
     /// Customer keys, by name, in the vault

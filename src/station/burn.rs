@@ -325,7 +325,7 @@ impl Work<'_> {
             } else {
                 format!("{} {}", super::breaker::TOO_MANY, kind.words())
             };
-            let pause = BatchMove::Pause { reason: why.clone() };
+            let pause = BatchMove::Pause { reason: Some(why.clone()) };
             if let Err(error) = core.store.move_batch(&record.batch_name, pause, &core.stamp(STATION)) {
                 tracing::warn!(%error, "a batch could not be paused");
             }
