@@ -59,9 +59,10 @@ fn a_burn_goes_on_when_the_terminal_that_started_the_server_dies() {
         let scene = Scene::new();
         // Everything is prepared, then the server ends, so that the terminal's client has to start a new one.
         scene.start(&[]).stop(&scene.kiln);
-        let _ = namespace::log_path("tmux");
+        // A tmux of the test's own: the machine's /tmp is shared.
+        let socket = scene.kiln.path("tmux").display().to_string();
         let tmux = |args: &[&str]| {
-            let done = Command::new("tmux").args(["-L", "kiln", "-f", "/dev/null"]).args(args).output();
+            let done = Command::new("tmux").args(["-S", &socket, "-f", "/dev/null"]).args(args).output();
             let done = done.unwrap_or_else(|error| panic!("tmux: {error}; `make test` installs it"));
             assert!(done.status.success(), "tmux {args:?}: {}", String::from_utf8_lossy(&done.stderr));
         };
