@@ -9,7 +9,17 @@
 //! | [`domain`] | values and rules |
 //! | [`formats`] | seed files: bytes to values and back |
 //! | [`link`] | what lies between a host and a token |
+//! | [`wire`] | bytes of each token family |
+//! | [`drivers`] | sessions over a link; the PC/SC link; discovery |
+//! | [`sim`] | virtual tokens, device side |
+//! | [`vault`] | seeds and keys sealed; holders |
+//! | [`store`] | SQLite: queue, mappings with their history, readings, audit, schema steps |
+//! | [`burn`] | pure: from records to a plan, from an answer to the next step |
+//! | [`face`] | what clients see and say |
+//! | [`station`] | slots, the acts that clients ask for, the clock watch |
+//! | [`service`] | the Unix socket: server, client |
 //! | [`cli`] | one file for each verb |
+//! | [`app`] | compositions: the only place that knows everything |
 
 pub mod app;
 pub mod burn;

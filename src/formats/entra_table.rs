@@ -68,8 +68,9 @@ pub(super) fn read(text: &str) -> Result<Read, FileError> {
 fn header(line: &str, separator: char) -> Option<Header> {
     let cells = row::split(line, separator).ok()?;
     let named = |cell: &str| -> Option<Field> {
-        let folded: String =
-            cell.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+        // Any line may be asked whether it is a header, one with a seed, too: the copy is wiped, and never grows.
+        let mut folded = Zeroizing::new(String::with_capacity(cell.len()));
+        folded.extend(cell.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()));
         match folded.as_str() {
             "upn" | "userprincipalname" => Some(Field::Upn),
             "serialnumber" | "serial" | "serialno" => Some(Field::Serial),

@@ -223,7 +223,7 @@ mod tests {
         fn damaged_files_never_panic_and_never_tell_a_seed(
             csv in any::<bool>(),
             damage in proptest::collection::vec(
-                (any::<prop::sample::Index>(), 0u8..4, prop_oneof![
+                (any::<prop::sample::Index>(), 0u8..10, prop_oneof![
                     prop::sample::select(b",;\t\r\n\"=+@#0189 \xA0\xFF\x00".as_slice()), any::<u8>(),
                 ]),
                 1..6,
@@ -231,12 +231,12 @@ mod tests {
         ) {
             let mut bytes = if csv { CSV } else { URIS }.as_bytes().to_vec();
             for (at, kind, byte) in damage {
-                let at = at.index(bytes.len());
+                let at = at.index(bytes.len().max(1)).min(bytes.len());
                 match kind {
-                    0 => bytes[at] = byte,
-                    1 => bytes.insert(at, byte),
-                    2 => { bytes.remove(at); }
-                    _ => bytes.truncate(at.max(1)),
+                    0..3 if at < bytes.len() => bytes[at] = byte,
+                    3..6 if at < bytes.len() => drop(bytes.remove(at)),
+                    6 => bytes.truncate(at),
+                    _ => bytes.insert(at, byte),
                 }
             }
             let result = parse(&bytes, None);

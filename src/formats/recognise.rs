@@ -164,28 +164,34 @@ fn is_openpgp_packet(bytes: &[u8]) -> bool {
 
 /// The format of a text, or the error that names what it is instead.
 pub(super) fn format(text: &str) -> Result<Format, FileError> {
-    let Some(first) = first_line(text) else { return Err(FileError::NoLines) };
+    let Some(line) = first_line(text) else { return Err(FileError::NoLines) };
+    if entra_table::is_header(line) || entra_table::separator_line(line).is_some() {
+        return Ok(Format::EntraCsv);
+    }
+    let first = line.trim_matches('"');
     if begins(first, "otpauth://") {
         return Ok(Format::KeyUriList);
     }
-    if entra_table::is_header(first) || entra_table::separator_line(first).is_some() {
-        return Ok(Format::EntraCsv);
-    }
     match content(text, first) {
         Some(content) => Err(FileError::Unreadable { content }),
-        None if looks_like_table(first) => Err(FileError::NoHeader),
+        None if looks_like_table(line) => Err(FileError::NoHeader),
         None => Err(FileError::Unknown),
     }
 }
 
-/// The first line that is neither blank nor a comment, without a quote round it.
+/// The first line that is neither blank nor a comment.
 fn first_line(text: &str) -> Option<&str> {
-    let lines = text.lines().map(super::row::clean);
-    lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(|line| line.trim_matches('"')).next()
+    text.lines().map(super::row::clean).find(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
-fn begins(text: &str, with: &str) -> bool {
+/// Whether `text` begins so, in any case.
+pub(super) fn begins(text: &str, with: &str) -> bool {
     text.split_at_checked(with.len()).is_some_and(|(head, _)| head.eq_ignore_ascii_case(with))
+}
+
+/// Makes no folded copy: there may be seeds in the text.
+fn holds_in_any_case(text: &str, word: &str) -> bool {
+    text.as_bytes().windows(word.len()).any(|window| window.eq_ignore_ascii_case(word.as_bytes()))
 }
 
 fn content(text: &str, first: &str) -> Option<Content> {
@@ -201,7 +207,7 @@ fn content(text: &str, first: &str) -> Option<Content> {
     if begins(first, "otpauth-migration://") {
         return Some(Content::Migration);
     }
-    if begins(first, "phonefactor://") || first.to_ascii_lowercase().contains("phonefactor://") {
+    if holds_in_any_case(first, "phonefactor://") {
         return Some(Content::PhoneFactor);
     }
     let links = [
@@ -236,7 +242,7 @@ fn xml(head: &str) -> Content {
         Content::DualShield
     } else if holds("<Tokens") && holds("<Application") {
         Content::SafeNet
-    } else if head.to_ascii_lowercase().contains("<html") {
+    } else if holds_in_any_case(head, "<html") {
         Content::WebPage
     } else {
         Content::Xml

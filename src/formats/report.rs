@@ -55,10 +55,9 @@ const HEADER: [&str; 14] = [
 /// not there. A text that a spreadsheet would run gets an apostrophe in front, by which it shows as text.
 pub fn write(rows: &[ReportRow<'_>]) -> Vec<u8> {
     let mut file = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
-    let cells = rows.iter().map(cells);
-    let written: Result<(), csv::Error> = file
-        .write_record(HEADER)
-        .and_then(|()| cells.map(|row| file.write_record(row.iter().map(|cell| cell.as_bytes()))).collect());
+    let written = file.write_record(HEADER).and_then(|()| {
+        rows.iter().map(cells).try_for_each(|row| file.write_record(row.iter().map(|cell| cell.as_bytes())))
+    });
     written.expect("rows are of one width, and memory takes them");
     file.into_inner().expect("memory takes the rest, too")
 }

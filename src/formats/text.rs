@@ -10,8 +10,8 @@ pub(super) fn decode(bytes: &[u8]) -> Result<(Zeroizing<String>, Option<NoteKind
         [0xFF, 0xFE, rest @ ..] => (utf16(rest, u16::from_le_bytes)?, Some(NoteKind::Utf16)),
         [0xFE, 0xFF, rest @ ..] => (utf16(rest, u16::from_be_bytes)?, Some(NoteKind::Utf16)),
         // An ASCII character leaves a zero on one side. No text starts with a zero of its own.
-        [1..=255, 0, ..] => (utf16(bytes, u16::from_le_bytes)?, Some(NoteKind::Utf16)),
-        [0, 1..=255, ..] => (utf16(bytes, u16::from_be_bytes)?, Some(NoteKind::Utf16)),
+        [1..=0xFF, 0, ..] => (utf16(bytes, u16::from_le_bytes)?, Some(NoteKind::Utf16)),
+        [0, 1..=0xFF, ..] => (utf16(bytes, u16::from_be_bytes)?, Some(NoteKind::Utf16)),
         _ => {
             let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
             let text = std::str::from_utf8(bytes).map_err(|error| not_utf8(bytes, error.valid_up_to()))?;

@@ -1,6 +1,6 @@
 //! Key URIs, one in each line. Blank lines, and lines that begin with `#`, are passed over.
 
-use super::{BadLine, Field, Note, NoteKind, Problem, Read, SeedLine, row::clean};
+use super::{BadLine, Field, Note, NoteKind, Problem, Read, SeedLine, recognise::begins, row::clean};
 use crate::domain::{
     Mode, Stated,
     key_uri::{KeyUri, KeyUriError},
@@ -27,9 +27,7 @@ fn seed_line(line: u32, uri: &str) -> Result<(SeedLine, Vec<Note>), Problem> {
     let parsed = KeyUri::parse(uri).map_err(|error| match error {
         // Its text is a piece of the line, which may be anything.
         KeyUriError::Kind { .. } => Problem::UriKind,
-        KeyUriError::Scheme if uri.to_ascii_lowercase().starts_with("otpauth-migration:") => {
-            Problem::Migration
-        }
+        KeyUriError::Scheme if begins(uri, "otpauth-migration:") => Problem::Migration,
         other => Problem::Uri(other),
     })?;
     if parsed.seed.is_all_zero() {

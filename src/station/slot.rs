@@ -2,7 +2,7 @@
 
 use super::{
     core::Core,
-    visit::{self, After},
+    visit::{self, After, Look},
 };
 use crate::{
     domain::SlotName,
@@ -45,11 +45,24 @@ pub struct Slot<'a> {
     pub hand: &'a Hand,
     /// Failures of one kind in a row.
     pub breaker: super::breaker::Row,
+    /// The alarm that was raised for the token that lies here, so that it is raised once.
+    pub alarmed: Option<String>,
+}
+
+/// When a token that stays where it is is looked at again.
+#[derive(Clone, Copy)]
+enum Again {
+    /// Not before it was taken away.
+    Never,
+    /// As soon as the station's count of changes differs from this one.
+    When(u64),
+    /// After the next wait.
+    Soon,
 }
 
 /// Runs a slot until its reader is gone, the station ends or the thread is fenced.
 pub fn run(core: &Core, name: &SlotName, fence: &Fence, hand: &Hand) {
-    let mut slot = Slot { core, name, fence, hand, breaker: super::breaker::Row::default() };
+    let mut slot = Slot { core, name, fence, hand, breaker: super::breaker::Row::default(), alarmed: None };
     while !core.is_stopping() && !fence.is_closed() {
         match core.source.open_port(&name.0) {
             Ok(port) => match watch(&mut slot, &mut FencedPort::new(port, fence.clone())) {
@@ -93,27 +106,33 @@ pub fn wait_for_leave(core: &Core, name: &SlotName, hung: &thread::JoinHandle<()
 fn watch(slot: &mut Slot<'_>, port: &mut dyn Port) -> Result<(), LinkError> {
     let core = slot.core;
     let mut known = Presence::Empty;
-    let mut waiting_since: Option<u64> = None;
+    let mut again = Again::Never;
     while !core.is_stopping() && !slot.fence.is_closed() {
         if known == Presence::Empty {
             slot.show_idle();
         }
         let now = port.wait_change(known, core.limits.rescan)?;
-        let arrived = now == Presence::Present && known == Presence::Empty;
-        let changed = waiting_since.is_some_and(|count| count != core.change_count());
+        let look = match (now, known, again) {
+            (Presence::Empty, _, _) => None,
+            (Presence::Present, Presence::Empty, _) => Some(Look::First),
+            (Presence::Present, Presence::Present, Again::Soon) => Some(Look::Again),
+            (Presence::Present, Presence::Present, Again::When(count)) => {
+                (count != core.change_count()).then_some(Look::Again)
+            }
+            (Presence::Present, Presence::Present, Again::Never) => None,
+        };
         known = now;
-        if now == Presence::Empty {
-            waiting_since = None;
-        } else if arrived || changed {
+        if let Some(look) = look {
             let count = core.change_count();
-            waiting_since = match visit::visit(slot, port) {
-                After::Take => None,
-                After::WhenChanged => Some(count),
-                // Something may lie there that came so fast that nobody saw the first one leave: look once more.
-                After::Lost => match visit::visit(slot, port) {
-                    After::WhenChanged => Some(count),
-                    After::Take | After::Lost => None,
-                },
+            let mut after = visit::visit(slot, port, look);
+            if after == After::Lost {
+                // Something may lie there that came so fast that nobody saw the first one leave.
+                after = visit::visit(slot, port, Look::First);
+            }
+            again = match after {
+                After::Take | After::Lost => Again::Never,
+                After::WhenChanged => Again::When(count),
+                After::Soon => Again::Soon,
             };
         }
     }

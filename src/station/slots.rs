@@ -44,9 +44,16 @@ pub fn look_after(core: &Arc<Core>) {
             }
             true
         });
-        for (name, slot) in &mut running {
-            if slot.fence.close_if_overdue(core.limits.exchange) {
-                abandon(core, name, slot);
+        let overdue: Vec<SlotName> = running
+            .iter()
+            .filter(|(_, slot)| slot.fence.close_if_overdue(core.limits.exchange))
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in overdue {
+            if let Some(hung) = running.remove(&name) {
+                report_hung(core, &name, &hung.hand);
+                let started = start(core, name.clone(), Some(hung.thread));
+                running.insert(name, started);
             }
         }
         thread::park_timeout(core.limits.rescan);
@@ -77,8 +84,8 @@ fn start(core: &Arc<Core>, name: SlotName, after: Option<thread::JoinHandle<()>>
     Running { fence, hand, thread }
 }
 
-/// Takes a slot away from a thread that hangs.
-fn abandon(core: &Arc<Core>, name: &SlotName, slot: &mut Running) {
+/// Says that a slot's thread hangs, and speaks for the job that it has in hand.
+fn report_hung(core: &Core, name: &SlotName, hand: &Hand) {
     let error = LinkError::Deadline(core.limits.exchange);
     tracing::warn!(slot = %name, "an exchange outlived its deadline; its thread is fenced");
     core.bus.slot(SlotView {
@@ -92,9 +99,7 @@ fn abandon(core: &Arc<Core>, name: &SlotName, slot: &mut Running) {
         says: Some(error.to_string()),
         remedy: Some(error.remedy().to_owned()),
     });
-    interrupt_hand(core, name, &slot.hand);
-    let hung = std::mem::replace(&mut slot.thread, thread::spawn(|| ()));
-    *slot = start(core, name.clone(), Some(hung));
+    interrupt_hand(core, name, hand);
 }
 
 /// Records for a thread that can't: its job may have been written.

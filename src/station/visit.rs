@@ -27,8 +27,19 @@ pub enum After {
     Take,
     /// Something that a person can change stands in the way: look again when something has changed.
     WhenChanged,
+    /// Something that passes by itself stands in the way: look again soon.
+    Soon,
     /// The link was lost.
     Lost,
+}
+
+/// Whether the token was just put down, or lay there already and is looked at again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// It was just put down: its reading goes on record.
+    First,
+    /// It lay there: only what differs from before is news.
+    Again,
 }
 
 /// A token that told who it is, and how its clock and the link behave.
@@ -126,14 +137,18 @@ impl From<crate::store::StoreError> for Not {
 }
 
 /// Looks at what lies on the reader and does what there is to do with it.
-pub fn visit(slot: &mut Slot<'_>, port: &mut dyn Port) -> After {
-    slot.core.bus.slot(slot.view(Doing::Wait));
+pub fn visit(slot: &mut Slot<'_>, port: &mut dyn Port, look: Look) -> After {
+    if look == Look::First {
+        slot.core.bus.slot(slot.view(Doing::Wait));
+        slot.alarmed = None;
+    }
     let mut view = slot.view(Doing::Wait);
-    match welcome(slot, port, &mut view) {
+    match welcome(slot, port, look, &mut view) {
         Ok(after) => after,
         Err(Not::Link(error)) => lost(slot, view, &error),
         Err(Not::Say { says, remedy, doing, after, alarm }) => {
-            if alarm {
+            if alarm && slot.alarmed.as_ref() != Some(&says) {
+                slot.alarmed = Some(says.clone());
                 let message = match &view.serial {
                     Some(serial) => format!("token {serial}: {says}"),
                     None => says.clone(),
@@ -161,17 +176,17 @@ fn lost(slot: &Slot<'_>, view: SlotView, error: &LinkError) -> After {
         });
     }
     match error {
-        LinkError::Busy | LinkError::Mute | LinkError::Refused => After::WhenChanged,
+        LinkError::Busy | LinkError::NoService => After::Soon,
+        LinkError::Mute | LinkError::Refused => After::WhenChanged,
         LinkError::Gone
         | LinkError::Reset
         | LinkError::Deadline(_)
         | LinkError::ReaderGone
-        | LinkError::NoService
         | LinkError::Reader(_) => After::Lost,
     }
 }
 
-fn welcome(slot: &mut Slot<'_>, port: &mut dyn Port, view: &mut SlotView) -> Result<After, Not> {
+fn welcome(slot: &mut Slot<'_>, port: &mut dyn Port, look: Look, view: &mut SlotView) -> Result<After, Not> {
     let core = slot.core;
     let link = port.open().map_err(Not::Link)?;
     let (asked, begun) = (core.clock.now(), Instant::now());
@@ -186,12 +201,14 @@ fn welcome(slot: &mut Slot<'_>, port: &mut dyn Port, view: &mut SlotView) -> Res
     view.drift = Some(views::drift(reading.drift_ms));
     let model = model_of(core, &mut token, &info.serial)?;
     view.model = model.map(|model| model.name.clone());
-    core.bus.say(Event::TokenRead {
-        slot: slot.name.clone(),
-        serial: info.serial.clone(),
-        model: view.model.clone(),
-        drift: views::drift(reading.drift_ms),
-    });
+    if look == Look::First {
+        core.bus.say(Event::TokenRead {
+            slot: slot.name.clone(),
+            serial: info.serial.clone(),
+            model: view.model.clone(),
+            drift: views::drift(reading.drift_ms),
+        });
+    }
     let Some(model) = model else {
         return Err(Not::take(
             format!("serial {} is of no model kiln knows", info.serial),
@@ -199,9 +216,9 @@ fn welcome(slot: &mut Slot<'_>, port: &mut dyn Port, view: &mut SlotView) -> Res
         ));
     };
     let guest = Guest { serial: info.serial, model, round_trip, reading };
-    let stamp = core.stamp(STATION);
-    core.store.met(&guest.serial, &model.name, &stamp)?;
-    core.store.reading(&guest.serial, guest.reading, &stamp)?;
+    if look == Look::First {
+        core.store.reading(&guest.serial, &model.name, guest.reading, &core.stamp(STATION))?;
+    }
     let ready = prepare(slot, &guest, &mut token)?;
     view.job = Some(ready.job.id.0);
     Ok(burn(slot, &guest, &mut token, ready, view))

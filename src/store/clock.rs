@@ -11,11 +11,17 @@ use serde_json::json;
 use std::collections::BTreeMap;
 
 impl Store {
-    /// Records a reading of a token's clock.
-    pub fn reading(&self, serial: &Serial, reading: NewReading, stamp: &Stamp) -> Result<(), StoreError> {
-        let (serial, stamp) = (serial.clone(), stamp.clone());
+    /// A token of `model` is there and told its clock: it goes on record, or was seen again.
+    pub fn reading(
+        &self,
+        serial: &Serial,
+        model: &str,
+        reading: NewReading,
+        stamp: &Stamp,
+    ) -> Result<(), StoreError> {
+        let (serial, model, stamp) = (serial.clone(), model.to_owned(), stamp.clone());
         self.write(move |tx| {
-            tokens::meet(tx, &serial, None, &stamp)?;
+            tokens::meet(tx, &serial, Some(&model), &stamp)?;
             insert_reading(tx, &serial, reading, &stamp)?;
             let detail = json!({ "drift_ms": reading.drift_ms, "uncertainty_ms": reading.uncertainty_ms });
             Ok(audit::append(tx, &stamp, "clock read", Some(&serial), &detail)?)

@@ -13,12 +13,6 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use serde_json::json;
 
 impl Store {
-    /// A token is there: it goes on record, or was seen again.
-    pub fn met(&self, serial: &Serial, model: &str, stamp: &Stamp) -> Result<(), StoreError> {
-        let (serial, model, stamp) = (serial.clone(), model.to_owned(), stamp.clone());
-        self.write(move |tx| Ok(meet(tx, &serial, Some(&model), &stamp)?))
-    }
-
     /// What is on record as held by a token now, by profile.
     pub fn holdings(&self, serial: &Serial) -> Result<Vec<MappingRecord>, StoreError> {
         self.read(|c| Ok(held(c, serial)?))

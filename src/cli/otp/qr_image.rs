@@ -117,10 +117,10 @@ impl Modules {
             for x in 0..PNG_PIXELS {
                 let module =
                     |at: usize| at.checked_sub(margin).map(|at| at / scale).filter(|at| *at < self.side);
-                if let (Some(column), Some(line)) = (module(x), module(y)) {
-                    if self.is_dark(column, line) {
-                        row[x / 8] &= !(0x80 >> (x % 8));
-                    }
+                if let (Some(column), Some(line)) = (module(x), module(y))
+                    && self.is_dark(column, line)
+                {
+                    row[x / 8] &= !(0x80 >> (x % 8));
                 }
             }
         }
