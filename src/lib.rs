@@ -9,17 +9,17 @@
 //! | [`domain`] | values and rules |
 //! | [`formats`] | seed files: bytes to values and back |
 //! | [`link`] | what lies between a host and a token |
-//! | [`wire`] | bytes of each token family |
-//! | [`drivers`] | sessions over a link; the PC/SC link; discovery |
-//! | [`sim`] | virtual tokens, device side |
+//! | [`wire`] | bytes of each token family, host side |
+//! | [`drivers`] | conversations with tokens; the links of real readers |
+//! | [`sim`] | virtual tokens, device side, and the links that lead to them |
 //! | [`vault`] | seeds and keys sealed; holders |
 //! | [`store`] | SQLite: queue, mappings with their history, readings, audit, schema steps |
-//! | [`burn`] | pure: from records to a plan, from an answer to the next step |
+//! | [`burn`] | a burn as rules: plan, judgement, course |
 //! | [`face`] | what clients see and say |
-//! | [`station`] | slots, the acts that clients ask for, the clock watch |
-//! | [`service`] | the Unix socket: server, client |
+//! | [`station`] | slots, acts, the clock gate |
+//! | [`service`] | the Unix socket: server and client |
 //! | [`cli`] | one file for each verb |
-//! | [`app`] | compositions: the only place that knows everything |
+//! | [`app`] | compositions: station, demo, simulate |
 
 pub mod app;
 pub mod burn;

@@ -56,6 +56,11 @@ const MAP: &[Row] = &[
         why: "the store keeps what is sealed; it never opens it",
         ..row("store", &["domain", "vault"])
     },
+    Row {
+        code: Code::OnlyTests,
+        why: "the store is tested with what a vault really seals",
+        ..row("store", &["vault"])
+    },
     row("burn", &["domain", "wire"]),
     row("face", &["domain"]),
     Row {
@@ -75,7 +80,9 @@ const MAP: &[Row] = &[
         ..row("station", &["sim"])
     },
     row("service", &["face"]),
+    Row { code: Code::OnlyTests, why: "its messages are made of values", ..row("service", &["domain"]) },
     Row { why: "the server drives the station by its handle", ..row("service::server", &["station"]) },
+    Row { why: "one client's half of the server", ..row("service::connection", &["station"]) },
     row("tui", &["domain", "face", "service::client"]),
     Row {
         why: "the client opens its holder's file where the person and the key are; the passphrase never leaves it",

@@ -1,4 +1,5 @@
 //! Whole stories at a station, in process: real store on disk, real drivers, virtual tokens on virtual readers.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use kiln::{
     domain::{Clock, ClockState, JobState, Profile, Proof, Serial, UnixMillis, catalog::Catalog},

@@ -126,7 +126,7 @@ fn make_parts(
     })?;
     Ok(Parts {
         store,
-        catalog: catalog::load(home.config())?,
+        catalog: catalog::load(home.profiles())?,
         clock,
         source: Arc::new(PcscSource::new()),
         limits,

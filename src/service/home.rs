@@ -166,7 +166,7 @@ impl Home {
     }
 
     /// The directory with the operator's own `models/`, `recipes/` and `targets/`. It need not exist.
-    pub fn config(&self) -> &Path {
+    pub fn profiles(&self) -> &Path {
         &self.config
     }
 
@@ -252,12 +252,12 @@ mod tests {
     fn kiln_home_beats_xdg_beats_home() {
         let home = find(&[("KILN_HOME", "/k"), ("XDG_STATE_HOME", "/x"), ("HOME", "/h")]).unwrap();
         assert_eq!(home.database(), Path::new("/k/kiln.db"));
-        assert_eq!(home.config(), Path::new("/k/profiles"));
+        assert_eq!(home.profiles(), Path::new("/k/profiles"));
         let home = find(&[("XDG_STATE_HOME", "/x"), ("XDG_CONFIG_HOME", "/c"), ("HOME", "/h")]).unwrap();
-        assert_eq!((home.dir(), home.config()), (Path::new("/x/kiln"), Path::new("/c/kiln")));
+        assert_eq!((home.dir(), home.profiles()), (Path::new("/x/kiln"), Path::new("/c/kiln/profiles")));
         let home = find(&[("KILN_HOME", ""), ("XDG_STATE_HOME", "relative"), ("HOME", "/h")]).unwrap();
         assert_eq!(home.dir(), Path::new("/h/.local/state/kiln"));
-        assert_eq!(home.config(), Path::new("/h/.config/kiln"));
+        assert_eq!(home.profiles(), Path::new("/h/.config/kiln/profiles"));
         assert_eq!(home.socket(), Path::new("/h/.local/state/kiln/socket"));
         assert!(matches!(find(&[]), Err(HomeError::Nowhere)));
     }

@@ -323,6 +323,9 @@ impl Walk {
     }
 
     fn record(&mut self, mut path: Vec<String>, line: usize) {
+        if path.is_empty() {
+            return;
+        }
         if path.len() > 1 && path.last().is_some_and(|last| last == "self") {
             path.pop();
         }

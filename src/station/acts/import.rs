@@ -23,7 +23,7 @@ use crate::{
         self, Duplicate, DuplicateOf, Existing, ImportInto, ImportRefused, JobFacts, NewEntry, NewJob,
         NewSeed, SeedOrigin, SourceFile,
     },
-    vault::{self, DataKey},
+    vault::{DataKey, VaultError, new_seed, new_seed_id},
 };
 use sha2::{Digest, Sha256};
 use std::{
@@ -323,7 +323,7 @@ fn seal(
     entries: &[Entry],
     from_file: Option<&Seed>,
 ) -> Result<Vec<NewEntry>, Failure> {
-    let vault_failure = |error: vault::VaultError| told(FailureKind::Environment, &error);
+    let vault_failure = |error: VaultError| told(FailureKind::Environment, &error);
     entries
         .iter()
         .map(|entry| {
@@ -337,10 +337,10 @@ fn seal(
                     ));
                 }
                 (SeedSource::Random { len_bytes }, _) => {
-                    (vault::new_seed(len_bytes).map_err(vault_failure)?, SeedOrigin::Generated)
+                    (new_seed(len_bytes).map_err(vault_failure)?, SeedOrigin::Generated)
                 }
             };
-            let id = vault::new_seed_id().map_err(vault_failure)?;
+            let id = new_seed_id().map_err(vault_failure)?;
             Ok(NewEntry {
                 profile: entry.profile,
                 seed: NewSeed {

@@ -5,7 +5,7 @@ use crate::{
     domain::CustomerKey,
     face::{Event, Failure, FailureKind, HolderFile, KeyInfo, Reply, SecretBytes, VaultState},
     store::Holder,
-    vault::{DataKey, holder::HolderKind},
+    vault::{DataKey, HolderKind},
 };
 
 /// Makes the vault, with its first holder, and leaves it open.
