@@ -154,10 +154,12 @@ fn every_client_hears_the_same_numbered_events() {
         station.stop(&scene.kiln);
         let (first, second) = (numbered(early), numbered(late));
         assert!(first.len() > 20, "{} events", first.len());
-        let joint = first.iter().position(|event| event["number"] == second[0]["number"]).expect("they overlap");
+        let joint =
+            first.iter().position(|event| event["number"] == second[0]["number"]).expect("they overlap");
         assert!(joint > 0, "the second came later");
         assert_eq!(first[joint..], second[..], "word for word");
-        let burned = first.iter().filter(|event| event["event"] == "job" && event["state"] == "burned").count();
+        let burned =
+            first.iter().filter(|event| event["event"] == "job" && event["state"] == "burned").count();
         assert_eq!(burned, 4);
         assert_eq!(first.last().map(|event| &event["event"]), Some(&"stopping".into()));
     });
@@ -207,7 +209,11 @@ fn a_dead_servers_socket_is_in_nobodys_way() {
         // A second server for the same home says who is there, and goes.
         let refused = kiln.run(&["station", "run"]).expect(3);
         let home = kiln.home().display().to_string();
-        assert!(refused.stderr.contains(&home) && refused.stderr.contains("kiln station stop"), "{}", refused.stderr);
+        assert!(
+            refused.stderr.contains(&home) && refused.stderr.contains("kiln station stop"),
+            "{}",
+            refused.stderr
+        );
         assert_eq!(only_server(), second);
         end(second);
         // Even one that somebody else has bound.
@@ -261,7 +267,12 @@ fn verbs_end_as_the_manual_says() {
             let run = kiln.run(args).expect(code);
             assert!(run.stderr.contains(remedy), "kiln {}: {}", args.join(" "), run.stderr);
             if code != 0 {
-                assert!(run.stderr.contains("\n-> "), "kiln {} says what to do: {}", args.join(" "), run.stderr);
+                assert!(
+                    run.stderr.contains("\n-> "),
+                    "kiln {} says what to do: {}",
+                    args.join(" "),
+                    run.stderr
+                );
                 assert_eq!(run.stdout, "", "kiln {}", args.join(" "));
             }
         };

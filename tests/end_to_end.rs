@@ -32,18 +32,8 @@ const SINGLES: [(&str, &str); 8] = [
 ];
 
 /// Digits and period of the profiles of the recipe `molto2-ten`; the first is the file's.
-const TEN: [(usize, u64); 10] = [
-    (6, 30),
-    (6, 30),
-    (6, 60),
-    (8, 30),
-    (6, 30),
-    (6, 60),
-    (8, 30),
-    (8, 60),
-    (4, 60),
-    (10, 30),
-];
+const TEN: [(usize, u64); 10] =
+    [(6, 30), (6, 30), (6, 60), (8, 30), (6, 30), (6, 60), (8, 30), (8, 60), (4, 60), (10, 30)];
 
 /// Sixteen lines for single-profile tokens, four for Molto2.
 fn box_of_tokens() -> Vec<Line> {
@@ -79,7 +69,8 @@ fn a_box_of_tokens_is_burned_exported_and_shows_what_was_exported() {
         // The first verb starts the server.
         kiln.run(&["init", "--passphrase-file", "passphrase"]).expect(0);
         kiln.run(&["key", "add", "office", "--hex", "--key-file", "office.key"]).expect(0);
-        let import = ["import", "seeds.csv", "--batch", "spring", "--recipe", "molto2-ten", "--key", "office"];
+        let import =
+            ["import", "seeds.csv", "--batch", "spring", "--recipe", "molto2-ten", "--key", "office"];
         let report = kiln.run(&[&import[..], &["--json"]].concat()).expect(0).json();
         assert_eq!((&report["taken"], &report["left_out"]), (&20.into(), &0.into()), "{report}");
         let watch = Watch::start(&kiln);
@@ -171,7 +162,12 @@ fn a_box_of_tokens_is_burned_exported_and_shows_what_was_exported() {
         }
         // One attempt for each token, and none refused.
         for token in tokens.values_mut() {
-            assert_eq!((token.stat("auth_attempts"), token.stat("wrong_answers")), (1, 0), "{}", token.serial);
+            assert_eq!(
+                (token.stat("auth_attempts"), token.stat("wrong_answers")),
+                (1, 0),
+                "{}",
+                token.serial
+            );
         }
 
         kiln.run(&["export", "--format", "report", "--batch", "spring", "-o", "report.csv"]).expect(0);
@@ -230,12 +226,19 @@ fn a_mangled_serial_is_refused_with_line_and_reason() {
         let refused = scene.kiln.run(&["import", &file, "--batch", "a"]).expect(1);
         // The header is line 1.
         assert!(refused.stderr.contains("line 4"), "{}", refused.stderr);
-        assert!(refused.stderr.contains("spreadsheet") && refused.stderr.contains("serial"), "{}", refused.stderr);
+        assert!(
+            refused.stderr.contains("spreadsheet") && refused.stderr.contains("serial"),
+            "{}",
+            refused.stderr
+        );
         assert!(refused.stderr.contains("--good-lines-only"), "{}", refused.stderr);
         assert_eq!(scene.json(&["batch", "list"]), Value::Array(vec![]), "all or nothing");
 
         let dry = scene.kiln.run(&["import", &file, "--batch", "a", "--dry-run", "--json"]).expect(1).json();
-        assert_eq!((&dry["taken"], &dry["left_out"], &dry["lines"][0]["line"]), (&3.into(), &1.into(), &4.into()));
+        assert_eq!(
+            (&dry["taken"], &dry["left_out"], &dry["lines"][0]["line"]),
+            (&3.into(), &1.into(), &4.into())
+        );
         assert_eq!(scene.json(&["batch", "list"]), Value::Array(vec![]), "a dry run changes nothing");
 
         let good = scene.json(&["import", &file, "--batch", "a", "--good-lines-only"]);
@@ -264,9 +267,8 @@ fn a_seed_file_is_read_in_every_dress() {
         let _station = scene.start(&[]);
         let mut made = 0;
         let mut import = |name: &str, dress: &dyn Fn(&[Line]) -> Vec<u8>| {
-            let lines: Vec<Line> = (0..2)
-                .map(|n| Line::new(n, &format!("865961000{:05}", made * 10 + n), "C301-i"))
-                .collect();
+            let lines: Vec<Line> =
+                (0..2).map(|n| Line::new(n, &format!("865961000{:05}", made * 10 + n), "C301-i")).collect();
             made += 1;
             let file = scene.kiln.write(name, dress(&lines)).display().to_string();
             let batch = format!("batch {made}");
@@ -358,9 +360,8 @@ fn expect_ten(kiln: &Kiln, token: &mut Token) {
     for (profile, (digits, period)) in TEN.iter().enumerate() {
         let shown = token.read(profile as u8);
         assert_eq!(shown.code.len(), *digits, "profile {profile}");
-        let verdict = kiln.run(&[
-            "verify", &token.serial, &shown.code, "--profile", &profile.to_string(), "--json",
-        ]);
+        let verdict =
+            kiln.run(&["verify", &token.serial, &shown.code, "--profile", &profile.to_string(), "--json"]);
         assert_eq!(verdict.expect(0).json()["right"], true, "profile {profile}");
         let mappings = view["mappings"].as_array().expect("mappings are a list");
         let mapping = mappings.iter().find(|mapping| mapping["profile"] == profile).expect("it is on record");

@@ -60,7 +60,8 @@ fn nothing_secret_is_left_behind_or_said_anywhere() {
         let passphrase = kiln.write("passphrase", PASSPHRASE);
         let key = kiln.write("office.key", data_encoding::HEXLOWER.encode(&customer_key));
         let import = kiln.write("seeds.csv", seed_file::entra(&lines));
-        let [passphrase, key_file, import_file] = [&passphrase, &key, &import].map(|p| p.display().to_string());
+        let [passphrase, key_file, import_file] =
+            [&passphrase, &key, &import].map(|p| p.display().to_string());
 
         // The log says all it can.
         let loud = [("KILN_LOG", "trace"), ("RUST_LOG", "trace")];
@@ -75,7 +76,18 @@ fn nothing_secret_is_left_behind_or_said_anywhere() {
         done(&["init", "--passphrase-file", &passphrase]);
         done(&["clock", "override", "--for", "1h"]);
         done(&["key", "add", "office", "--hex", "--key-file", &key_file]);
-        done(&["import", &import_file, "--batch", "spring", "--recipe", "molto2-ten", "--key", "office", "--seen", "0,0"]);
+        done(&[
+            "import",
+            &import_file,
+            "--batch",
+            "spring",
+            "--recipe",
+            "molto2-ten",
+            "--key",
+            "office",
+            "--seen",
+            "0,0",
+        ]);
         // A file that can't be read is told about without what it holds.
         let odd = kiln.write("odd.csv", seed_file::entra(&lines).replace(',', " "));
         kiln.run(&["import", &odd.display().to_string(), "--batch", "odd"]).expect(1);
@@ -152,7 +164,12 @@ fn leftovers(kiln: &Kiln, secrets: &[Vec<u8>], tokens: &[Token], when: &str) {
         .filter(|find| !meant.contains(Path::new(&find.place)))
         .map(ToString::to_string)
         .collect();
-    assert!(stray.is_empty(), "{when}: {} leaks, among them {:#?}", stray.len(), &stray[..stray.len().min(9)]);
+    assert!(
+        stray.is_empty(),
+        "{when}: {} leaks, among them {:#?}",
+        stray.len(),
+        &stray[..stray.len().min(9)]
+    );
     // The search can find: each of these holds what it should.
     assert_eq!(places, meant, "{when}");
     let database = std::fs::metadata(kiln.home().join("kiln.db")).expect("the database is there").len();
@@ -215,7 +232,8 @@ fn without_secret_fields(mut value: Value) -> Value {
 #[track_caller]
 fn data_key(record: &[Stream]) -> Vec<u8> {
     let mut keys = BTreeSet::new();
-    for message in record.iter().filter(|stream| stream.speaker == Speaker::Client).flat_map(Stream::messages) {
+    for message in record.iter().filter(|stream| stream.speaker == Speaker::Client).flat_map(Stream::messages)
+    {
         let message: Value = serde_json::from_slice(message).expect("messages are JSON");
         texts(&message, "", &mut |field, text| {
             if field == "data_key" {

@@ -25,10 +25,7 @@ use std::{
     collections::BTreeMap,
     ffi::CString,
     io::{self, Write},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::AtomicU32,
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU32},
     time::{Duration, Instant},
 };
 
@@ -142,10 +139,8 @@ fn median(mut times: Vec<Duration>) -> Duration {
 fn put(reader: &Reader, number: usize, delay: Duration) -> Card {
     let serial: Serial = format!("8659610{number:07}").parse().expect("this is a serial");
     let settings = Settings::new(serial, TimeSync::Restricted);
-    let token = VirtualToken::token2_single(
-        settings,
-        Surroundings::new(Arc::new(SystemClock), Challenges::random()),
-    );
+    let token =
+        VirtualToken::token2_single(settings, Surroundings::new(Arc::new(SystemClock), Challenges::random()));
     if !delay.is_zero() {
         token.arm(Fault::Delay(delay));
     }
@@ -248,7 +243,8 @@ fn prepare(runtime: &tokio::runtime::Runtime, door: &StationHandle, burns: usize
         answer
     };
     let key = DataKey::generate().expect("the system has randomness");
-    let holder = HolderFile { name: "bench".into(), kind: "age".into(), recipient: None, file: String::new() };
+    let holder =
+        HolderFile { name: "bench".into(), kind: "age".into(), recipient: None, file: String::new() };
     ask(Command::VaultInit { holder, data_key: SecretBytes::new(*key.expose()) });
     ask(Command::ClockOverride { seconds: 3600 });
     ask(Command::BatchNew(NewBatch {

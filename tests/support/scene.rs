@@ -8,11 +8,7 @@ use super::{
 };
 use age::secrecy::ExposeSecret;
 use serde_json::Value;
-use std::{
-    cell::Cell,
-    path::PathBuf,
-    process::Stdio,
-};
+use std::{cell::Cell, path::PathBuf, process::Stdio};
 
 /// A home whose vault is opened by an age key, which costs none of the work that a passphrase is made to cost.
 pub struct Scene {
