@@ -1,8 +1,6 @@
 //! The verbs of `kiln otp`, from arguments to what they print and their exit status.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-#![allow(clippy::unwrap_used)] // clippy.toml allows it in tests, but not in their helpers
-
 use clap::Parser;
 use kiln::{
     cli::{Exit, Io, otp},

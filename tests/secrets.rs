@@ -289,7 +289,9 @@ fn an_aborted_station_leaves_no_core() {
         setrlimit(Resource::RLIMIT_CORE, nix::libc::RLIM_INFINITY, nix::libc::RLIM_INFINITY)
             .expect("the limit can be raised");
         // The control: whether this machine writes cores at all, and how one shows.
-        let mut control = Owned::start("sleep", Command::new("sleep").arg("600").stdin(Stdio::null()), "");
+        let mut control = Command::new("sleep");
+        control.arg("600").current_dir(env::temp_dir()).stdin(Stdio::null());
+        let mut control = Owned::start("sleep", &mut control, "");
         control.signal(Signal::SIGABRT);
         let control = control.wait(LONG);
         let dumps = control.core_dumped();

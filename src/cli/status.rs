@@ -51,7 +51,8 @@ pub fn vault(state: VaultState) -> &'static str {
 /// The whole state for people.
 pub fn print(snapshot: &Snapshot, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "vault    {}", vault(snapshot.vault))?;
-    writeln!(out, "clock    {}; burns {}", snapshot.clock.state, burns(&snapshot.clock))?;
+    writeln!(out, "clock    {}", snapshot.clock.state)?;
+    writeln!(out, "burns    {}", burns(&snapshot.clock))?;
     writeln!(out, "clients  {}", snapshot.clients)?;
     if snapshot.slots.is_empty() {
         writeln!(out, "slots    none: no reader is plugged in")?;
@@ -139,7 +140,8 @@ mod tests {
         assert_eq!(
             desk.out(),
             "vault    open
-clock    synchronised (error at most 12 ms); burns allowed
+clock    synchronised (error at most 12 ms)
+burns    allowed
 clients  1
 
 DO      SERIAL          MODEL   STEP  DRIFT   SLOT
@@ -166,7 +168,8 @@ spring is paused: three refused keys in a row
         assert_eq!(
             desk.out(),
             "vault    not made yet (kiln init)
-clock    synchronised (error at most 12 ms); burns allowed
+clock    synchronised (error at most 12 ms)
+burns    allowed
 clients  1
 slots    none: no reader is plugged in
 

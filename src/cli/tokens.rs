@@ -87,7 +87,11 @@ pub fn run(args: TokensArgs, form: Form, io: &mut Io<'_>, station: &mut dyn Ask)
         return Ok(Exit::Done);
     }
     if page.total == 0 {
-        writeln!(io.err, "no such token on record")?;
+        writeln!(
+            io.err,
+            "{}",
+            if query.is_empty() { "no tokens on record yet" } else { "no such token on record" }
+        )?;
     }
     let mut table = Table::new(&["SERIAL", "MODEL", ">PROFILES", "PROOF", "USER"]);
     for token in &page.items {
