@@ -289,8 +289,11 @@ fn prepare<L: ApduLink>(slot: &Slot<'_>, guest: &Guest<'_>, token: &mut Token<L>
             return Err(no_job(core, guest)?);
         };
         match ready(core, &slot.name, guest, token, job) {
-            // Another slot was faster: there may be another job.
-            Err(Either::Claim(ClaimRefused::Taken(_))) => {}
+            // Another slot was faster (and its token may have left again already), or the batch was paused meanwhile:
+            // there may be another job.
+            Err(Either::Claim(
+                ClaimRefused::Taken(_) | ClaimRefused::OtherSerial(_) | ClaimRefused::BatchNotRunning(_),
+            )) => {}
             Err(Either::Claim(error)) => return Err(Not::look(error.to_string(), error.remedy())),
             Err(Either::Not(not)) => return Err(not),
             Ok(ready) => return Ok(ready),
