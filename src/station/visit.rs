@@ -524,6 +524,7 @@ fn may_authenticate(core: &Core, serial: &Serial, batch: &BatchSummary, key: Fin
     let standing = rules::KeyStanding {
         refused_here: known.refused_here.map(|refused| refused.tries_left),
         unknown_here: known.unknown_attempts_here,
+        took_another_here: known.took_another_here,
         accepted_in_batch: known.accepted_in_batch,
         tried_elsewhere_now: known.in_flight_elsewhere,
     };
@@ -550,6 +551,11 @@ fn may_authenticate(core: &Core, serial: &Serial, batch: &BatchSummary, key: Fin
         }
         KeyUse::RefusedBefore { tries_left: None } => Err(Not::look(
             format!("token {serial} refused this key before: it has another one, or it is locked"),
+            allow,
+        )
+        .alarming()),
+        KeyUse::AnotherKnown => Err(Not::look(
+            format!("token {serial} took another key last time; this batch's would be a guess"),
             allow,
         )
         .alarming()),

@@ -89,6 +89,12 @@ impl Store {
                      WHERE serial = ?1 AND key = ?2 AND id > ?3 AND outcome IN ('made', 'unknown')",
                 )?
                 .query_row(params![serial, key, since], |row| row.get(0))?;
+            let took: Option<Fingerprint> = c
+                .prepare_cached(
+                    "SELECT key FROM attempts WHERE serial = ?1 AND outcome = 'accepted' ORDER BY id DESC LIMIT 1",
+                )?
+                .query_row([serial], |row| row.get(0))
+                .optional()?;
             let (accepted_in_batch, in_flight_elsewhere) = c
                 .prepare_cached(
                     "SELECT coalesce(max(outcome = 'accepted'), 0),
@@ -108,6 +114,7 @@ impl Store {
                     (outcome == AttemptOutcome::Refused).then_some(refused)
                 }),
                 unknown_attempts_here,
+                took_another_here: took.is_some_and(|took| took != key),
                 accepted_in_batch,
                 refused_in_batch,
                 in_flight_elsewhere,
