@@ -4,10 +4,10 @@
 //! here know nothing that lies under a station.
 
 use super::{
-    audit::AuditVerb, batch::BatchVerb, clock::ClockArgs, export::ExportArgs, holder::HolderVerb,
-    import::ImportArgs, init::InitArgs, key::KeyVerb, otp::OtpArgs, run::Form, slots::SlotsArgs,
-    stop::StationVerb, token::TokenArgs, tokens::TokensArgs, unlock::UnlockArgs, verify::VerifyArgs,
-    watch::WatchArgs,
+    audit::AuditVerb, batch::BatchVerb, clock::ClockArgs, device::DeviceVerb, export::ExportArgs,
+    holder::HolderVerb, import::ImportArgs, init::InitArgs, key::KeyVerb, otp::OtpArgs, run::Form,
+    slots::SlotsArgs, stop::StationVerb, token::TokenArgs, tokens::TokensArgs, unlock::UnlockArgs,
+    verify::VerifyArgs, watch::WatchArgs,
 };
 use clap::{Args, Parser, Subcommand};
 
@@ -110,6 +110,9 @@ pub enum Asks {
     Export(ExportArgs),
     /// The slots, and names for them that stay
     Slots(SlotsArgs),
+    /// Factory reset and customer-key change of a token
+    #[command(subcommand)]
+    Device(DeviceVerb),
     /// The station's own clock, which tokens are set from
     Clock(ClockArgs),
     /// Customer keys, by name, in the vault

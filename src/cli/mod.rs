@@ -10,6 +10,7 @@ mod ask;
 mod audit;
 mod batch;
 mod clock;
+mod device;
 mod error;
 mod export;
 mod files;

@@ -3,7 +3,7 @@
 use super::{
     Asks, CliError, Exit, Global, Io,
     ask::{Connector, Start, connect},
-    audit, batch, clock, export, holder, import, init, key,
+    audit, batch, clock, device, export, holder, import, init, key,
     otp::{self, OtpArgs},
     slots, status, stop, token, tokens, unlock, verify, watch,
 };
@@ -55,6 +55,7 @@ fn dispatch(
         Asks::Token(args) => token::run(args, json, io, &mut *connect(connector)?),
         Asks::Verify(args) => verify::run(args, json, io, &mut *connect(connector)?),
         Asks::Export(args) => export::run(args, json, io, &mut *connect(connector)?),
+        Asks::Device(verb) => device::run(verb, json, io, connector),
         Asks::Slots(args) => slots::run(args, json, io, &mut *connect(connector)?),
         Asks::Clock(args) => clock::run(args, json, io, &mut *connect(connector)?),
         Asks::Key(args) => key::run(args, json, io, &mut *connect(connector)?),

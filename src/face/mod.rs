@@ -17,7 +17,7 @@ mod view;
 pub use command::{
     BatchPolicy, Command, Consent, ExportFormat, ImportOptions, ImportTarget, JobFilter, NewBatch, Page,
 };
-pub use event::{Event, Numbered};
+pub use event::{DeviceState, Event, Numbered};
 pub use reply::{
     AuditEntry, AuditHead, BatchDetail, Exported, Failure, FailureKind, HolderFile, ImportLine, ImportReport,
     KeyInfo, PageOf, Reply, SlotInfo, Source, Verdict,

@@ -120,6 +120,7 @@ impl State {
             | Event::Batch(_)
             | Event::Clock(_)
             | Event::Vault { .. }
+            | Event::Device { .. }
             | Event::Verified { .. }
             | Event::Stopping => {}
         }

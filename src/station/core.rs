@@ -1,8 +1,8 @@
 //! What every part of a station shares: the store, the open vault, the clock, the catalog, the bus.
 
-use super::{breaker::Batches, bus::Bus, clock_gate::ClockGate, failure::locked};
+use super::{breaker::Batches, bus::Bus, clock_gate::ClockGate, device::Orders, failure::locked};
 use crate::{
-    domain::{Clock, SeedId, SlotName, catalog::Catalog},
+    domain::{Clock, CustomerKey, SeedId, SlotName, catalog::Catalog},
     face::{ClockView, Event, Failure, Snapshot, VaultState},
     link::LinkSource,
     store::{self, BatchState, Stamp, Store},
@@ -81,6 +81,8 @@ pub struct Core {
     pub limits: Limits,
     /// Failures over each batch.
     pub breakers: Batches,
+    /// Resets and key changes that wait for their tokens.
+    pub orders: Orders,
     /// Told of each crossing of a burn.
     pub crossing: Crossing,
     vault: RwLock<Option<Arc<DataKey>>>,
@@ -113,6 +115,7 @@ impl Core {
             slot_names: RwLock::default(),
             readers: RwLock::default(),
             breakers: Batches::default(),
+            orders: Orders::default(),
             crossing: parts.crossing,
         }
     }
@@ -248,6 +251,21 @@ impl Core {
             vault: self.vault_state()?,
             clients: self.clients.load(Ordering::Relaxed),
         })
+    }
+
+    /// Opens one customer key. The vault must be open.
+    pub fn customer_key(&self, name: &str) -> Result<CustomerKey, Failure> {
+        let data_key = self.data_key()?;
+        let record = self.store.key(name)?.ok_or_else(|| {
+            super::failure::failure(
+                crate::face::FailureKind::No,
+                format!("there is no key \"{name}\" in the vault"),
+                "add it with \"kiln key add\"",
+            )
+        })?;
+        data_key
+            .open_key(name, &record.sealed)
+            .map_err(|_| super::failure::unreadable(&format!("key \"{name}\"")))
     }
 
     /// Opens one seed. The vault must be open.

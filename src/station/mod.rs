@@ -8,6 +8,7 @@ mod burn;
 mod bus;
 mod clock_gate;
 mod core;
+mod device;
 mod failure;
 mod handle;
 mod slot;

@@ -1,6 +1,6 @@
 //! A token lies on a reader: who is it, is there a job for it, may that job begin? If so, the burn.
 
-use super::{burn::burn, core::Core, core::STATION, slot::Slot, views};
+use super::{burn::burn, core::Core, core::STATION, device, slot::Slot, views};
 use crate::{
     burn::{self as rules, KeyUse, Occupancy, Plan, Verdict, Write},
     domain::{
@@ -197,6 +197,7 @@ fn welcome(slot: &mut Slot<'_>, port: &mut dyn Port, look: Look, view: &mut Slot
         Found::Other(other) => return Err(stranger(other)),
     };
     let reading = reading(info.clock.0, asked, round_trip);
+    slot.guest = Some(info.serial.clone());
     view.serial = Some(info.serial.clone());
     view.drift = Some(views::drift(reading.drift_ms));
     let model = model_of(core, &mut token, &info.serial)?;
@@ -218,6 +219,9 @@ fn welcome(slot: &mut Slot<'_>, port: &mut dyn Port, look: Look, view: &mut Slot
     let guest = Guest { serial: info.serial, model, round_trip, reading };
     if look == Look::First {
         core.store.reading(&guest.serial, &model.name, guest.reading, &core.stamp(STATION))?;
+    }
+    if let Some(order) = core.orders.take(&guest.serial) {
+        return Ok(device::carry_out(slot, &guest, &mut token, &order, view));
     }
     let ready = prepare(slot, &guest, &mut token)?;
     view.job = Some(ready.job.id.0);
@@ -429,20 +433,7 @@ fn key_for(core: &Core, batch: &BatchSummary, model: &Model) -> Result<(Customer
     let key = match (&model.key, &batch.key_name) {
         (KeyNeeded::PublicDeviceKey, _) => drivers::token2_single::device_key(),
         (KeyNeeded::CustomerKey { default }, None) => CustomerKey::new(default.as_bytes()),
-        (KeyNeeded::CustomerKey { .. }, Some(name)) => {
-            let record = core.store.key(name)?.ok_or_else(|| {
-                Not::look(
-                    format!(
-                        "batch \"{}\" wants the customer key \"{name}\", which is not in the vault",
-                        batch.name
-                    ),
-                    "add it with \"kiln key add\"",
-                )
-            })?;
-            data_key
-                .open_key(name, &record.sealed)
-                .map_err(|_| Not::from(super::failure::unreadable(&format!("key \"{name}\""))))?
-        }
+        (KeyNeeded::CustomerKey { .. }, Some(name)) => core.customer_key(name)?,
     };
     let fingerprint = data_key.key_fingerprint(&key);
     Ok((key, fingerprint))

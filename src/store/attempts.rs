@@ -71,13 +71,17 @@ impl Store {
         batch: Option<BatchId>,
     ) -> Result<KeyStanding, StoreError> {
         self.read(|c| {
+            // A reset token has its delivered key and all its attempts again.
+            let reset: i64 = c
+                .prepare_cached("SELECT coalesce(max(reset_at), -1) FROM tokens WHERE serial = ?1")?
+                .query_row([serial], |row| row.get(0))?;
             let last: Option<(i64, AttemptOutcome, RefusedHere)> = c
                 .prepare_cached(
                     "SELECT id, outcome, tries_left, coalesce(settled_at, at) FROM attempts
-                     WHERE serial = ?1 AND key = ?2 AND outcome IN ('accepted', 'refused')
+                     WHERE serial = ?1 AND key = ?2 AND at > ?3 AND outcome IN ('accepted', 'refused')
                      ORDER BY id DESC LIMIT 1",
                 )?
-                .query_row(params![serial, key], |row| {
+                .query_row(params![serial, key, reset], |row| {
                     let refused = RefusedHere { tries_left: row.get(2)?, at: row.get(3)? };
                     Ok((row.get(0)?, row.get(1)?, refused))
                 })
@@ -86,14 +90,15 @@ impl Store {
             let unknown_attempts_here = c
                 .prepare_cached(
                     "SELECT count(*) FROM attempts
-                     WHERE serial = ?1 AND key = ?2 AND id > ?3 AND outcome IN ('made', 'unknown')",
+                     WHERE serial = ?1 AND key = ?2 AND id > ?3 AND at > ?4 AND outcome IN ('made', 'unknown')",
                 )?
-                .query_row(params![serial, key, since], |row| row.get(0))?;
+                .query_row(params![serial, key, since, reset], |row| row.get(0))?;
             let took: Option<Fingerprint> = c
                 .prepare_cached(
-                    "SELECT key FROM attempts WHERE serial = ?1 AND outcome = 'accepted' ORDER BY id DESC LIMIT 1",
+                    "SELECT key FROM attempts WHERE serial = ?1 AND at > ?2 AND outcome = 'accepted'
+                     ORDER BY id DESC LIMIT 1",
                 )?
-                .query_row([serial], |row| row.get(0))
+                .query_row(params![serial, reset], |row| row.get(0))
                 .optional()?;
             let (accepted_in_batch, in_flight_elsewhere) = c
                 .prepare_cached(

@@ -133,6 +133,8 @@ words!(
         Replaced = "replaced",
         /// The token died.
         Scrapped = "scrapped",
+        /// The token was reset to its factory state.
+        Reset = "reset",
     }
 );
 
