@@ -97,7 +97,7 @@ const MAP: &[Row] = &[
     Row { why: "stateless verbs work without a station", ..row("cli", &["diagnose", "formats", "envelope"]) },
     Row {
         why: "the client opens its holder's file where the person and the key are; the passphrase never leaves it",
-        ..row("cli", &["vault::holder"])
+        ..row("cli", &["vault::holder", "vault::DataKey"])
     },
     row(
         "app",

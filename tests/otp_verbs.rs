@@ -138,10 +138,7 @@ fn a_key_uri_brings_its_parameters_and_options_win() {
     assert_eq!(given(uri, &["code", "--uri", "-", "--counter", "2"]).out, "359152\n");
     let refused = given(PLAIN, &["code", "--uri", "-"]);
     assert_eq!(refused.exit, Exit::Usage);
-    assert!(
-        refused.err.starts_with("error: this does not begin with otpauth://\nwhat to do: "),
-        "{refused:?}"
-    );
+    assert!(refused.err.starts_with("kiln: this does not begin with otpauth://\n-> "), "{refused:?}");
     assert_eq!(given(uri, &["code", "--uri", "-", "--period", "60"]).exit, Exit::Usage);
 }
 
@@ -161,11 +158,7 @@ fn seeds_come_from_files_and_prompts_but_not_from_arguments() {
     assert_eq!(asked.run(&["code", "--counter", "1"]).out, "250739\n");
 
     let missing = given("", &["code", "--secret-file", "/nonexistent/seed"]);
-    assert_eq!(
-        (missing.exit, missing.err.contains("what to do: ")),
-        (Exit::Environment, true),
-        "{missing:?}"
-    );
+    assert_eq!((missing.exit, missing.err.contains("-> ")), (Exit::Environment, true), "{missing:?}");
     assert_eq!(given("", &["code", PLAIN]).exit, Exit::Usage);
     assert_eq!(given("", &["code", "--secret", PLAIN]).exit, Exit::Usage);
 }
@@ -176,8 +169,8 @@ fn what_is_no_seed_is_named_and_its_text_is_not_shown() {
     assert_eq!(typed.exit, Exit::Usage);
     assert_eq!(
         typed.err,
-        "error: as base32: position 13 holds 0, which base32 does not have (perhaps the letter O)\n\
-         what to do: look at the source again and type the letter that stands there\n"
+        "kiln: as base32: position 13 holds 0, which base32 does not have (perhaps the letter O)\n\
+         -> look at the source again and type the letter that stands there\n"
     );
     let ambiguous = given("A2B3C4D5E6F7A2B3C4D5E6F7A2B3C4D5E6F7A2A4", &["code"]);
     assert!(ambiguous.err.contains("as hex (20 bytes) or as base32 (25 bytes)"), "{ambiguous:?}");

@@ -9,15 +9,12 @@ use crate::{
     cli::Sentences,
     domain::{Clock, ClockState, Profile, Serial, UnixMillis, catalog::Catalog},
     face::{
-        BatchPolicy, Command, Failure, FailureKind, HolderFile, ImportOptions, ImportTarget, JobCounts, NewBatch,
-        Reply, SecretBytes,
+        BatchPolicy, Command, Failure, FailureKind, HolderFile, ImportOptions, ImportTarget, JobCounts,
+        NewBatch, Reply, SecretBytes,
     },
     service::{self, Access, Attached, Client, Home, Listener, Mode, News, Terms},
     sim::{
-        bench::Bench,
-        device::{Challenges, Surroundings},
-        molto2,
-        token::VirtualToken,
+        Bench, Challenges, Surroundings, VirtualToken, molto2,
         token2_single::{self, TimeSync},
     },
     station::{Limits, Parts, Station, Stopper, no_crossing},
@@ -90,7 +87,10 @@ impl Drop for ThrowAway {
 pub fn run(slots: u16, tokens: u32, out: &mut dyn Write) -> Result<bool, Failure> {
     let dir = ThrowAway::make()?;
     let home = Home::at(&dir.0);
-    say(out, "This is a demo: virtual tokens on virtual readers, in a throw-away home. Nothing here is real.");
+    say(
+        out,
+        "This is a demo: virtual tokens on virtual readers, in a throw-away home. Nothing here is real.",
+    );
     say(out, &format!("Look on from another terminal:  KILN_HOME={} kiln watch", dir.0.display()));
 
     let names: Vec<String> = (1..=slots).map(|n| format!("Demo reader {n:02}")).collect();
@@ -98,8 +98,7 @@ pub fn run(slots: u16, tokens: u32, out: &mut dyn Write) -> Result<bool, Failure
     let host = Host::start(&home, bench.clone())?;
     let mut client = connect(&home)?;
     let pile = prepare(&mut client, tokens)?;
-    let (snapshot, news) =
-        connect(&home)?.subscribe().map_err(service::ClientError::into_failure)?;
+    let (snapshot, news) = connect(&home)?.subscribe().map_err(service::ClientError::into_failure)?;
     let mut sentences = Sentences::default();
     sentences.restart(&snapshot);
     for name in [NFC, USB] {
@@ -119,11 +118,10 @@ pub fn run(slots: u16, tokens: u32, out: &mut dyn Write) -> Result<bool, Failure
                     say(out, &line);
                 }
             }
-            News::Snapshot(snapshot) => {
+            News::Lagged { snapshot, .. } => {
                 sentences.restart(&snapshot);
                 operator.catch_up(&snapshot, &mut client)?;
             }
-            News::Lagged { .. } => {}
         }
         if operator.is_done() {
             break;
@@ -132,7 +130,10 @@ pub fn run(slots: u16, tokens: u32, out: &mut dyn Write) -> Result<bool, Failure
     let right = report(out, &mut client, operator)?;
     host.end();
     say(out, "");
-    say(out, "With real readers: kiln init, kiln import FILE --batch NAME, kiln batch start NAME, kiln watch.");
+    say(
+        out,
+        "With real readers: kiln init, kiln import FILE --batch NAME, kiln batch start NAME, kiln watch.",
+    );
     Ok(right)
 }
 
@@ -169,7 +170,8 @@ fn prepare(client: &mut Client, tokens: u32) -> Result<Vec<DemoToken>, Failure> 
     ask(client, Command::VaultInit { holder, data_key })?;
 
     let mut pile = Vec::new();
-    let mut csv = Zeroizing::new(String::from("upn,serial number,secret key,time interval,manufacturer,model\r\n"));
+    let mut csv =
+        Zeroizing::new(String::from("upn,serial number,secret key,time interval,manufacturer,model\r\n"));
     for n in 0..tokens {
         let surroundings = Surroundings::new(Arc::new(DemoClock), Challenges::random());
         if n % ONE_MOLTO2_IN == ONE_MOLTO2_IN - 1 {
@@ -190,7 +192,7 @@ fn prepare(client: &mut Client, tokens: u32) -> Result<Vec<DemoToken>, Failure> 
         }
     }
     for demo in &pile {
-        demo.token.arm(crate::sim::fault::Fault::Delay(EXCHANGE));
+        demo.token.arm(crate::sim::Fault::Delay(EXCHANGE));
     }
     let count = |batch| u32::try_from(pile.iter().filter(|t| t.batch == batch).count()).unwrap_or(u32::MAX);
     if count(NFC) > 0 {
@@ -259,13 +261,16 @@ fn report(out: &mut dyn Write, client: &mut Client, operator: Operator) -> Resul
 }
 
 /// Switches the token off and on, reads its display, and asks the station about the code.
-pub fn shows_the_right_code(client: &mut Client, demo: &DemoToken, profile: Profile) -> Result<bool, Failure> {
+pub fn shows_the_right_code(
+    client: &mut Client,
+    demo: &DemoToken,
+    profile: Profile,
+) -> Result<bool, Failure> {
     demo.token.switch_off();
     demo.token.switch_on();
     let display = demo.token.display(profile);
     let Some(code) = display.code() else { return Ok(false) };
-    let verify =
-        Command::Verify { serial: demo.serial.clone(), profile, codes: vec![code.to_owned()] };
+    let verify = Command::Verify { serial: demo.serial.clone(), profile, codes: vec![code.to_owned()] };
     match ask(client, verify) {
         Ok(Reply::Verdict(verdict)) => Ok(verdict.right),
         Ok(_) => Ok(false),

@@ -1,9 +1,49 @@
-//! The command line: one file for each verb. A verb parses its arguments with clap, does its work and writes to what
-//! it was handed in [`Io`]; it opens no terminal, reads no clock and never ends the process.
+//! The command line: one file for each verb. A verb parses its arguments with clap, does its work (most ask a station)
+//! and writes to what it was handed in [`Io`]; it reads no clock and never ends the process.
+//!
+//! Data goes to [`Io::out`], everything said beside it to [`Io::err`]. What a verb that asks a station prints with
+//! `--json` is the `face` type of the answer as it crosses the socket, one JSON value on one line. Secrets come from
+//! standard input, a file or a prompt, never from arguments.
 
+pub mod args;
+mod ask;
+mod audit;
+mod batch;
+mod clock;
+mod error;
+mod export;
+mod files;
+mod holder;
+mod import;
+mod init;
+mod key;
 pub mod moment;
+mod next;
+mod opener;
 pub mod otp;
+mod policy;
+mod prompt;
+mod run;
 pub mod seed_input;
+mod sentence;
+mod status;
+mod stop;
+mod table;
+mod token;
+mod tokens;
+mod unlock;
+mod verify;
+mod watch;
+
+#[cfg(test)]
+mod testing;
+
+pub use args::{Asks, Cli, DemoArgs, Global, Hosts, Route, Verb};
+pub use ask::{Ask, Connector, News, Start, Stream};
+pub use error::CliError;
+pub use prompt::{Prompt, Terminal};
+pub use run::{run, run_otp};
+pub use sentence::Sentences;
 
 use crate::{domain::Clock, remedy::Remedy};
 use std::{
@@ -11,10 +51,6 @@ use std::{
     io::{self, BufRead, Write},
     process::ExitCode,
 };
-use zeroize::Zeroizing;
-
-/// Asks for a secret without showing it; takes the prompt.
-pub type Prompt<'a> = dyn FnMut(&str) -> io::Result<Zeroizing<String>> + 'a;
 
 /// All that a verb may touch of the world besides files.
 pub struct Io<'a> {
@@ -24,8 +60,8 @@ pub struct Io<'a> {
     pub err: &'a mut dyn Write,
     /// Standard input.
     pub input: &'a mut dyn BufRead,
-    /// `Some` where standard input is a terminal: secrets are then asked for instead of read from `input`.
-    pub prompt: Option<&'a mut Prompt<'a>>,
+    /// `Some` where standard input is a terminal: the person is then asked for secrets instead of `input` being read.
+    pub prompt: Option<&'a mut (dyn Prompt + 'a)>,
     /// Whether a person reads `out` as it appears.
     pub out_is_terminal: bool,
     /// Whether `out` may hold colour sequences: a terminal, and no `NO_COLOR`.
@@ -48,7 +84,7 @@ impl Io<'_> {
     /// Says on `err` what went wrong and what to do now; returns the status to exit with.
     pub fn fail(&mut self, error: &dyn VerbError) -> Exit {
         // Nothing is left to be done where even the error's own line can't be written.
-        let _ = writeln!(self.err, "error: {error}\nwhat to do: {}", error.remedy());
+        let _ = error::tell(self.err, &error.to_string(), &[], error.remedy());
         error.exit()
     }
 }
@@ -88,9 +124,4 @@ impl From<Exit> for ExitCode {
 pub trait VerbError: std::error::Error + Remedy {
     /// Which status it makes.
     fn exit(&self) -> Exit;
-}
-
-/// Asks on the controlling terminal, without an echo: what [`Io::prompt`] is on a terminal.
-pub fn ask_on_terminal(prompt: &str) -> io::Result<Zeroizing<String>> {
-    rpassword::prompt_password(prompt).map(Zeroizing::new)
 }

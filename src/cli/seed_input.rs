@@ -185,7 +185,7 @@ pub fn read_text(
         return read_whole(&mut file, failed);
     }
     match &mut io.prompt {
-        Some(ask) => Ok(ask(question)?),
+        Some(person) => Ok(person.secret(question)?),
         None => read_whole(io.input, SeedInputError::Terminal),
     }
 }

@@ -165,7 +165,8 @@ impl KeyUri {
     /// Reads a key URI. Scheme, type and parameter names count without case; a missing algorithm, digits or period
     /// is SHA-1, 6 or 30 s; a missing counter of HOTP is refused.
     pub fn parse(text: &str) -> Result<Self, KeyUriError> {
-        let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\u{FEFF}' || c == '"');
+        let text =
+            text.trim_matches(|c: char| c.is_whitespace() || c == '\u{FEFF}' || seed_text::is_quote(c));
         let rest = match text.split_at_checked("otpauth://".len()) {
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("otpauth://") => rest,
             _ => return Err(KeyUriError::Scheme),

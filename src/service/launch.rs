@@ -6,7 +6,7 @@
 //!
 //! Two clients may start two servers at once. One gets the home's lock; the other says so and ends, and its client
 //! tries again. There is nothing to wait on there, since the winner holds the lock as long as it lives, so that client
-//! looks again and again, with growing pauses, until [`PATIENCE`] is over. The same happens while an old server ends.
+//! looks again and again, with growing pauses, until `PATIENCE` is over. The same happens while an old server ends.
 
 use super::client::{Client, ClientError, Mode};
 use super::home::{Home, HomeError};

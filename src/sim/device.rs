@@ -150,6 +150,16 @@ pub struct Counters {
     pub wrong_answers: u64,
     /// Writes, deletions and confirmed resets that it answered with success.
     pub writes: u64,
+    /// The profile that the last of those was for; none after a reset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_written: Option<Profile>,
+}
+
+impl Counters {
+    pub(super) fn wrote(&mut self, profile: Option<Profile>) {
+        self.writes += 1;
+        self.last_written = profile;
+    }
 }
 
 /// Where a token stands with those who want to write to it.

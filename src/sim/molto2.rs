@@ -191,7 +191,8 @@ impl Token {
             _ => self.secured(command, quirks).map(|()| Vec::new()),
         };
         if writes && (done.is_ok() || done == Err(sw::WAITS_FOR_BUTTON)) {
-            counters.writes += 1;
+            let aims_at_profile = matches!(command.ins, 0xC5 | 0xD4 | 0xD5 | 0xE6);
+            counters.wrote(aims_at_profile.then(|| Profile::new(command.p2)));
             if let Some(before) = before {
                 self.memory = before;
                 self.pending = None;
@@ -459,7 +460,7 @@ impl Device for Token {
                     screen_locked: false,
                     attempts_left: self.attempts,
                 };
-                counters.writes += 1;
+                counters.wrote(None);
             }
         }
         self.activate();

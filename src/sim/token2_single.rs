@@ -214,7 +214,7 @@ impl Token {
         }
         // Seen on products: until it is switched off and on, the display keeps the code from before the write.
         self.screen.frozen = Some(shown.gone_stale());
-        counters.writes += 1;
+        counters.wrote(Some(Profile::ZERO));
         Ok(Vec::new())
     }
 

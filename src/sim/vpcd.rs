@@ -11,11 +11,15 @@ use std::{
     net::{Shutdown, TcpStream},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// How long to wait before looking again for a reader service that went away under a token.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
+
+/// How long a token that left stays away at least. `pcscd` looks every 0.4 s; it doesn't notice a shorter absence, and
+/// where it lost the token in mid-command it then calls the reader empty for good. No hand is faster either.
+const ABSENCE: Duration = Duration::from_millis(700);
 
 /// A token that can't be put down.
 #[derive(Debug, thiserror::Error)]
@@ -67,11 +71,16 @@ type Watcher = Box<dyn Fn(&VirtualToken, Happened) + Send + Sync>;
 #[derive(Default)]
 struct Whereabouts {
     lies: bool,
+    /// A thread serves the token and will go on serving it.
+    served: bool,
     stream: Option<TcpStream>,
+    /// When the last connection ended.
+    left: Option<Instant>,
 }
 
 struct Shared {
     port: u16,
+    absence: Duration,
     token: VirtualToken,
     watcher: Watcher,
     whereabouts: Mutex<Whereabouts>,
@@ -118,8 +127,18 @@ impl Card {
         token: VirtualToken,
         watcher: impl Fn(&VirtualToken, Happened) + Send + Sync + 'static,
     ) -> Self {
+        Self::with_absence(ABSENCE, port, token, watcher)
+    }
+
+    fn with_absence(
+        absence: Duration,
+        port: u16,
+        token: VirtualToken,
+        watcher: impl Fn(&VirtualToken, Happened) + Send + Sync + 'static,
+    ) -> Self {
         let shared = Shared {
             port,
+            absence,
             token,
             watcher: Box::new(watcher),
             whereabouts: Mutex::default(),
@@ -133,19 +152,27 @@ impl Card {
         self.shared.whereabouts().lies
     }
 
-    /// Puts the token down. One that is switched off lies there unseen, until this is called again after switching it
-    /// on.
+    /// Puts the token down; where it left only just now, after a moment. One that is switched off lies there unseen,
+    /// until this is called again after switching it on.
     pub fn place(&mut self) -> Result<(), VpcdError> {
         if self.shared.token.is_dark() {
             self.take();
             self.shared.whereabouts().lies = true;
             return Ok(());
         }
-        if self.lies() && self.server.as_ref().is_some_and(|server| !server.is_finished()) {
-            return Ok(());
+        {
+            let whereabouts = self.shared.whereabouts();
+            let alive = self.server.as_ref().is_some_and(|server| !server.is_finished());
+            if whereabouts.lies && whereabouts.served && alive {
+                return Ok(());
+            }
         }
         self.take();
-        self.shared.whereabouts().lies = true;
+        let left = self.shared.whereabouts().left;
+        if let Some(left) = left {
+            wait_out(self.shared.absence.saturating_sub(left.elapsed()));
+        }
+        *self.shared.whereabouts() = Whereabouts { lies: true, served: true, stream: None, left: None };
         let connected = self.shared.connect();
         let shared = self.shared.clone();
         let started = match connected {
@@ -173,7 +200,11 @@ impl Card {
         let stream = {
             let mut whereabouts = self.shared.whereabouts();
             whereabouts.lies = false;
-            whereabouts.stream.take()
+            let stream = whereabouts.stream.take();
+            if stream.is_some() {
+                whereabouts.left = Some(Instant::now());
+            }
+            stream
         };
         self.shared.taken.notify_all();
         if let Some(stream) = stream {
@@ -198,25 +229,35 @@ impl Drop for Card {
 /// Serves the token for as long as it lies there, over as many connections as the reader service makes necessary.
 fn attend(shared: &Shared, mut stream: TcpStream) {
     loop {
-        let end = converse(shared, &mut stream);
-        match end {
+        let mut wait = LOOK_AGAIN;
+        match converse(shared, &mut stream) {
             End::Torn => {
-                *shared.whereabouts() = Whereabouts::default();
+                *shared.whereabouts() = Whereabouts { left: Some(Instant::now()), ..Whereabouts::default() };
                 shared.token.taken_off();
                 return;
             }
             End::Dark => {
-                shared.whereabouts().stream = None;
                 (shared.watcher)(&shared.token, Happened::WentDark);
-                return;
+                let mut whereabouts = shared.whereabouts();
+                whereabouts.stream = None;
+                whereabouts.left = Some(Instant::now());
+                // Looked at again under the lock: a hand that lights it from here on finds it unserved, and one that
+                // lit it before counts on this thread.
+                if shared.token.is_dark() {
+                    whereabouts.served = false;
+                    return;
+                }
+                wait = shared.absence;
             }
             End::Closed if !shared.whereabouts().lies => return,
             End::Closed => (shared.watcher)(&shared.token, Happened::ReaderLost),
         }
         shared.token.activate();
+        // Closes this end too, so that the reader sees the token leave before it comes back.
+        drop(stream);
         stream = loop {
             let whereabouts = shared.whereabouts();
-            let waited = shared.taken.wait_timeout_while(whereabouts, LOOK_AGAIN, |at| at.lies);
+            let waited = shared.taken.wait_timeout_while(whereabouts, wait, |at| at.lies);
             if !waited.unwrap_or_else(PoisonError::into_inner).0.lies {
                 return;
             }

@@ -184,20 +184,29 @@ fn taken_serial(
 ) -> rusqlite::Result<Option<Existing>> {
     match batch {
         Some(batch) => {
-            let name: Option<String> = tx
-                .prepare_cached(
-                    "SELECT b.name FROM jobs j JOIN batches b ON b.id = j.batch
-                     WHERE j.reserved = ?1 AND (j.state IN ('queued', 'claimed', 'unfinished', 'failed')
-                         OR (j.batch = ?2 AND j.state = 'burned'))
-                     UNION ALL
-                     SELECT b.name FROM jobs j JOIN batches b ON b.id = j.batch
-                     WHERE j.serial = ?1 AND (j.state IN ('claimed', 'unfinished')
-                         OR (j.batch = ?2 AND j.state = 'burned'))
-                     LIMIT 1",
-                )?
-                .query_row(params![serial, batch], |row| row.get(0))
-                .optional()?;
-            Ok(name.map(Existing::Batch))
+            // What counts is decided here: a comparison with the batch inside makes SQLite plan each call anew.
+            let mut statement = tx.prepare_cached(
+                "SELECT b.name, j.batch, j.state, 1 FROM jobs j JOIN batches b ON b.id = j.batch
+                 WHERE j.reserved = ?1
+                 UNION ALL
+                 SELECT b.name, j.batch, j.state, 0 FROM jobs j JOIN batches b ON b.id = j.batch
+                 WHERE j.serial = ?1",
+            )?;
+            let mut rows = statement.query([serial])?;
+            while let Some(row) = rows.next()? {
+                let (of, state, is_reserved): (BatchId, JobState, bool) =
+                    (row.get(1)?, row.get(2)?, row.get(3)?);
+                let taken = match state {
+                    JobState::Claimed | JobState::Unfinished => true,
+                    JobState::Queued | JobState::Failed => is_reserved,
+                    JobState::Burned => of == batch,
+                    JobState::Scrapped | JobState::Cancelled => false,
+                };
+                if taken {
+                    return Ok(Some(Existing::Batch(row.get(0)?)));
+                }
+            }
+            Ok(None)
         }
         None => {
             let held = tx

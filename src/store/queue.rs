@@ -79,8 +79,10 @@ impl Store {
             for batch in running {
                 let free = rows::jobs(
                     c,
-                    "WHERE j.batch = ?1 AND j.state = 'queued' AND j.reserved IS NULL
-                     AND (j.model IS NULL OR j.model = ?2) ORDER BY j.position LIMIT 1",
+                    // Named, since the planner can't know how many queued jobs are reserved.
+                    "WHERE j.id = (SELECT id FROM jobs INDEXED BY jobs_free
+                         WHERE batch = ?1 AND state = 'queued' AND reserved IS NULL
+                             AND (model IS NULL OR model = ?2) ORDER BY position LIMIT 1)",
                     params![batch, model],
                 )?;
                 if let Some(job) = free.into_iter().next() {

@@ -27,6 +27,7 @@ pub(super) fn open(path: &Path, now: UnixMillis) -> Result<Connection, StoreErro
     connection.busy_timeout(Duration::from_secs(5))?;
     // Which file it is is decided before anything (even the journal's mode) is written to it.
     let fresh = recognise(&connection, path)?;
+    steps_taken(&connection, path, STEPS)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
@@ -78,6 +79,15 @@ fn recognise(connection: &Connection, path: &Path) -> Result<bool, StoreError> {
     }
 }
 
+/// How many of `steps` the file has taken; an error if it has taken more.
+fn steps_taken(connection: &Connection, path: &Path, steps: &[&str]) -> Result<usize, StoreError> {
+    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    match usize::try_from(found) {
+        Ok(taken) if taken <= steps.len() => Ok(taken),
+        _ => Err(StoreError::Newer { path: path.to_owned(), found, known: steps.len() as i64 }),
+    }
+}
+
 fn migrate(
     connection: &mut Connection,
     path: &Path,
@@ -85,15 +95,7 @@ fn migrate(
     steps: &[&str],
     fresh: bool,
 ) -> Result<(), StoreError> {
-    let known = i64::try_from(steps.len()).expect("steps are written by hand");
-    let version = |connection: &Connection| -> Result<usize, StoreError> {
-        let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        match usize::try_from(found) {
-            Ok(taken) if taken <= steps.len() => Ok(taken),
-            _ => Err(StoreError::Newer { path: path.to_owned(), found, known }),
-        }
-    };
-    let before = version(connection)?;
+    let before = steps_taken(connection, path, steps)?;
     if before == steps.len() {
         return Ok(());
     }
@@ -102,10 +104,10 @@ fn migrate(
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
     // Read again: another process may have taken the steps while the copy was made.
-    for step in &steps[version(&transaction)?..] {
+    for step in &steps[steps_taken(&transaction, path, steps)?..] {
         transaction.execute_batch(step)?;
     }
-    transaction.pragma_update(None, "user_version", known)?;
+    transaction.pragma_update(None, "user_version", steps.len() as i64)?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.commit()?;
     Ok(())
@@ -240,9 +242,14 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("kiln.db");
         let connection = open(&path, NOW).unwrap();
+        // Not in WAL mode: opening it for work would change its header.
+        connection.pragma_update(None, "journal_mode", "DELETE").unwrap();
         connection.pragma_update(None, "user_version", 99).unwrap();
         connection.close().unwrap();
+        let before = std::fs::read(&path).unwrap();
         assert!(matches!(open(&path, NOW), Err(StoreError::Newer { found: 99, .. })));
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+        assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 1, "no copy, no journal");
     }
 
     #[test]

@@ -200,6 +200,19 @@ fn a_seed_on_a_token_is_named_by_its_serial() {
 }
 
 #[test]
+fn a_serial_burned_in_a_batch_is_not_queued_in_it_again() {
+    let bench = Bench::new();
+    let jobs = bench.running("b", vec![bench.job_for(1, "A1"), bench.job(2)]);
+    bench.burn(jobs[0], "A1");
+    let import = |into, number| bench.store.import(into, vec![bench.job_for(number, "A1")], None, &stamp(30));
+    let Err(ImportRefused::Duplicates(found)) = import(ImportInto::Batch("b".into()), 3) else {
+        panic!("it was taken")
+    };
+    assert_eq!((found[0].of, &found[0].existing), (DuplicateOf::Serial, &Existing::Batch("b".into())));
+    import(ImportInto::NewBatch(batch("another")), 3).expect("another batch may burn it anew");
+}
+
+#[test]
 fn an_import_of_a_bad_shape_is_refused() {
     let bench = Bench::new();
     let import = |into, job| bench.store.import(into, vec![job], None, &stamp(1)).unwrap_err();
@@ -307,6 +320,16 @@ fn a_claim_is_refused_where_it_would_be_wrong() {
     bench.store.interrupted(jobs[0], "yank", &stamp(11)).unwrap();
     assert_eq!(bench.next("A1"), Some(jobs[0]), "named all the same");
     assert!(matches!(bench.claim(jobs[0], "A1"), Err(ClaimRefused::BatchNotRunning(_))));
+}
+
+#[test]
+fn a_job_whose_seed_is_not_free_is_not_claimed() {
+    let bench = Bench::new();
+    let jobs = bench.running("b", vec![bench.job(1)]);
+    bench.raw().execute("UPDATE seeds SET state = 'dropped'", []).unwrap();
+    assert!(matches!(bench.claim(jobs[0], "A1"), Err(ClaimRefused::Store(StoreError::Rule(_)))));
+    assert_eq!(bench.state(jobs[0]), JobState::Queued, "a refused act leaves nothing behind");
+    assert!(bench.store.token(&serial("A1")).unwrap().is_none());
 }
 
 #[test]

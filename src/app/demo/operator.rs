@@ -5,7 +5,7 @@ use crate::{
     domain::{JobState, Profile, Serial},
     face::{Doing, Event, Failure, SlotView, Snapshot},
     service::Client,
-    sim::{bench::Bench, fault::Fault, foreign::ForeignCard, token::VirtualToken},
+    sim::{Bench, Fault, ForeignCard, VirtualToken},
 };
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -54,7 +54,7 @@ impl Operator {
 
     /// Puts a security key on the last slot by mistake; the tokens follow as the slots ask for them.
     pub fn begin(&mut self) {
-        let key = VirtualToken::foreign(ForeignCard::SecurityKey);
+        let key = VirtualToken::foreign(ForeignCard::FidoKey);
         if let Some((slot, lies)) = self.slots.iter_mut().next_back()
             && self.bench.place(slot, &key).is_ok()
         {

@@ -23,7 +23,7 @@ pub struct CodeArgs {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
-    /// Read the adapter's document <Secret>…</Secret> and print <Password>…</Password>
+    /// Read the adapter's document `<Secret>…</Secret>` and print `<Password>…</Password>`
     #[arg(long, conflicts_with_all = ["json", "uri", "format"])]
     xml: bool,
 }

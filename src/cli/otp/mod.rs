@@ -1,5 +1,5 @@
 //! `kiln otp`: seeds, codes and QR codes without a station. Each verb can also speak the XML documents of X4's TOTP
-//! adapter (`--xml`), see [`xml`].
+//! adapter (`--xml`).
 
 mod code;
 mod qr;
@@ -8,7 +8,7 @@ mod secret;
 mod verify;
 mod xml;
 
-pub use qr::QrArgs;
+pub use xml::DocumentError;
 
 use super::{Exit, Io, VerbError, moment, seed_input::SeedInputError};
 use crate::{

@@ -43,7 +43,7 @@ pub struct QrArgs {
     /// Draw the dark modules instead of the light ones: for a light background, or paper, without colours
     #[arg(long, conflicts_with = "output")]
     invert: bool,
-    /// Read the adapter's document <Secret>…</Secret>, write the picture, and print <Ok/> or <Error/>
+    /// Read the adapter's document `<Secret>…</Secret>`, write the picture, and print `<Ok/>` or `<Error/>`
     #[arg(long, requires = "output", conflicts_with_all = ["uri", "format"])]
     xml: bool,
 }

@@ -20,7 +20,7 @@ pub struct SecretArgs {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
-    /// Print the adapter's document <Secret>…</Secret>, in base32
+    /// Print the adapter's document `<Secret>…</Secret>`, in base32
     #[arg(long, conflicts_with_all = ["json", "format"])]
     xml: bool,
 }

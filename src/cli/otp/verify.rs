@@ -30,7 +30,7 @@ pub struct VerifyArgs {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
-    /// Read the adapter's document <TOTP><Password>…</Password><Secret>…</Secret></TOTP> and print <Ok/> or <Error/>
+    /// Read the adapter's document `<TOTP><Password>…</Password><Secret>…</Secret></TOTP>` and print `<Ok/>` or `<Error/>`
     #[arg(long, conflicts_with_all = ["json", "uri", "format"])]
     xml: bool,
 }

@@ -1,7 +1,7 @@
 //! Seed text: base32, hex and base64, read as people type, paste and export them, and written.
 //!
 //! Two doors. [`decode`] is for text whose encoding is stated by a column, a form or an option: only that encoding is
-//! tried, since a decoder that "also takes hex" turns a typing error into another seed. [`recognise`] is for text of
+//! tried, since a decoder that "also takes hex" turns a typing error into another seed. [`recognise()`] is for text of
 //! which nothing is known; it says what it is, and asks where two readings are possible. Neither repairs anything
 //! silently: what was dropped or folded on the way comes back as [`Note`]s, and what can't be read as an error that
 //! names the place. No message ever holds the text itself, at most its one illegal character.
@@ -241,7 +241,7 @@ fn is_separator(c: char, encoding: Encoding) -> bool {
     }
 }
 
-fn is_quote(c: char) -> bool {
+pub(super) fn is_quote(c: char) -> bool {
     matches!(c, '"' | '\'' | '`' | '\u{2018}'..='\u{201F}' | '\u{AB}' | '\u{BB}' | '\u{2039}' | '\u{203A}')
 }
 

@@ -10,6 +10,7 @@ use crate::{
     remedy::{Remedy, Retry},
 };
 use std::fmt;
+use zeroize::Zeroizing;
 
 /// What a text turned out to be.
 #[derive(Debug)]
@@ -240,22 +241,27 @@ pub fn strip_label(text: &str) -> Option<(&'static str, &str)> {
         "secret key (base32)",
     ];
     let (before, after) = text.split_once([':', '='])?;
-    let folded = before.trim().replace(['_', '-'], " ");
-    let label = LABELS.iter().find(|label| folded.eq_ignore_ascii_case(label))?;
+    // Compared in place: what stands before "=" may be the seed itself, and copies would have to be wiped.
+    let plain = |c: char| if matches!(c, '_' | '-') { ' ' } else { c.to_ascii_lowercase() };
+    let label = LABELS.iter().find(|label| before.trim().chars().map(plain).eq(label.chars()))?;
     // "KEY=" with nothing behind is base32 with its padding.
     (!after.trim_matches([' ', '=']).is_empty()).then_some((label, after.trim_start()))
 }
 
 fn classify(text: &str, on_reader: Option<&Serial>) -> Recognised {
     let trimmed = Trimmed::of(text, &mut Vec::new());
-    let lower = zeroize::Zeroizing::new(trimmed.text.to_ascii_lowercase());
+    let lower = Zeroizing::new(trimmed.text.to_ascii_lowercase());
     if lower.starts_with("otpauth://") {
-        return Recognised::KeyUri;
+        return match lower.lines().filter(|line| !line.trim().is_empty()).count() {
+            1 => Recognised::KeyUri,
+            lines => Recognised::Refused(WrongInput::Table { lines }),
+        };
     }
     let wrong = foreign_content(&lower)
         .or_else(|| label_or_piece(trimmed.text))
-        .or_else(|| table(&lower))
+        // Before tables: half of Europe's spreadsheets write 8,65962E+13.
         .or_else(|| scientific(&lower).then_some(WrongInput::SpoiledSerial))
+        .or_else(|| table(&lower))
         .or_else(|| digits_only(trimmed.text, on_reader));
     match wrong {
         Some(wrong) => Recognised::Refused(wrong),
@@ -341,17 +347,20 @@ const TOKEN_PREFIXES: &[&str] =
 const SECURITY_KEY_PREFIXES: &[&str] = &["861", "961", "76", "77", "72", "66", "65"];
 
 fn digits_only(text: &str, on_reader: Option<&Serial>) -> Option<WrongInput> {
-    let number: String =
-        text.chars().filter(|c| !c.is_whitespace() && *c != '-' && !is_invisible(*c)).collect();
-    if on_reader.is_some_and(|serial| serial.as_str() == number) {
+    let kept = || text.chars().filter(|c| !c.is_whitespace() && *c != '-' && !is_invisible(*c));
+    if on_reader.is_some_and(|serial| kept().eq(serial.as_str().chars())) {
         return Some(WrongInput::SerialOnReader);
     }
-    if number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit()) {
+    if !kept().all(|c| c.is_ascii_digit()) {
         return None;
     }
+    // Digits may be the hex text of a seed after all.
+    let mut number = Zeroizing::new(String::with_capacity(text.len()));
+    number.extend(kept());
     let digits = number.len();
     let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| number.starts_with(prefix));
     Some(match digits {
+        0 => return None,
         8..=16 if begins(TOKEN_PREFIXES) => WrongInput::TokenSerial { digits },
         14 if begins(SECURITY_KEY_PREFIXES) => WrongInput::SecurityKeySerial,
         15 => WrongInput::MoltoSerialOrImei,
@@ -530,6 +539,8 @@ mod tests {
             ("JBSWY3DP\nJBSWY3DQ\n", WrongInput::Table { lines: 2 }),
             ("8.65962E+13", WrongInput::SpoiledSerial),
             ("8e+13", WrongInput::SpoiledSerial),
+            ("8,65962E+13", WrongInput::SpoiledSerial),
+            ("otpauth://totp/a?secret=A\notpauth://totp/b?secret=B", WrongInput::Table { lines: 2 }),
         ];
         for (text, expected) in cases {
             assert_eq!(refused(text), expected, "{text}");

@@ -63,7 +63,7 @@ fn set_up() -> (Driver, VirtualToken, Card, mpsc::Receiver<Happened>) {
     let token =
         VirtualToken::token2_single(settings, Surroundings::new(HandClock::at(0), Challenges::random()));
     let (tell, told) = mpsc::channel();
-    let card = Card::new(driver.port(), token.clone(), move |_, happened| {
+    let card = Card::with_absence(Duration::ZERO, driver.port(), token.clone(), move |_, happened| {
         let _ = tell.send(happened);
     });
     (driver, token, card, told)

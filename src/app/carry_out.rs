@@ -1,0 +1,59 @@
+//! From a parsed command line to the part that carries it out.
+
+use super::{
+    client::connector,
+    simulate::{self, SimulateArgs},
+    station,
+    system_clock::SystemClock,
+};
+use crate::{
+    cli::{self, CliError, DemoArgs, Exit, Global, Hosts, Io, Route},
+    face::Failure,
+    service::{
+        self, Home, Mode,
+        process::{self, Hold},
+    },
+};
+use std::{ffi::OsString, io, sync::Arc};
+
+fn env(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
+/// Carries it out and says how it ended. What went wrong has been told on `io.err`.
+pub fn carry_out(global: Global, route: Route<SimulateArgs>, io: &mut Io<'_>) -> Exit {
+    // Passphrases and seeds pass through this process, whatever it does.
+    if let Err(error) = process::harden() {
+        return CliError::from(service::failure(&error)).tell(io);
+    }
+    match route {
+        Route::Otp(args) => cli::run_otp(&args, io),
+        Route::Asks(verb) => match Home::find(env) {
+            Ok(home) => {
+                let mode = if global.read_only { Mode::ReadOnly } else { Mode::Full };
+                cli::run(verb, global, io, &mut connector(&home, mode))
+            }
+            Err(error) => CliError::from(service::failure(&error)).tell(io),
+        },
+        Route::Hosts(hosts) => host(hosts, io).unwrap_or_else(|failure| CliError::from(failure).tell(io)),
+    }
+}
+
+fn host(hosts: Hosts<SimulateArgs>, io: &mut Io<'_>) -> Result<Exit, Failure> {
+    match hosts {
+        Hosts::StationRun { detached } => {
+            let hold = if detached { Hold::Detached } else { Hold::Foreground };
+            station::run(env, hold, io.out)?;
+            Ok(Exit::Done)
+        }
+        Hosts::Simulate(args) => {
+            simulate::run(&args, Arc::new(SystemClock), &mut *io.input, io.out, io::stderr())
+                .map_err(|error| service::failure(&error))?;
+            Ok(Exit::Done)
+        }
+        Hosts::Demo(DemoArgs { slots, tokens, .. }) => {
+            let right = super::demo::run(slots, tokens, io.out)?;
+            Ok(if right { Exit::Done } else { Exit::No })
+        }
+    }
+}

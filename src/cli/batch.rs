@@ -1,0 +1,361 @@
+//! `kiln batch new|list|show|start|pause|retry|cancel`.
+
+use super::{
+    Ask, CliError, Exit, Io,
+    ask::answer,
+    import,
+    policy::{PolicyArgs, word},
+    run::{Form, print_json},
+    table::{Table, count, or_dash, plain},
+    tokens::PageArgs,
+};
+use crate::domain::JobState;
+use crate::face::{BatchDetail, BatchView, Command, JobFilter, JobView, NewBatch, Reply};
+use clap::{Args, Subcommand};
+use std::io::{self, Write};
+
+/// `kiln batch`
+#[derive(Debug, Subcommand)]
+pub enum BatchVerb {
+    /// Make a batch of tokens with new random seeds
+    New(NewArgs),
+    /// All batches
+    List,
+    /// One batch and what it allows
+    Show(ShowArgs),
+    /// Let the slots take its jobs
+    Start {
+        /// The batch's name
+        name: String,
+    },
+    /// Let no slot take another of its jobs; burns in hand end
+    Pause {
+        /// The batch's name
+        name: String,
+    },
+    /// Put its failed jobs back into the queue
+    Retry {
+        /// The batch's name
+        name: String,
+    },
+    /// Call it off; tokens that were begun can still be finished
+    Cancel {
+        /// The batch's name
+        name: String,
+    },
+}
+
+/// `kiln batch new`
+#[derive(Debug, Args)]
+pub struct NewArgs {
+    /// The new batch's name
+    name: String,
+    /// How many tokens
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    count: u32,
+    /// Which model they are
+    #[arg(long)]
+    model: String,
+    /// What is put on each
+    #[arg(long)]
+    recipe: String,
+    /// The login server that will check the codes
+    #[arg(long, value_name = "TARGET")]
+    target: Option<String>,
+    /// The tokens' customer key, by its name in the vault (see `kiln key`)
+    #[arg(long, value_name = "NAME")]
+    key: Option<String>,
+    #[command(flatten)]
+    policy: PolicyArgs,
+}
+
+/// `kiln batch show`
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// The batch's name
+    name: String,
+    /// List its jobs
+    #[arg(long)]
+    jobs: bool,
+    /// List its jobs in this state: queued, claimed, unfinished, burned, failed, scrapped, cancelled
+    #[arg(long, value_parser = state)]
+    state: Option<JobState>,
+    #[command(flatten)]
+    page: PageArgs,
+}
+
+fn state(text: &str) -> Result<JobState, String> {
+    JobState::from_word(text).ok_or_else(|| JobState::ALL.map(JobState::word).join(", "))
+}
+
+/// Asks and prints.
+pub fn run(verb: BatchVerb, form: Form, io: &mut Io<'_>, station: &mut dyn Ask) -> Result<Exit, CliError> {
+    match verb {
+        BatchVerb::New(new) => {
+            let batch = NewBatch {
+                name: new.name,
+                count: new.count,
+                model: new.model,
+                recipe: new.recipe,
+                login_target: new.target,
+                key: new.key,
+                policy: new.policy.to_face(),
+            };
+            let report = answer!(station, Command::BatchNew(batch), Reply::Imported(report) => report);
+            import::print(&report, form, io)?;
+        }
+        BatchVerb::List => {
+            let batches = answer!(station, Command::Batches, Reply::Batches(batches) => batches);
+            match form {
+                Form::Json => print_json(io.out, &batches)?,
+                Form::Text if batches.is_empty() => writeln!(io.err, "no batches yet")?,
+                Form::Text => batches_table(&batches).write(io.out)?,
+            }
+        }
+        BatchVerb::Show(args) => show(args, form, io, station)?,
+        BatchVerb::Start { name } => moved(Command::BatchStart { name }, form, io, station)?,
+        BatchVerb::Pause { name } => moved(Command::BatchPause { name }, form, io, station)?,
+        BatchVerb::Retry { name } => moved(Command::BatchRetry { name }, form, io, station)?,
+        BatchVerb::Cancel { name } => moved(Command::BatchCancel { name }, form, io, station)?,
+    }
+    Ok(Exit::Done)
+}
+
+fn show(args: ShowArgs, form: Form, io: &mut Io<'_>, station: &mut dyn Ask) -> Result<(), CliError> {
+    let name = args.name;
+    if !args.jobs && args.state.is_none() {
+        let batch = answer!(station, Command::BatchShow { name }, Reply::Batch(batch) => batch);
+        return match form {
+            Form::Json => print_json(io.out, &batch),
+            Form::Text => Ok(print_detail(&batch, io.out)?),
+        };
+    }
+    let filter = JobFilter { state: args.state };
+    let jobs = args.page.fetch(|page| {
+        let command = Command::Jobs { batch: name.clone(), filter: filter.clone(), page };
+        Ok(answer!(station, command, Reply::Jobs(jobs) => jobs))
+    })?;
+    if form == Form::Json {
+        return print_json(io.out, &jobs);
+    }
+    jobs_table(&jobs.items).write(io.out)?;
+    args.page.tell_rest(&jobs, io)
+}
+
+fn moved(command: Command, form: Form, io: &mut Io<'_>, station: &mut dyn Ask) -> Result<(), CliError> {
+    let batch = answer!(station, command, Reply::Batch(batch) => batch);
+    match form {
+        Form::Json => print_json(io.out, &batch),
+        Form::Text => {
+            let left = count(left(&batch.batch), "job");
+            writeln!(io.err, "batch {} is {}: {left} to go", plain(&batch.batch.name), batch.batch.state)?;
+            Ok(())
+        }
+    }
+}
+
+/// How many jobs of it are not at their end.
+pub fn left(batch: &BatchView) -> u64 {
+    batch.jobs.queued + batch.jobs.claimed + batch.jobs.unfinished
+}
+
+/// One line for each batch.
+pub fn batches_table(batches: &[BatchView]) -> Table {
+    let mut table =
+        Table::new(&["BATCH", "STATE", ">JOBS", ">BURNED", ">QUEUED", ">UNFINISHED", ">FAILED", ">TO SEE"]);
+    for batch in batches {
+        table.row([
+            batch.name.clone(),
+            batch.state.clone(),
+            batch.jobs.total().to_string(),
+            batch.jobs.burned.to_string(),
+            (batch.jobs.queued + batch.jobs.claimed).to_string(),
+            batch.jobs.unfinished.to_string(),
+            batch.jobs.failed.to_string(),
+            batch.proofs.waiting_for_eyes.to_string(),
+        ]);
+    }
+    table
+}
+
+/// One line for each job.
+pub fn jobs_table(jobs: &[JobView]) -> Table {
+    let mut table = Table::new(&[">JOB", ">NO", "STATE", "SERIAL", "PROOF", "USER", "REASON"]);
+    for job in jobs {
+        let to_see = if job.wants_eyes { ", to see" } else { "" };
+        table.row([
+            job.job.to_string(),
+            job.position.to_string(),
+            job.state.to_string(),
+            or_dash(job.serial.as_ref()),
+            format!("{}{to_see}", or_dash(job.proof)),
+            or_dash(job.upn.as_ref()),
+            job.reason.clone().unwrap_or_default(),
+        ]);
+    }
+    table
+}
+
+fn print_detail(batch: &BatchDetail, out: &mut dyn Write) -> io::Result<()> {
+    let BatchView { name, state, reason, jobs, proofs, created } = &batch.batch;
+    let mut field = |name: &str, value: &str| writeln!(out, "{name:<10} {}", plain(value));
+    field("batch", name)?;
+    field("state", state)?;
+    if let Some(reason) = reason {
+        field("because", reason)?;
+    }
+    field("created", &created.floor_second().to_string())?;
+    if let Some(source) = &batch.source {
+        field("file", &source.name)?;
+        field("sha256", &source.sha256)?;
+    }
+    field("recipe", &or_dash(batch.recipe.as_ref()))?;
+    field("target", &or_dash(batch.login_target.as_ref()))?;
+    field("key", batch.key.as_deref().unwrap_or("as delivered"))?;
+    let policy = &batch.policy;
+    field("on factory", word(policy.factory))?;
+    field("on foreign", word(policy.foreign))?;
+    field(
+        "to be seen",
+        &match (policy.seen.first, policy.seen.every) {
+            (0, 0) => "none".to_owned(),
+            (first, 0) => format!("the first {first}"),
+            (first, every) => format!("the first {first}, then every {every}th"),
+        },
+    )?;
+    let counted = |counts: &[(u64, &str)]| {
+        let said: Vec<String> =
+            counts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
+        if said.is_empty() { "-".to_owned() } else { said.join(", ") }
+    };
+    let mut jobs = *jobs;
+    let states = JobState::ALL.map(|state| (*jobs.slot(state), state.word()));
+    field("jobs", &counted(&states))?;
+    field(
+        "proofs",
+        &counted(&[
+            (proofs.written, "written"),
+            (proofs.read_back, "read back"),
+            (proofs.computed, "computed"),
+            (proofs.seen, "seen"),
+            (proofs.waiting_for_eyes, "still to be seen"),
+        ]),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::testing::{Desk, Scripted, batch};
+    use crate::domain::{Policy, Proof};
+    use crate::face::{ImportReport, JobCounts, PageOf, Source};
+
+    fn detail(state: &str) -> BatchDetail {
+        BatchDetail {
+            batch: batch("spring", state, JobCounts { queued: 2, burned: 5, ..JobCounts::default() }),
+            policy: Policy::default(),
+            recipe: None,
+            login_target: Some("entra".into()),
+            key: None,
+            source: Some(Source { name: "tokens.csv".into(), sha256: "00ff".into() }),
+        }
+    }
+
+    #[test]
+    fn batches_are_listed_in_numbers() {
+        let mut desk = Desk::default();
+        let station = Scripted::new([Reply::Batches(vec![detail("running").batch])]);
+        assert_eq!(desk.kiln("batch list", &station), Exit::Done);
+        assert_eq!(
+            desk.out(),
+            "BATCH   STATE    JOBS  BURNED  QUEUED  UNFINISHED  FAILED  TO SEE\n\
+             spring  running     7       5       2           0       0       0\n"
+        );
+        assert!(desk.out().lines().all(|line| line.len() <= 80));
+    }
+
+    #[test]
+    fn a_batch_is_told_with_what_it_allows() {
+        let mut desk = Desk::default();
+        desk.kiln("batch show spring", &Scripted::new([Reply::Batch(detail("paused"))]));
+        assert_eq!(
+            desk.out(),
+            "batch      spring
+state      paused
+created    2026-01-02T03:04:05Z
+file       tokens.csv
+sha256     00ff
+recipe     -
+target     entra
+key        as delivered
+on factory replace
+on foreign ask
+to be seen the first 1, then every 25th
+jobs       2 queued, 5 burned
+proofs     5 written
+"
+        );
+    }
+
+    #[test]
+    fn jobs_are_listed_by_state() {
+        let job = JobView {
+            job: 12,
+            batch: "spring".into(),
+            position: 3,
+            state: JobState::Burned,
+            reason: None,
+            serial: Some("0012345678901".parse().unwrap()),
+            model: None,
+            slot: None,
+            upn: Some("bob@example.com".into()),
+            profiles: 1,
+            proof: Some(Proof::Written),
+            wants_eyes: true,
+        };
+        let station = Scripted::new([Reply::Jobs(PageOf { total: 1, items: vec![job] })]);
+        let mut desk = Desk::default();
+        assert_eq!(desk.kiln("batch show spring --state burned", &station), Exit::Done);
+        assert_eq!(
+            desk.out(),
+            "JOB  NO  STATE   SERIAL         PROOF            USER             REASON\n\
+             \u{20}12   3  burned  0012345678901  written, to see  bob@example.com\n"
+        );
+        assert_eq!(station.asked()[0]["filter"]["state"], "burned");
+    }
+
+    #[test]
+    fn a_new_batch_carries_what_was_said_and_nothing_else() {
+        let report = ImportReport {
+            dry_run: false,
+            format: "random".into(),
+            batch: Some("spring".into()),
+            taken: 3,
+            left_out: 0,
+            jobs: 3,
+            lines: vec![],
+            notes: vec![],
+        };
+        let station = Scripted::new([Reply::Imported(report)]);
+        let line = "batch new spring --count 3 --model c302-i --recipe plain --on-foreign refuse";
+        let mut desk = Desk::default();
+        assert_eq!(desk.kiln(line, &station), Exit::Done);
+        let asked = serde_json::json!({
+            "do": "batch_new", "name": "spring", "count": 3, "model": "c302-i", "recipe": "plain",
+            "login_target": null, "key": null, "policy": {"factory": null, "foreign": "refuse", "seen": null},
+        });
+        assert_eq!(station.asked(), [asked]);
+        assert!(desk.err().contains("kiln batch start spring"), "{}", desk.err());
+    }
+
+    #[test]
+    fn a_batch_that_was_moved_says_what_is_left() {
+        for verb in ["start", "pause", "retry", "cancel"] {
+            let mut desk = Desk::default();
+            let station = Scripted::new([Reply::Batch(detail("running"))]);
+            assert_eq!(desk.kiln(&format!("batch {verb} spring"), &station), Exit::Done);
+            assert_eq!(desk.err(), "batch spring is running: 2 jobs to go\n");
+            assert_eq!(station.asked()[0]["do"], format!("batch_{verb}"));
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! `kiln import FILE`: seeds from a file into a batch or the inventory.
+
+use super::{
+    Ask, CliError, Exit, Io,
+    ask::answer,
+    files::{self, read_all},
+    policy::PolicyArgs,
+    run::{Form, print_json},
+    table::{count, plain},
+};
+use crate::domain::Hash;
+use crate::face::{Command, ImportOptions, ImportReport, ImportTarget, Reply, SecretBytes};
+use clap::Args;
+use std::path::{Path, PathBuf};
+
+/// Laid out by hand for 80 columns.
+const EXAMPLES: &str = "\
+Examples:
+  kiln import tokens.csv --batch spring --dry-run   what would happen
+  kiln import tokens.csv --batch spring             to burn, as a new batch
+  kiln import factory.csv --inventory               what the tokens hold already
+  gpg -d tokens.csv.gpg | kiln import - --batch spring
+
+Burning a token destroys the seed that it was delivered with, for good. So
+kiln wants to be told which of the two the seeds are for.";
+
+/// `kiln import`
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct ImportArgs {
+    /// The seed file; - is standard input
+    file: PathBuf,
+    /// Burn these seeds onto tokens: make a batch of this name
+    #[arg(long, value_name = "NAME", conflicts_with = "inventory")]
+    batch: Option<String>,
+    /// The tokens hold these seeds already: only record them
+    #[arg(long, conflicts_with_all = ["key", "on_factory", "on_foreign", "seen"])]
+    inventory: bool,
+    /// The file's format, where its look misleads
+    #[arg(long)]
+    format: Option<String>,
+    /// What is put on each token; repeat it for several models [default: one profile, as the line states]
+    #[arg(long = "recipe", value_name = "RECIPE")]
+    recipes: Vec<String>,
+    /// The login server that will check the codes
+    #[arg(long, value_name = "TARGET")]
+    target: Option<String>,
+    /// The hash, where the file doesn't say: SHA-1, SHA-256, SHA-512
+    #[arg(long)]
+    hash: Option<Hash>,
+    /// Take the good lines although there are bad ones
+    #[arg(long)]
+    good_lines_only: bool,
+    /// Say what would happen and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// The tokens' customer key, by its name in the vault (see `kiln key`) [default: the one they are delivered with]
+    #[arg(long, value_name = "NAME")]
+    key: Option<String>,
+    #[command(flatten)]
+    policy: PolicyArgs,
+}
+
+impl ImportArgs {
+    /// What can be refused without a station.
+    pub fn check(&self) -> Result<(), CliError> {
+        if self.batch.is_none() && !self.inventory { Err(CliError::ImportTargetUnsaid) } else { Ok(()) }
+    }
+}
+
+/// Reads the file, asks, and prints the report. Exit status 1: bad lines stopped the import, or would stop it.
+pub fn run(args: ImportArgs, form: Form, io: &mut Io<'_>, station: &mut dyn Ask) -> Result<Exit, CliError> {
+    args.check()?;
+    let from_stdin = args.file == Path::new("-");
+    let (file_name, mut content) = if from_stdin {
+        ("standard input".to_owned(), read_all(io.input, "standard input")?)
+    } else {
+        let name = args.file.file_name().unwrap_or(args.file.as_os_str()).to_string_lossy().into_owned();
+        (name, files::read(&args.file)?)
+    };
+    let good_lines_only = args.good_lines_only;
+    let options = ImportOptions {
+        target: args.batch.map_or(ImportTarget::Inventory, ImportTarget::Batch),
+        format: args.format,
+        recipes: args.recipes,
+        login_target: args.target,
+        hash: args.hash,
+        good_lines_only,
+        dry_run: args.dry_run,
+        key: args.key,
+        policy: args.policy.to_face(),
+    };
+    let content = SecretBytes::new(std::mem::take(&mut *content));
+    let report =
+        answer!(station, Command::Import { file_name, content, options }, Reply::Imported(report) => report);
+    print(&report, form, io)?;
+    if !report.dry_run && report.taken > 0 && !from_stdin {
+        let file = args.file.display().to_string();
+        writeln!(
+            io.err,
+            "{} still holds the seeds: keep it as safe as the tokens, or destroy it",
+            plain(&file)
+        )?;
+    }
+    let refused = report.left_out > 0 && !good_lines_only;
+    Ok(if refused { Exit::No } else { Exit::Done })
+}
+
+/// Prints what an import, or a new batch, did.
+pub fn print(report: &ImportReport, form: Form, io: &mut Io<'_>) -> Result<(), CliError> {
+    if form == Form::Json {
+        return print_json(io.out, report);
+    }
+    for line in &report.lines {
+        let field = line.field.as_ref().map(|field| format!(", {field}")).unwrap_or_default();
+        let refused = if line.refused { "left out: " } else { "" };
+        let said = format!("line {}{field}: {refused}{} -> {}", line.line, line.problem, line.remedy);
+        writeln!(io.out, "{}", plain(&said))?;
+    }
+    for note in &report.notes {
+        writeln!(io.out, "{}", plain(note))?;
+    }
+    let mut sentence = format!("{}: {} ", plain(&report.format), count(report.taken, "token"));
+    sentence.push_str(if report.dry_run { "would be taken" } else { "taken" });
+    if report.left_out > 0 {
+        sentence.push_str(&format!(", {} left out", report.left_out));
+    }
+    if let Some(batch) = &report.batch {
+        sentence.push_str(&format!(", {} in batch {}", count(report.jobs, "job"), plain(batch)));
+    }
+    writeln!(io.out, "{sentence}")?;
+    if let Some(batch) = report.batch.as_ref().filter(|_| !report.dry_run) {
+        writeln!(
+            io.err,
+            "-> look at it with `kiln batch show {0}`, then `kiln batch start {0}`",
+            plain(batch)
+        )?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::testing::{Desk, Scripted};
+    use crate::face::ImportLine;
+
+    fn report(dry_run: bool, left_out: u32) -> ImportReport {
+        let line = ImportLine {
+            line: 3,
+            field: Some("serial number".into()),
+            problem: "a spreadsheet turned it into 8.65962E+13".into(),
+            remedy: "format the column as text before saving".into(),
+            refused: true,
+        };
+        ImportReport {
+            dry_run,
+            format: "Entra ID CSV".into(),
+            batch: Some("spring".into()),
+            taken: 2,
+            left_out,
+            jobs: 2,
+            lines: if left_out > 0 { vec![line] } else { vec![] },
+            notes: vec!["the file starts with a byte order mark".into()],
+        }
+    }
+
+    #[test]
+    fn without_a_word_on_what_the_seeds_are_for_nothing_is_read() {
+        let station = Scripted::new([]);
+        let mut desk = Desk::input("seeds");
+        assert_eq!(desk.kiln("import -", &station), Exit::Usage);
+        assert!(desk.err().contains("for good") && desk.err().contains("--inventory"), "{}", desk.err());
+        assert!(station.asked().is_empty());
+    }
+
+    #[test]
+    fn a_file_goes_to_the_station_with_what_was_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("tokens.csv");
+        std::fs::write(&file, "upn,serial").unwrap();
+        let station = Scripted::new([Reply::Imported(report(false, 0))]);
+        let mut desk = Desk::default();
+        let line = format!(
+            "import {} --batch spring --hash sha256 --recipe a --recipe b --seen 2,0",
+            file.display()
+        );
+        assert_eq!(desk.kiln(&line, &station), Exit::Done);
+        let options = serde_json::json!({
+            "target": {"batch": "spring"}, "format": null, "recipes": ["a", "b"], "login_target": null,
+            "hash": "SHA256", "good_lines_only": false, "dry_run": false, "key": null,
+            "policy": {"factory": null, "foreign": null, "seen": {"first": 2, "every": 0}},
+        });
+        let asked = &station.asked()[0];
+        assert_eq!(asked["file_name"], "tokens.csv");
+        assert_eq!(asked["content"], data_encoding::BASE64.encode(b"upn,serial"));
+        assert_eq!(asked["options"], options);
+        assert_eq!(
+            desk.out(),
+            "the file starts with a byte order mark\nEntra ID CSV: 2 tokens taken, 2 jobs in batch spring\n"
+        );
+        assert!(
+            desk.err().contains("kiln batch start spring") && desk.err().contains("still holds the seeds")
+        );
+    }
+
+    #[test]
+    fn a_dry_run_that_would_be_refused_says_no() {
+        for (good_lines_only, exit) in [("", Exit::No), ("--good-lines-only", Exit::Done)] {
+            let station = Scripted::new([Reply::Imported(report(true, 1))]);
+            let mut desk = Desk::input("upn,serial");
+            let line = format!("import - --batch spring --dry-run {good_lines_only}");
+            assert_eq!(desk.kiln(&line, &station), exit);
+            assert_eq!(
+                desk.out(),
+                "line 3, serial number: left out: a spreadsheet turned it into 8.65962E+13 -> format the column as \
+                 text before saving\nthe file starts with a byte order mark\n\
+                 Entra ID CSV: 2 tokens would be taken, 1 left out, 2 jobs in batch spring\n"
+            );
+            assert_eq!(desk.err(), "");
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! What a batch may do with what it finds on a token: arguments that `import` and `batch new` share.
+
+use crate::domain::{OnFound, SeenPolicy};
+use crate::face::BatchPolicy;
+use clap::{Args, ValueEnum};
+
+/// `--on-factory`, `--on-foreign`, `--seen`.
+#[derive(Debug, Clone, Copy, Default, Args)]
+#[command(next_help_heading = "What the batch allows")]
+pub struct PolicyArgs {
+    /// A token as delivered, with the vendor's seed or none [default: replace]
+    #[arg(long, value_name = "WHAT")]
+    pub on_factory: Option<Found>,
+    /// A token with a seed that is not on record here [default: ask]
+    #[arg(long, value_name = "WHAT")]
+    pub on_foreign: Option<Found>,
+    /// Which tokens a person must prove by typing a displayed code, where the token itself proves too little: the
+    /// FIRST so many, then each EVERY-th (0: none) [default: 1,25]
+    #[arg(long, value_name = "FIRST,EVERY", value_parser = seen)]
+    pub seen: Option<SeenPolicy>,
+}
+
+impl PolicyArgs {
+    /// As it goes to the station.
+    pub fn to_face(self) -> BatchPolicy {
+        BatchPolicy {
+            factory: self.on_factory.map(Found::to_domain),
+            foreign: self.on_foreign.map(Found::to_domain),
+            seen: self.seen,
+        }
+    }
+}
+
+/// What to do with a token that holds something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Found {
+    /// Leave it alone
+    Refuse,
+    /// Wait for `kiln token allow SERIAL --replace`
+    Ask,
+    /// Write over it
+    Replace,
+}
+
+impl Found {
+    fn to_domain(self) -> OnFound {
+        match self {
+            Self::Refuse => OnFound::Refuse,
+            Self::Ask => OnFound::Ask,
+            Self::Replace => OnFound::Replace,
+        }
+    }
+}
+
+/// The word that [`Found`] reads.
+pub fn word(found: OnFound) -> &'static str {
+    match found {
+        OnFound::Refuse => "refuse",
+        OnFound::Ask => "ask",
+        OnFound::Replace => "replace",
+    }
+}
+
+fn seen(text: &str) -> Result<SeenPolicy, String> {
+    let wrong = || "two numbers, as in 1,25: the first so many tokens, then each so-manieth".to_owned();
+    let (first, every) = text.split_once(',').ok_or_else(wrong)?;
+    let number = |text: &str| text.trim().parse().map_err(|_| wrong());
+    Ok(SeenPolicy { first: number(first)?, every: number(every)? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_must_be_seen_is_two_numbers() {
+        assert_eq!(seen("3, 10"), Ok(SeenPolicy { first: 3, every: 10 }));
+        assert!(seen("3").is_err() && seen("a,b").is_err() && seen("-1,2").is_err());
+    }
+}
