@@ -33,7 +33,10 @@ use zeroize::Zeroizing;
 const NFC: &str = "demo-nfc";
 const USB: &str = "demo-usb";
 
-/// One token in so many is a Molto2.
+/// The port that takes Molto2s: they are told by the name under which PC/SC lists them.
+const USB_SLOT: &str = "TOKEN2 Molto2 (demo)";
+
+/// One token in so many is a Molto2, where there is a port for it.
 const ONE_MOLTO2_IN: u32 = 6;
 
 /// A round trip of NFC tokens takes 8 to 40 ms (vpcd.md section 6).
@@ -93,11 +96,16 @@ pub fn run(slots: u16, tokens: u32, out: &mut dyn Write) -> Result<bool, Failure
     );
     say(out, &format!("Look on from another terminal:  KILN_HOME={} kiln watch", dir.0.display()));
 
-    let names: Vec<String> = (1..=slots).map(|n| format!("Demo reader {n:02}")).collect();
+    let mut names: Vec<String> = (1..=slots).map(|n| format!("Demo reader {n:02}")).collect();
+    if names.len() > 1 {
+        names.pop();
+        names.push(USB_SLOT.into());
+    }
+    let usb = names.len() > 1;
     let bench = Bench::new(names.clone());
     let host = Host::start(&home, bench.clone())?;
     let mut client = connect(&home)?;
-    let pile = prepare(&mut client, tokens)?;
+    let pile = prepare(&mut client, tokens, usb)?;
     let (snapshot, news) = connect(&home)?.subscribe().map_err(service::ClientError::into_failure)?;
     let mut sentences = Sentences::default();
     sentences.restart(&snapshot);
@@ -150,7 +158,7 @@ pub struct DemoToken {
 }
 
 /// Makes vault, batches and the pile of tokens that fits them.
-fn prepare(client: &mut Client, tokens: u32) -> Result<Vec<DemoToken>, Failure> {
+fn prepare(client: &mut Client, tokens: u32, usb: bool) -> Result<Vec<DemoToken>, Failure> {
     let data_key = DataKey::generate().map_err(|error| trouble(error.to_string()))?;
     let mut word = [0; 16];
     getrandom::fill(&mut word).map_err(|error| trouble(format!("no random numbers: {error}")))?;
@@ -174,7 +182,7 @@ fn prepare(client: &mut Client, tokens: u32) -> Result<Vec<DemoToken>, Failure> 
         Zeroizing::new(String::from("upn,serial number,secret key,time interval,manufacturer,model\r\n"));
     for n in 0..tokens {
         let surroundings = Surroundings::new(Arc::new(DemoClock), Challenges::random());
-        if n % ONE_MOLTO2_IN == ONE_MOLTO2_IN - 1 {
+        if usb && n % ONE_MOLTO2_IN == ONE_MOLTO2_IN - 1 {
             let serial = serial(&format!("8267187{n:08}"))?;
             let settings = molto2::Settings::new(serial.clone(), molto2::Generation::V2);
             let token = VirtualToken::molto2(settings, surroundings);

@@ -5,8 +5,9 @@
 
 use super::{
     audit::AuditVerb, batch::BatchVerb, clock::ClockArgs, export::ExportArgs, holder::HolderVerb,
-    import::ImportArgs, init::InitArgs, key::KeyVerb, otp::OtpArgs, run::Form, stop::StationVerb,
-    token::TokenArgs, tokens::TokensArgs, unlock::UnlockArgs, verify::VerifyArgs, watch::WatchArgs,
+    import::ImportArgs, init::InitArgs, key::KeyVerb, otp::OtpArgs, run::Form, slots::SlotsArgs,
+    stop::StationVerb, token::TokenArgs, tokens::TokensArgs, unlock::UnlockArgs, verify::VerifyArgs,
+    watch::WatchArgs,
 };
 use clap::{Args, Parser, Subcommand};
 
@@ -107,6 +108,8 @@ pub enum Asks {
     Verify(VerifyArgs),
     /// Write what is burned, in a server's format
     Export(ExportArgs),
+    /// The slots, and names for them that stay
+    Slots(SlotsArgs),
     /// The station's own clock, which tokens are set from
     Clock(ClockArgs),
     /// Customer keys, by name, in the vault
@@ -142,10 +145,10 @@ pub struct DemoArgs {
     #[arg(long)]
     pub headless: bool,
     /// How many slots
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub slots: u16,
     /// How many tokens
-    #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub tokens: u32,
 }
 

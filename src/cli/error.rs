@@ -77,6 +77,7 @@ impl CliError {
                 Reply::Token(_) => "token",
                 Reply::Verdict(_) => "verdict",
                 Reply::Exported(_) => "exported",
+                Reply::Slots(_) => "slots",
                 Reply::Clock(_) => "clock",
                 Reply::AuditHead(_) => "audit head",
                 Reply::Audit(_) => "audit",

@@ -26,6 +26,7 @@ mod prompt;
 mod run;
 pub mod seed_input;
 mod sentence;
+mod slots;
 mod status;
 mod stop;
 mod table;

@@ -5,7 +5,7 @@ use super::{
     ask::{Connector, Start, connect},
     audit, batch, clock, export, holder, import, init, key,
     otp::{self, OtpArgs},
-    status, stop, token, tokens, unlock, verify, watch,
+    slots, status, stop, token, tokens, unlock, verify, watch,
 };
 use crate::face::Command;
 use serde::Serialize;
@@ -55,6 +55,7 @@ fn dispatch(
         Asks::Token(args) => token::run(args, json, io, &mut *connect(connector)?),
         Asks::Verify(args) => verify::run(args, json, io, &mut *connect(connector)?),
         Asks::Export(args) => export::run(args, json, io, &mut *connect(connector)?),
+        Asks::Slots(args) => slots::run(args, json, io, &mut *connect(connector)?),
         Asks::Clock(args) => clock::run(args, json, io, &mut *connect(connector)?),
         Asks::Key(args) => key::run(args, json, io, &mut *connect(connector)?),
         Asks::Audit(args) => audit::run(args, json, io, &mut *connect(connector)?),

@@ -140,6 +140,15 @@ pub enum Command {
         /// Entra: also tokens that are only *written* where the policy wanted them *seen*.
         unproven: bool,
     },
+    /// The slots with their readers.
+    Slots,
+    /// Gives a slot a name that stays with its reader; none: the reader's own name.
+    SlotName {
+        /// The slot, by its name or its reader's.
+        slot: String,
+        /// The new name.
+        name: Option<String>,
+    },
     /// The station's clock.
     Clock,
     /// Lets burns go on with a clock that is not trusted, for a while.
@@ -172,6 +181,7 @@ impl Command {
             | Self::Jobs { .. }
             | Self::Tokens { .. }
             | Self::Token { .. }
+            | Self::Slots
             | Self::Clock
             | Self::AuditVerify
             | Self::AuditAnchor
@@ -193,6 +203,7 @@ impl Command {
             | Self::Allow { .. }
             | Self::Scrap { .. }
             | Self::Export { .. }
+            | Self::SlotName { .. }
             | Self::ClockOverride { .. }
             | Self::Stop => Role::Operator,
         }

@@ -20,7 +20,7 @@ pub use command::{
 pub use event::{Event, Numbered};
 pub use reply::{
     AuditEntry, AuditHead, BatchDetail, Exported, Failure, FailureKind, HolderFile, ImportLine, ImportReport,
-    KeyInfo, PageOf, Reply, Source, Verdict,
+    KeyInfo, PageOf, Reply, SlotInfo, Source, Verdict,
 };
 pub use secret::SecretBytes;
 pub use view::{

@@ -1,6 +1,6 @@
 //! What a station answers.
 
-use super::{BatchView, ClockView, JobView, SecretBytes, Snapshot, TokenLine, TokenView};
+use super::{BatchView, ClockView, JobView, SecretBytes, SlotView, Snapshot, TokenLine, TokenView};
 use crate::domain::{Policy, Proof, UnixMillis};
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +32,8 @@ pub enum Reply {
     Verdict(Verdict),
     /// To `export`.
     Exported(Exported),
+    /// To `slots` and `slot_name`.
+    Slots(Vec<SlotInfo>),
     /// To `clock` and `clock_override`.
     Clock(ClockView),
     /// To `audit_verify` and `audit_anchor`.
@@ -163,6 +165,16 @@ pub struct Source {
     pub name: String,
     /// SHA-256 of its bytes, hex.
     pub sha256: String,
+}
+
+/// A slot, and the reader that it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SlotInfo {
+    /// What the slot shows, with its name.
+    #[serde(flatten)]
+    pub view: SlotView,
+    /// The reader, as PC/SC lists it.
+    pub reader: String,
 }
 
 /// What came of a code that a person typed.

@@ -46,7 +46,7 @@ pub fn burn<L: ApduLink>(
     view: &SlotView,
 ) -> After {
     let core = slot.core;
-    slot.hand.hold(ready.job.id);
+    slot.hand.hold(ready.job.id, ready.attempt);
     let work = Work { core, guest, ready: &ready, view };
     let ended = work.run(token, slot);
     let after = match ended {
@@ -110,6 +110,7 @@ impl Work<'_> {
             return Err(Broken::Fenced);
         }
         core.store.attempt_result(self.ready.attempt, result, &core.stamp(STATION))?;
+        slot.hand.attempt_settled();
         if result == AttemptResult::Accepted {
             // Slots that waited for this key to be tried may go on.
             core.changed();
@@ -227,7 +228,7 @@ impl Work<'_> {
                 };
                 let record = core.store.burned(done, &stamp)?;
                 (core.crossing)("ended");
-                core.bus.say(job_event(&record, Some(slot.name)));
+                core.bus.say(job_event(&record, Some(&slot.name)));
                 slot.breaker.succeed();
                 self.show_burned(slot, &record, last_reading);
                 Ok(After::Take)
@@ -235,7 +236,7 @@ impl Work<'_> {
             Ending::Failed { reason, key_refused } => {
                 let record = core.store.failed(job, &reason, &stamp)?;
                 (core.crossing)("ended");
-                core.bus.say(job_event(&record, Some(slot.name)));
+                core.bus.say(job_event(&record, Some(&slot.name)));
                 let kind = if key_refused.is_some() { Kind::KeyRefused } else { Kind::Refused };
                 let remedy = if key_refused.is_some() {
                     "put the token aside; check which customer key it was set up with; do not guess"
@@ -248,7 +249,7 @@ impl Work<'_> {
             Ending::Unfinished { reason, goes_on_by_itself } => {
                 let record = core.store.interrupted(job, &reason, &stamp)?;
                 (core.crossing)("ended");
-                core.bus.say(job_event(&record, Some(slot.name)));
+                core.bus.say(job_event(&record, Some(&slot.name)));
                 if goes_on_by_itself {
                     let remedy = "put the same token back and leave it until the slot says take";
                     self.show(slot, Doing::Look, &reason, remedy);
@@ -282,7 +283,7 @@ impl Work<'_> {
             drift: last_reading.map(drift_of).or(self.view.drift),
             ..self.view.clone()
         });
-        debug_assert_eq!(slot.name, &self.view.slot);
+        debug_assert_eq!(slot.name, self.view.slot);
     }
 
     fn show(&self, slot: &Slot<'_>, doing: Doing, says: &str, remedy: &str) {
@@ -324,7 +325,7 @@ impl Work<'_> {
             } else {
                 format!("{} {}", super::breaker::TOO_MANY, kind.words())
             };
-            let pause = BatchMove::Pause { reason: why.clone() };
+            let pause = BatchMove::Pause { reason: Some(why.clone()) };
             if let Err(error) = core.store.move_batch(&record.batch_name, pause, &core.stamp(STATION)) {
                 tracing::warn!(%error, "a batch could not be paused");
             }

@@ -69,6 +69,15 @@ impl Bus {
         }
     }
 
+    /// A slot goes by another name from now on.
+    pub fn rename(&self, from: &SlotName, to: &SlotName) {
+        let view = self.lock().slots.get(from).cloned();
+        self.say(Event::SlotGone { slot: from.clone() });
+        if let Some(view) = view {
+            self.slot(SlotView { slot: to.clone(), ..view });
+        }
+    }
+
     /// What the snapshot shows.
     pub fn shown(&self) -> Shown {
         let state = self.lock();

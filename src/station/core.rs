@@ -2,13 +2,14 @@
 
 use super::{breaker::Batches, bus::Bus, clock_gate::ClockGate, failure::locked};
 use crate::{
-    domain::{Clock, SeedId, catalog::Catalog},
+    domain::{Clock, SeedId, SlotName, catalog::Catalog},
     face::{ClockView, Event, Failure, Snapshot, VaultState},
     link::LinkSource,
     store::{self, BatchState, Stamp, Store},
     vault::DataKey,
 };
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
@@ -88,6 +89,8 @@ pub struct Core {
     changes: AtomicU64,
     resumes: AtomicU64,
     key_turn: Mutex<()>,
+    slot_names: RwLock<BTreeMap<String, SlotName>>,
+    readers: RwLock<Vec<String>>,
 }
 
 impl Core {
@@ -107,6 +110,8 @@ impl Core {
             changes: AtomicU64::new(0),
             resumes: AtomicU64::new(0),
             key_turn: Mutex::new(()),
+            slot_names: RwLock::default(),
+            readers: RwLock::default(),
             breakers: Batches::default(),
             crossing: parts.crossing,
         }
@@ -165,6 +170,28 @@ impl Core {
     /// A number that grows with each change.
     pub fn change_count(&self) -> u64 {
         self.changes.load(Ordering::Acquire)
+    }
+
+    /// What the slot at `reader` is called: as the operator says, else as the reader is listed.
+    pub fn slot_name(&self, reader: &str) -> SlotName {
+        let names = self.slot_names.read().unwrap_or_else(PoisonError::into_inner);
+        names.get(reader).cloned().unwrap_or_else(|| SlotName(reader.to_owned()))
+    }
+
+    /// The readers there are now.
+    pub fn readers(&self) -> Vec<String> {
+        self.readers.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Tells which readers there are now.
+    pub fn set_readers(&self, readers: Vec<String>) {
+        *self.readers.write().unwrap_or_else(PoisonError::into_inner) = readers;
+    }
+
+    /// Reads the slots' names from the store again.
+    pub fn load_slot_names(&self) -> Result<(), Failure> {
+        *self.slot_names.write().unwrap_or_else(PoisonError::into_inner) = self.store.slot_names()?;
+        Ok(())
     }
 
     /// Tells paused slots that a person has started a batch again.

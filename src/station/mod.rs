@@ -39,6 +39,7 @@ impl Station {
     /// a tokio runtime; what blocks runs on threads of its own.
     pub fn start(parts: Parts) -> Result<(Self, StationHandle), Failure> {
         let core = Arc::new(Core::new(parts));
+        core.load_slot_names()?;
         let recovered = core.store.recover(&core.stamp(STATION))?;
         core.bus.say(Event::Started { recovered: recovered.iter().map(|job| job.id.0).collect() });
         let (requests, waiting) = mpsc::channel(REQUESTS_WAITING);

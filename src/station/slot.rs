@@ -10,26 +10,44 @@ use crate::{
     face::{Doing, SlotView},
     link::{LinkError, Port, Presence},
     remedy::Remedy,
-    store::JobId,
+    store::{AttemptId, JobId},
 };
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     thread,
 };
 
-/// Which job a slot has in hand, so that another thread can speak for it.
+/// What a slot has in hand, so that another thread can speak for it.
 #[derive(Default)]
-pub struct Hand(Mutex<Option<JobId>>);
+pub struct Hand(Mutex<InHand>);
+
+/// A job that was claimed and an attempt that was made, as long as nobody has recorded how they ended.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct InHand {
+    /// The job.
+    pub job: Option<JobId>,
+    /// The attempt to authenticate.
+    pub attempt: Option<AttemptId>,
+}
 
 impl Hand {
-    /// Takes a job in hand.
-    pub fn hold(&self, job: JobId) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(job);
+    /// Takes a job and its attempt in hand.
+    pub fn hold(&self, job: JobId, attempt: AttemptId) {
+        *self.lock() = InHand { job: Some(job), attempt: Some(attempt) };
     }
 
-    /// Lays it down and tells which it was.
-    pub fn take(&self) -> Option<JobId> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    /// How the attempt went is on record.
+    pub fn attempt_settled(&self) {
+        self.lock().attempt = None;
+    }
+
+    /// Lays everything down and tells what it was.
+    pub fn take(&self) -> InHand {
+        std::mem::take(&mut self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, InHand> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -37,8 +55,10 @@ impl Hand {
 pub struct Slot<'a> {
     /// The station.
     pub core: &'a Core,
-    /// Its name, which is the reader's.
-    pub name: &'a SlotName,
+    /// Its reader, by the name under which PC/SC lists it.
+    pub reader: &'a str,
+    /// Its own name: the operator's for it, else the reader's.
+    pub name: SlotName,
     /// Stops it for good when an exchange outlives its deadline.
     pub fence: &'a Fence,
     /// The job in hand.
@@ -61,10 +81,12 @@ enum Again {
 }
 
 /// Runs a slot until its reader is gone, the station ends or the thread is fenced.
-pub fn run(core: &Core, name: &SlotName, fence: &Fence, hand: &Hand) {
-    let mut slot = Slot { core, name, fence, hand, breaker: super::breaker::Row::default(), alarmed: None };
+pub fn run(core: &Core, reader: &str, fence: &Fence, hand: &Hand) {
+    let name = core.slot_name(reader);
+    let mut slot =
+        Slot { core, reader, name, fence, hand, breaker: super::breaker::Row::default(), alarmed: None };
     while !core.is_stopping() && !fence.is_closed() {
-        match core.source.open_port(&name.0) {
+        match core.source.open_port(reader) {
             Ok(port) => match watch(&mut slot, &mut FencedPort::new(port, fence.clone())) {
                 Err(LinkError::ReaderGone) => return,
                 Err(error) => slot.trouble(&error),
@@ -82,8 +104,8 @@ pub fn run(core: &Core, name: &SlotName, fence: &Fence, hand: &Hand) {
 
 /// Waits until a hung thread's call has returned, or the token that it hangs on has left. Tells whether the slot can
 /// be used again; not if the reader is gone or the station ends.
-pub fn wait_for_leave(core: &Core, name: &SlotName, hung: &thread::JoinHandle<()>) -> bool {
-    let mut port = core.source.open_port(&name.0).ok();
+pub fn wait_for_leave(core: &Core, reader: &str, hung: &thread::JoinHandle<()>) -> bool {
+    let mut port = core.source.open_port(reader).ok();
     while !core.is_stopping() {
         if hung.is_finished() {
             return true;
@@ -95,7 +117,7 @@ pub fn wait_for_leave(core: &Core, name: &SlotName, hung: &thread::JoinHandle<()
             Some(Err(LinkError::ReaderGone)) => return false,
             Some(Err(_)) | None => {
                 thread::park_timeout(core.limits.rescan);
-                port = core.source.open_port(&name.0).ok();
+                port = core.source.open_port(reader).ok();
             }
         }
     }
@@ -108,6 +130,7 @@ fn watch(slot: &mut Slot<'_>, port: &mut dyn Port) -> Result<(), LinkError> {
     let mut known = Presence::Empty;
     let mut again = Again::Never;
     while !core.is_stopping() && !slot.fence.is_closed() {
+        slot.take_name();
         if known == Presence::Empty {
             slot.show_idle();
         }
@@ -140,6 +163,15 @@ fn watch(slot: &mut Slot<'_>, port: &mut dyn Port) -> Result<(), LinkError> {
 }
 
 impl Slot<'_> {
+    /// Goes by the name that the operator gave it meanwhile.
+    fn take_name(&mut self) {
+        let name = self.core.slot_name(self.reader);
+        if name != self.name {
+            let old = std::mem::replace(&mut self.name, name);
+            self.core.bus.rename(&old, &self.name);
+        }
+    }
+
     /// A view with nothing to say.
     pub fn view(&self, doing: Doing) -> SlotView {
         SlotView {

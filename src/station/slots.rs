@@ -14,6 +14,7 @@ use crate::{
     face::{Doing, Event, SlotView},
     link::LinkError,
     remedy::Remedy,
+    store::AttemptResult,
 };
 use std::{collections::BTreeMap, sync::Arc, thread};
 
@@ -25,7 +26,7 @@ struct Running {
 
 /// Looks after the slots until the station ends; then waits for what they have in hand.
 pub fn look_after(core: &Arc<Core>) {
-    let mut running: BTreeMap<SlotName, Running> = BTreeMap::new();
+    let mut running: BTreeMap<String, Running> = BTreeMap::new();
     let mut service = Ok(());
     let mut clock = None;
     while !core.is_stopping() {
@@ -33,51 +34,56 @@ pub fn look_after(core: &Arc<Core>) {
         let listed = core.source.list();
         report_service(core, &mut service, listed.as_ref().map(|_| ()).map_err(Clone::clone));
         if let Ok(names) = listed {
-            for name in names.into_iter().map(SlotName) {
-                running.entry(name).or_insert_with_key(|name| start(core, name.clone(), None));
+            for reader in names {
+                running.entry(reader).or_insert_with_key(|reader| start(core, reader.clone(), None));
             }
         }
-        running.retain(|name, slot| {
+        running.retain(|reader, slot| {
             if slot.thread.is_finished() {
-                core.bus.say(Event::SlotGone { slot: name.clone() });
+                let name = core.slot_name(reader);
+                // Empty, unless the thread panicked in the middle of a burn.
+                interrupt_hand(core, &name, &slot.hand, "the slot's thread ended in the middle of the burn");
+                core.bus.say(Event::SlotGone { slot: name });
                 return false;
             }
             true
         });
-        let overdue: Vec<SlotName> = running
+        let overdue: Vec<String> = running
             .iter()
             .filter(|(_, slot)| slot.fence.close_if_overdue(core.limits.exchange))
-            .map(|(name, _)| name.clone())
+            .map(|(reader, _)| reader.clone())
             .collect();
-        for name in overdue {
-            if let Some(hung) = running.remove(&name) {
-                report_hung(core, &name, &hung.hand);
-                let started = start(core, name.clone(), Some(hung.thread));
-                running.insert(name, started);
+        for reader in overdue {
+            if let Some(hung) = running.remove(&reader) {
+                report_hung(core, &core.slot_name(&reader), &hung.hand);
+                let started = start(core, reader.clone(), Some(hung.thread));
+                running.insert(reader, started);
             }
         }
+        core.set_readers(running.keys().cloned().collect());
         thread::park_timeout(core.limits.rescan);
     }
-    for (name, slot) in running {
+    for (reader, slot) in running {
         // What is in hand ends by itself or by its deadline; a thread that hangs beyond it dies with the process.
         while !slot.thread.is_finished() && !slot.fence.close_if_overdue(core.limits.exchange) {
             thread::park_timeout(core.limits.rescan.min(std::time::Duration::from_millis(20)));
         }
         if !slot.thread.is_finished() {
-            interrupt_hand(core, &name, &slot.hand);
+            let reason = LinkError::Deadline(core.limits.exchange).to_string();
+            interrupt_hand(core, &core.slot_name(&reader), &slot.hand, &reason);
         }
     }
 }
 
-fn start(core: &Arc<Core>, name: SlotName, after: Option<thread::JoinHandle<()>>) -> Running {
+fn start(core: &Arc<Core>, reader: String, after: Option<thread::JoinHandle<()>>) -> Running {
     let fence = Fence::new();
     let hand = Arc::new(Hand::default());
     let thread = {
         let (core, fence, hand) = (core.clone(), fence.clone(), hand.clone());
         thread::spawn(move || {
             // The new thread must not talk to the token while an old call is still inside the reader.
-            if after.is_none_or(|hung| slot::wait_for_leave(&core, &name, &hung)) {
-                slot::run(&core, &name, &fence, &hand);
+            if after.is_none_or(|hung| slot::wait_for_leave(&core, &reader, &hung)) {
+                slot::run(&core, &reader, &fence, &hand);
             }
         })
     };
@@ -99,17 +105,23 @@ fn report_hung(core: &Core, name: &SlotName, hand: &Hand) {
         says: Some(error.to_string()),
         remedy: Some(error.remedy().to_owned()),
     });
-    interrupt_hand(core, name, hand);
+    interrupt_hand(core, name, hand, &error.to_string());
 }
 
-/// Records for a thread that can't: its job may have been written.
-fn interrupt_hand(core: &Core, name: &SlotName, hand: &Hand) {
-    if let Some(job) = hand.take() {
-        let reason = LinkError::Deadline(core.limits.exchange).to_string();
-        match core.store.interrupted(job, &reason, &core.stamp(STATION)) {
+/// Records for a thread that can't: its job may have been written, its attempt may have been counted.
+fn interrupt_hand(core: &Core, name: &SlotName, hand: &Hand, reason: &str) {
+    let held = hand.take();
+    if let Some(attempt) = held.attempt
+        && let Err(error) = core.store.attempt_result(attempt, AttemptResult::Unknown, &core.stamp(STATION))
+    {
+        tracing::error!(%error, "an attempt could not be marked as without an answer");
+    }
+    if let Some(job) = held.job {
+        match core.store.interrupted(job, reason, &core.stamp(STATION)) {
             Ok(record) => core.bus.say(super::visit::job_event(&record, Some(name))),
             Err(error) => tracing::error!(%error, job = job.0, "a job could not be marked unfinished"),
         }
+        core.changed();
     }
 }
 

@@ -190,7 +190,7 @@ fn welcome(slot: &mut Slot<'_>, port: &mut dyn Port, look: Look, view: &mut Slot
     let core = slot.core;
     let link = port.open().map_err(Not::Link)?;
     let (asked, begun) = (core.clock.now(), Instant::now());
-    let found = drivers::identify(link, &slot.name.0).map_err(Not::Link)?;
+    let found = drivers::identify(link, slot.reader).map_err(Not::Link)?;
     let round_trip = begun.elapsed();
     let (mut token, info) = match found {
         Found::Token(token, info) => (token, info),
@@ -288,9 +288,12 @@ fn prepare<L: ApduLink>(slot: &Slot<'_>, guest: &Guest<'_>, token: &mut Token<L>
         let Some(job) = core.store.next_job(&guest.serial, &guest.model.name)? else {
             return Err(no_job(core, guest)?);
         };
-        match ready(core, slot.name, guest, token, job) {
-            // Another slot was faster: there may be another job.
-            Err(Either::Claim(ClaimRefused::Taken(_))) => {}
+        match ready(core, &slot.name, guest, token, job) {
+            // Another slot was faster (and its token may have left again already), or the batch was paused meanwhile:
+            // there may be another job.
+            Err(Either::Claim(
+                ClaimRefused::Taken(_) | ClaimRefused::OtherSerial(_) | ClaimRefused::BatchNotRunning(_),
+            )) => {}
             Err(Either::Claim(error)) => return Err(Not::look(error.to_string(), error.remedy())),
             Err(Either::Not(not)) => return Err(not),
             Ok(ready) => return Ok(ready),

@@ -56,7 +56,7 @@ impl Store {
                     }
                     (S::Running, None)
                 }
-                (BatchMove::Pause { reason }, S::Running) => (S::Paused, Some(reason)),
+                (BatchMove::Pause { reason }, S::Running) => (S::Paused, reason),
                 (BatchMove::Cancel, S::Draft | S::Running | S::Paused) => {
                     cancel_all(tx, id, &stamp)?;
                     (S::Cancelled, None)

@@ -506,8 +506,8 @@ pub enum BatchMove {
     Start,
     /// Hold, and say why.
     Pause {
-        /// For people: "asked for", "three tokens refused the key", …
-        reason: String,
+        /// Why, where the station does it by itself: "3 tokens refused the key". A person knows why.
+        reason: Option<String>,
     },
     /// Call off: every queued or failed job is cancelled; what was begun can still be finished.
     Cancel,

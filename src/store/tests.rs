@@ -281,7 +281,7 @@ fn a_token_gets_its_begun_job_then_its_own_then_a_free_one() {
     assert_eq!(bench.next("A2"), Some(low[1]), "its own, whatever the priority");
     bench.claim(low[0], "A1").unwrap();
     assert_eq!(bench.next("A1"), Some(low[0]), "what it has begun");
-    bench.store.move_batch("high", BatchMove::Pause { reason: "asked for".into() }, &stamp(3)).unwrap();
+    bench.store.move_batch("high", BatchMove::Pause { reason: Some("asked for".into()) }, &stamp(3)).unwrap();
     assert_eq!(bench.next("A3"), None, "a job reserved for another serial is not free");
 }
 
@@ -315,7 +315,7 @@ fn a_claim_is_refused_where_it_would_be_wrong() {
     bench.claim(jobs[0], "A1").unwrap();
     assert!(matches!(bench.claim(jobs[0], "A3"), Err(ClaimRefused::Taken(_))));
     assert!(matches!(bench.claim(jobs[2], "A1"), Err(ClaimRefused::SerialBusy(_))));
-    bench.store.move_batch("b", BatchMove::Pause { reason: "asked for".into() }, &stamp(3)).unwrap();
+    bench.store.move_batch("b", BatchMove::Pause { reason: Some("asked for".into()) }, &stamp(3)).unwrap();
     assert!(matches!(bench.claim(jobs[2], "A3"), Err(ClaimRefused::BatchNotRunning(BatchState::Paused))));
     bench.store.interrupted(jobs[0], "yank", &stamp(11)).unwrap();
     assert_eq!(bench.next("A1"), Some(jobs[0]), "named all the same");
@@ -492,10 +492,10 @@ fn a_batch_moves_only_where_it_can() {
     assert!(matches!(bench.store.new_batch(batch("b"), &stamp(1)), Err(BatchRefused::Exists(_))));
     let go = |to| bench.store.move_batch("b", to, &stamp(2));
     assert!(matches!(go(BatchMove::Start), Err(BatchRefused::Empty(_))));
-    assert!(matches!(go(BatchMove::Pause { reason: String::new() }), Err(BatchRefused::BadState { .. })));
+    assert!(matches!(go(BatchMove::Pause { reason: None }), Err(BatchRefused::BadState { .. })));
     bench.store.import(ImportInto::Batch("b".into()), vec![bench.job(1)], None, &stamp(3)).unwrap();
     assert_eq!(go(BatchMove::Start).unwrap(), BatchState::Running);
-    assert_eq!(go(BatchMove::Pause { reason: "three refused".into() }).unwrap(), BatchState::Paused);
+    assert_eq!(go(BatchMove::Pause { reason: Some("three refused".into()) }).unwrap(), BatchState::Paused);
     assert_eq!(bench.store.batch_by_name("b").unwrap().unwrap().reason.as_deref(), Some("three refused"));
     assert_eq!(go(BatchMove::Cancel).unwrap(), BatchState::Cancelled);
     assert!(matches!(go(BatchMove::Start), Err(BatchRefused::BadState { .. })));

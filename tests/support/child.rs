@@ -99,6 +99,29 @@ impl Lines {
         }
     }
 
+    /// The next line, if one comes within `limit`. Fails where the child has ended.
+    #[track_caller]
+    pub fn within(&self, limit: Duration) -> Option<String> {
+        match self.lines.recv_timeout(limit) {
+            Ok(line) => Some(line),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => panic!("{} ended where a line was expected", self.of),
+        }
+    }
+
+    /// All that is left, up to the end of the stream.
+    #[track_caller]
+    pub fn rest(&self) -> Vec<String> {
+        let mut rest = Vec::new();
+        loop {
+            match self.lines.recv_timeout(super::LONG) {
+                Ok(line) => rest.push(line),
+                Err(RecvTimeoutError::Disconnected) => return rest,
+                Err(RecvTimeoutError::Timeout) => panic!("{}: the stream does not end", self.of),
+            }
+        }
+    }
+
     /// The next line for which `wanted` holds; those before it are lost.
     #[track_caller]
     pub fn find(&self, limit: Duration, wanted: impl Fn(&str) -> bool) -> String {

@@ -8,11 +8,14 @@
 
 pub mod card;
 pub mod child;
+pub mod hand;
 pub mod kiln;
 pub mod leak;
 pub mod namespace;
 pub mod oathtool;
 pub mod pcscd;
+pub mod scene;
+pub mod seed_file;
 pub mod wiretap;
 
 use std::time::{Duration, Instant};

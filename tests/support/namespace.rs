@@ -53,8 +53,26 @@ pub fn enter(name: &str, limit: Duration) -> Role {
     let mut dir =
         tempfile::Builder::new().prefix("kiln-test-").tempdir().expect("a temporary directory can be made");
     dir.disable_cleanup(env::var_os(KEEP).is_some());
-    match run_inside(name, limit, dir.path()) {
-        Ok(()) => Role::Outer,
+    // A name that fits no test passes, too: zero tests, none failed.
+    let one_ran = |printed: &str| printed.contains("test result: ok. 1 passed");
+    match run_inside(&["--exact", name, "--nocapture", "--test-threads=1"], name, limit, dir.path()) {
+        Ok(printed) if one_ran(&printed) => Role::Outer,
+        Ok(_) => panic!("{name}: no test of this name ran; name it by its whole path in the test binary"),
+        Err(why) => panic!("{name}, in namespaces of its own: {why}\n{}", logs(dir.path())),
+    }
+}
+
+/// For a program that is no test: runs it again, inside, under the name `name`. The outer half gets what the inside
+/// printed; the inner half gets nothing and goes on.
+#[track_caller]
+pub fn output_of_inside(name: &str, limit: Duration) -> Option<String> {
+    if env::var_os(INSIDE).is_some_and(|inside| inside == name) {
+        return None;
+    }
+    let dir =
+        tempfile::Builder::new().prefix("kiln-test-").tempdir().expect("a temporary directory can be made");
+    match run_inside(&[], name, limit, dir.path()) {
+        Ok(printed) => Some(printed),
         Err(why) => panic!("{name}, in namespaces of its own: {why}\n{}", logs(dir.path())),
     }
 }
@@ -75,7 +93,7 @@ pub fn log_file(name: &str) -> File {
     File::options().append(true).open(log_path(name)).expect("a file just made can be opened")
 }
 
-fn run_inside(name: &str, limit: Duration, dir: &Path) -> Result<(), String> {
+fn run_inside(args: &[&str], name: &str, limit: Duration, dir: &Path) -> Result<String, String> {
     let output = dir.join("logs/0-test.log");
     for sub in ["logs", "tmp", "home"] {
         fs::create_dir(dir.join(sub)).map_err(|error| format!("{sub} can't be made: {error}"))?;
@@ -92,7 +110,7 @@ fn run_inside(name: &str, limit: Duration, dir: &Path) -> Result<(), String> {
             "sh",
         ])
         .arg(env::current_exe().map_err(|error| format!("this binary can't be found: {error}"))?)
-        .args(["--exact", name, "--nocapture", "--test-threads=1"])
+        .args(args)
         .env(INSIDE, name)
         .env(LOGS, dir.join("logs"))
         .env("TMPDIR", dir.join("tmp"))
@@ -123,14 +141,10 @@ fn run_inside(name: &str, limit: Duration, dir: &Path) -> Result<(), String> {
         }
     };
     let printed = fs::read(&output).unwrap_or_default();
-    // A name that fits no test passes, too: zero tests, none failed.
-    let one_ran = String::from_utf8_lossy(&printed).contains("test result: ok. 1 passed");
-    match (status.success(), one_ran) {
-        (true, true) => Ok(()),
-        (true, false) => {
-            Err("no test of this name ran; name it by its whole path in the test binary".to_owned())
-        }
-        (false, _) => Err(format!("failed ({status})")),
+    if status.success() {
+        Ok(String::from_utf8_lossy(&printed).into_owned())
+    } else {
+        Err(format!("failed ({status})"))
     }
 }
 

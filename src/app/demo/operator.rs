@@ -1,6 +1,6 @@
 //! The demo's operator: does what the slots say, and makes a few of the mistakes that people make.
 
-use super::{DemoToken, shows_the_right_code};
+use super::{DemoToken, USB, USB_SLOT, shows_the_right_code};
 use crate::{
     domain::{JobState, Profile, Serial},
     face::{Doing, Event, Failure, SlotView, Snapshot},
@@ -19,15 +19,21 @@ const TORN_OFF: usize = 1;
 /// was never written.
 const TORN_OFF_AFTER: NonZeroU32 = NonZeroU32::new(4).expect("4 is not zero");
 
+/// How often a token is put back before the operator gives up on it.
+const PATIENCE: u32 = 5;
+
 /// A person with a pile of tokens.
 pub struct Operator {
     bench: Bench,
     pile: Vec<DemoToken>,
     /// Tokens still to be put down, by their place in the pile.
     to_do: VecDeque<usize>,
+    /// How often each token was put back after something went wrong with it.
+    put_back: Vec<u32>,
     /// What lies in each slot.
     slots: BTreeMap<String, Lies>,
-    burned: usize,
+    /// Tokens that are burned, or given up.
+    finished: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -46,25 +52,26 @@ impl Operator {
         Self {
             bench,
             to_do: (0..pile.len()).collect(),
+            put_back: vec![0; pile.len()],
             pile,
             slots: slots.into_iter().map(|slot| (slot, Lies::Nothing)).collect(),
-            burned: 0,
+            finished: 0,
         }
     }
 
-    /// Puts a security key on the last slot by mistake; the tokens follow as the slots ask for them.
+    /// Puts a security key on a reader by mistake; the tokens follow as the slots ask for them.
     pub fn begin(&mut self) {
         let key = VirtualToken::foreign(ForeignCard::FidoKey);
-        if let Some((slot, lies)) = self.slots.iter_mut().next_back()
+        if let Some((slot, lies)) = self.slots.iter_mut().find(|(slot, _)| slot.as_str() != USB_SLOT)
             && self.bench.place(slot, &key).is_ok()
         {
             *lies = Lies::SecurityKey;
         }
     }
 
-    /// Whether every token has been burned and taken away.
+    /// Whether every token has been burned, or given up, and taken away.
     pub fn is_done(&self) -> bool {
-        self.burned == self.pile.len() && self.slots.values().all(|lies| *lies == Lies::Nothing)
+        self.finished >= self.pile.len() && self.slots.values().all(|lies| *lies == Lies::Nothing)
     }
 
     /// The tokens, for a last look at their displays.
@@ -77,7 +84,7 @@ impl Operator {
         match event {
             Event::Slot(view) => self.obey(view, client),
             Event::Job { state: JobState::Burned, .. } => {
-                self.burned += 1;
+                self.finished += 1;
                 Ok(Vec::new())
             }
             _ => Ok(Vec::new()),
@@ -87,7 +94,8 @@ impl Operator {
     /// Looks at all slots again after news were missed.
     pub fn catch_up(&mut self, snapshot: &Snapshot, client: &mut Client) -> Result<(), Failure> {
         let burned: u64 = snapshot.batches.iter().map(|batch| batch.jobs.burned).sum();
-        self.burned = usize::try_from(burned).unwrap_or(usize::MAX);
+        let given_up = self.put_back.iter().filter(|times| **times > PATIENCE).count();
+        self.finished = usize::try_from(burned).unwrap_or(usize::MAX).saturating_add(given_up);
         for view in &snapshot.slots {
             self.obey(view, client)?;
         }
@@ -116,15 +124,25 @@ impl Operator {
             (Doing::Look, Lies::Token(at)) => {
                 // Torn off in the middle: the same token goes back.
                 self.take_away(&slot);
+                self.put_back[at] += 1;
+                let serial = &self.pile[at].serial;
+                if self.put_back[at] > PATIENCE {
+                    self.finished += 1;
+                    return Ok(vec![format!("  (the operator gives up on token {serial})")]);
+                }
                 self.to_do.push_front(at);
-                Ok(vec![format!("  (the operator lost hold of token {})", self.pile[at].serial)])
+                Ok(vec![format!("  (the operator picks token {serial} up and will put it back)")])
             }
             (Doing::Wait | Doing::Touch | Doing::Look | Doing::Place | Doing::Take, _) => Ok(Vec::new()),
         }
     }
 
     fn put_down_next(&mut self, slot: &str) {
-        if let Some(at) = self.to_do.pop_front() {
+        // A Molto2 hangs on USB; the others lie on readers.
+        let fits = |at: &usize| (self.pile[*at].batch == USB) == (slot == USB_SLOT);
+        if let Some(place) = self.to_do.iter().position(|at| fits(at))
+            && let Some(at) = self.to_do.remove(place)
+        {
             if self.bench.place(slot, &self.pile[at].token).is_ok() {
                 self.slots.insert(slot.to_owned(), Lies::Token(at));
             } else {

@@ -46,7 +46,7 @@ pub fn start(core: &Core, name: &str, who: &str) -> Result<Reply, Failure> {
 
 /// Lets no slot take another of its jobs.
 pub fn pause(core: &Core, name: &str, who: &str) -> Result<Reply, Failure> {
-    move_batch(core, name, BatchMove::Pause { reason: format!("paused by {who}") }, who)
+    move_batch(core, name, BatchMove::Pause { reason: None }, who)
 }
 
 /// Puts its failed jobs back into the queue.

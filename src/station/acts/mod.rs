@@ -5,6 +5,7 @@ mod audit;
 pub(super) mod batch;
 mod export;
 mod import;
+mod slots;
 mod tokens;
 mod vault;
 mod verify;
@@ -48,6 +49,8 @@ pub fn carry_out(core: &Core, command: Command, caller: &Caller) -> Result<Reply
         Command::Export { format, batch, unproven } => {
             export::export(core, format, batch.as_deref(), unproven, who)
         }
+        Command::Slots => slots::list(core),
+        Command::SlotName { slot, name } => slots::name(core, &slot, name.as_deref(), who),
         Command::Clock => Ok(Reply::Clock(core.clock_view()?)),
         Command::ClockOverride { seconds } => audit::override_clock(core, seconds, who),
         Command::AuditVerify => audit::verify(core),

@@ -1,0 +1,57 @@
+//! The slots, and the names that people give them.
+
+use super::super::{core::Core, failure::failure};
+use crate::{
+    domain::SlotName,
+    face::{Failure, FailureKind, Reply, SlotInfo},
+};
+
+/// The longest name that a narrow screen still shows whole.
+const LONGEST_NAME: usize = 24;
+
+/// Every slot with its reader.
+pub fn list(core: &Core) -> Result<Reply, Failure> {
+    let readers = core.readers();
+    let slots = core.bus.shown().slots.into_iter().map(|view| {
+        let reader = readers.iter().find(|reader| core.slot_name(reader) == view.slot);
+        SlotInfo { reader: reader.cloned().unwrap_or_else(|| view.slot.0.clone()), view }
+    });
+    Ok(Reply::Slots(slots.collect()))
+}
+
+/// Calls a slot `name` from now on, wherever its reader is listed; without a name, as the reader.
+pub fn name(core: &Core, slot: &str, name: Option<&str>, who: &str) -> Result<Reply, Failure> {
+    let readers = core.readers();
+    let reader = readers
+        .iter()
+        .find(|reader| core.slot_name(reader).0 == slot || reader.as_str() == slot)
+        .ok_or_else(|| {
+            failure(
+                FailureKind::No,
+                format!("there is no slot \"{slot}\""),
+                "look at the names with \"kiln slots\"",
+            )
+        })?;
+    let name = name.map(str::trim);
+    if let Some(name) = name {
+        let fits =
+            !name.is_empty() && name.chars().count() <= LONGEST_NAME && name.chars().all(|c| !c.is_control());
+        if !fits {
+            return Err(failure(
+                FailureKind::Usage,
+                "a slot's name has 1 to 24 characters, none of them a control character",
+                "choose a shorter name",
+            ));
+        }
+        if readers.iter().any(|other| other != reader && (core.slot_name(other).0 == name || other == name)) {
+            return Err(failure(
+                FailureKind::No,
+                format!("another slot is called \"{name}\" already"),
+                "choose another name, or take that one away first",
+            ));
+        }
+    }
+    core.store.name_slot(reader, name.map(|name| SlotName(name.to_owned())).as_ref(), &core.stamp(who))?;
+    core.load_slot_names()?;
+    list(core)
+}
