@@ -2,6 +2,7 @@
 
 use super::{
     client::connector,
+    screen,
     simulate::{self, SimulateArgs},
     station,
     system_clock::SystemClock,
@@ -31,6 +32,10 @@ pub fn carry_out(global: Global, route: Route<SimulateArgs>, io: &mut Io<'_>) ->
         Route::Asks(verb) => match Home::find(env) {
             Ok(home) => {
                 let mode = if global.read_only { Mode::ReadOnly } else { Mode::Full };
+                if verb.is_none() && screen::fits(global, io, &env) {
+                    return screen::run(&home, mode, io, env)
+                        .unwrap_or_else(|failure| CliError::from(failure).tell(io));
+                }
                 cli::run(verb, global, io, &mut connector(&home, mode))
             }
             Err(error) => CliError::from(service::failure(&error)).tell(io),

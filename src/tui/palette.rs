@@ -66,24 +66,26 @@ pub fn lines(model: &Model, typed: &str) -> Vec<Line> {
 /// begin a word or follow each other count as nearer, so that `sb` finds "start batch" before "scrub".
 fn distance(typed: &str, name: &str) -> Option<usize> {
     let name: Vec<char> = name.to_lowercase().chars().collect();
-    let mut total = 0;
-    let mut from = 0;
+    // The cost of the letters so far with the last of them at each place of the name; before the first, at none.
+    let mut so_far: Vec<(Option<usize>, usize)> = vec![(None, 0)];
     for wanted in typed.to_lowercase().chars().filter(|c| !c.is_whitespace()) {
-        let hits = (from..name.len()).filter(|at| name[*at] == wanted);
-        let cost = |at: usize| {
-            if at == from && at > 0 {
-                0
-            } else if at == 0 || !name[at - 1].is_alphanumeric() {
-                1
-            } else {
-                4 + at - from
-            }
-        };
-        let best = hits.min_by_key(|at| cost(*at))?;
-        total += cost(best);
-        from = best + 1;
+        let hits = (0..name.len()).filter(|at| name[*at] == wanted);
+        so_far = hits
+            .filter_map(|at| {
+                let before = so_far.iter().filter(|(last, _)| last.is_none_or(|last| last < at));
+                let costs = before.map(|(last, cost)| {
+                    cost + match last {
+                        Some(last) if last + 1 == at => 0,
+                        _ if at == 0 || !name[at - 1].is_alphanumeric() => 1,
+                        Some(last) => 3 + at - last,
+                        None => 4 + at,
+                    }
+                });
+                Some((Some(at), costs.min()?))
+            })
+            .collect();
     }
-    Some(total)
+    so_far.into_iter().map(|(_, cost)| cost).min()
 }
 
 #[cfg(test)]
@@ -97,7 +99,10 @@ mod tests {
         let first = |typed: &str| lines(&model, typed).first().map(|line| line.name.clone());
         assert_eq!(first("pause spring").as_deref(), Some("pause batch spring"));
         assert_eq!(first("unl").as_deref(), Some("unlock the vault"));
-        assert_eq!(first("stsp").as_deref(), Some("stop the station after the burns in hand"));
+        assert_eq!(first("stop").as_deref(), Some("stop the station after the burns in hand"));
+        // The "s" that begins a word must not hide the one that leads on.
+        assert_eq!(distance("sp", "spring station"), Some(1));
+        assert!(distance("sp", "stop station").is_some());
         assert_eq!(first("zzzz"), None);
     }
 

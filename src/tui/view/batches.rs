@@ -1,7 +1,7 @@
 //! Batches above (or at the left of) the jobs of the selected one.
 
 use super::{
-    paint::{first_line, fit, put, put_right, rule, select},
+    paint::{first_line, put, put_right, rule, select, wrap},
     station::{batch_line, job_line},
 };
 use crate::{
@@ -45,18 +45,26 @@ pub fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
         }
     }
     let Some(name) = current else { return };
-    let rest = Rect { y: list.bottom(), height: area.height - rows, ..area };
+    let rest = Rect { y: list.bottom(), height: area.height.saturating_sub(rows), ..area };
     if rest.height < 2 {
         return;
     }
     let which = model.batches.of.state.map_or_else(|| "all jobs".to_owned(), |state| format!("{state} jobs"));
     rule(buf, rest, rest.y, &format!("{which} of {name} (f: others)"));
     let total = model.batches.jobs.total;
-    put_right(buf, Rect { width: rest.width - 1, ..rest }, rest.y, &format!(" {total} "), PLAIN);
+    put_right(
+        buf,
+        Rect { width: rest.width.saturating_sub(1), ..rest },
+        rest.y,
+        &format!(" {total} "),
+        PLAIN,
+    );
     let mut y = rest.y + 1;
     if let Some(detail) = model.batches.detail.as_ref().filter(|detail| detail.batch.name == name) {
-        put(buf, rest, rest.x + 1, y, &fit(&about(detail), rest.width - 2), FRAME);
-        y += 1;
+        for line in wrap(&about(detail), rest.width.saturating_sub(2)) {
+            put(buf, rest, rest.x + 1, y, &line, FRAME);
+            y += 1;
+        }
     }
     jobs(model, Rect { y, height: rest.bottom().saturating_sub(y), ..rest }, buf);
 }

@@ -6,7 +6,7 @@ use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 /// How high a large word is.
 pub const ROWS: u16 = 5;
 /// How wide a letter is, its gap included.
-const LETTER: u16 = 7;
+const LETTER: u16 = 8;
 
 /// Rows of a letter, `#` is ink. Only those that the verdicts need.
 fn letter(c: char) -> [&'static str; 5] {
@@ -16,7 +16,7 @@ fn letter(c: char) -> [&'static str; 5] {
         'G' => [" #####", "##    ", "## ###", "##  ##", " #####"],
         'H' => ["##  ##", "##  ##", "######", "##  ##", "##  ##"],
         'T' => ["######", "  ##  ", "  ##  ", "  ##  ", "  ##  "],
-        'W' => ["##  ##", "##  ##", "##  ##", "######", "##  ##"],
+        'W' => ["##   ##", "##   ##", "## # ##", "#######", " ## ## "],
         'O' => [" #### ", "##  ##", "##  ##", "##  ##", " #### "],
         'N' => ["##  ##", "### ##", "######", "## ###", "##  ##"],
         _ => [""; 5],
@@ -47,7 +47,7 @@ mod tests {
     #[test]
     fn both_verdicts_have_all_their_letters() {
         for c in "RIGHTWRONG".chars() {
-            assert!(letter(c).iter().all(|row| row.len() == 6), "{c}");
+            assert!(letter(c).iter().all(|row| matches!(row.len(), 6 | 7)), "{c}");
         }
     }
 

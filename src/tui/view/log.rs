@@ -15,7 +15,7 @@ pub fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
     if area.height < 2 {
         return;
     }
-    let body = Rect { y: area.y + 1, height: area.height - 1, ..area };
+    let body = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
     match model.log.which {
         Which::Events => {
             rule(buf, area, area.y, "since this screen was opened (f: audit log)");
@@ -24,7 +24,13 @@ pub fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
         Which::Audit => {
             rule(buf, area, area.y, "audit log, newest first (f: events)");
             let total = model.log.audit.total;
-            put_right(buf, Rect { width: area.width - 1, ..area }, area.y, &format!(" {total} "), PLAIN);
+            put_right(
+                buf,
+                Rect { width: area.width.saturating_sub(1), ..area },
+                area.y,
+                &format!(" {total} "),
+                PLAIN,
+            );
             audit(model, body, buf);
         }
     }

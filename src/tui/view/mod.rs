@@ -81,7 +81,7 @@ fn banners(model: &Model) -> Vec<(String, Style)> {
     match &model.link {
         Link::Connecting => all.push(("connecting to the station".into(), NOTE)),
         Link::Lost(failure) => all.push((
-            format!("NO CONNECTION: {}. Trying again by itself -> {}", failure.message, failure.remedy),
+            format!("NO CONNECTION, trying again: {} -> {}", failure.message, failure.remedy),
             BANNER,
         )),
         Link::Up => {}
@@ -104,12 +104,12 @@ fn banners(model: &Model) -> Vec<(String, Style)> {
                 let left = u64::try_from((until.0 - model.now.0) / 1000).unwrap_or(0);
                 let left = pace::span(left);
                 all.push((
-                    format!("CLOCK {}: burns go on for another {left} by override", clock.state),
+                    format!("CLOCK NOT TRUSTED: burns go on for {left} by override ({})", clock.state),
                     BANNER,
                 ));
             }
             _ if !clock.burns_allowed => all.push((
-                format!("CLOCK {}: nothing is burned -> get it synchronised, or : override", clock.state),
+                format!("CLOCK NOT TRUSTED: nothing is burned -> get it synchronised ({})", clock.state),
                 BANNER,
             )),
             _ => {}
@@ -119,10 +119,7 @@ fn banners(model: &Model) -> Vec<(String, Style)> {
         if let Some(reason) = batch.reason.as_ref().filter(|reason| !reason.starts_with("paused by"))
             && batch.state == "paused"
         {
-            all.push((
-                format!("BATCH {} PAUSED ITSELF: {reason} -> find out why, then start it (S)", batch.name),
-                BANNER,
-            ));
+            all.push((format!("BATCH {} PAUSED ITSELF (S starts it): {reason}", batch.name), BANNER));
         }
     }
     let unread = station.unread().count();
@@ -132,10 +129,10 @@ fn banners(model: &Model) -> Vec<(String, Style)> {
     }
     if let Some(eyes) = station.eyes.first().filter(|_| model.aim.is_none() && model.role == Role::Operator) {
         let more = match station.eyes.len() {
-            1 => "type the code it shows, Enter".to_owned(),
-            several => format!("{several} wait: scan a serial, then type its code"),
+            1 => "type the code it shows".to_owned(),
+            several => format!("type serial, then code ({several} wait)"),
         };
-        all.push((format!("EYES on token {}: switch it off and on, {more}", eyes.serial), NOTE));
+        all.push((format!("EYES on {}: switch it off and on, {more}", eyes.serial), NOTE));
     }
     all
 }

@@ -41,7 +41,8 @@ pub fn fit(text: &str, room: u16) -> String {
 
 /// Writes `text` at `x`, `y` inside `area` and tells the column after it.
 pub fn put(buf: &mut Buffer, area: Rect, x: u16, y: u16, text: &str, style: Style) -> u16 {
-    if y < area.top() || y >= area.bottom() || x >= area.right() {
+    let area = area.intersection(*buf.area());
+    if y < area.top() || y >= area.bottom() || x < area.left() || x >= area.right() {
         return x;
     }
     let text = fit(text, area.right() - x);
@@ -112,7 +113,7 @@ pub fn sparkline(values: &[u64]) -> String {
 
 /// A frame with a title at its left and a word at its right; tells what is inside.
 pub fn frame(buf: &mut Buffer, area: Rect, title: &str, style: Style) -> Rect {
-    if area.width < 2 || area.height < 2 {
+    if area.width < 2 || area.height < 2 || area.intersection(*buf.area()) != area {
         return Rect { width: 0, height: 0, ..area };
     }
     let across = "─".repeat(usize::from(area.width - 2));
@@ -127,7 +128,12 @@ pub fn frame(buf: &mut Buffer, area: Rect, title: &str, style: Style) -> Rect {
         let inside = Rect { x: area.x + 2, width: area.width.saturating_sub(4), ..area };
         put(buf, inside, inside.x, area.y, &format!(" {title} "), look::STRONG);
     }
-    Rect { x: area.x + 1, y: area.y + 1, width: area.width - 2, height: area.height - 2 }
+    Rect {
+        x: area.x + 1,
+        y: area.y + 1,
+        width: area.width.saturating_sub(2),
+        height: area.height.saturating_sub(2),
+    }
 }
 
 /// A line across with a heading in it.
@@ -138,7 +144,8 @@ pub fn rule(buf: &mut Buffer, area: Rect, y: u16, heading: &str) -> u16 {
 
 /// Marks the line at `y` as selected.
 pub fn select(buf: &mut Buffer, area: Rect, y: u16) {
-    buf.set_style(Rect { y, height: 1, ..area }.intersection(area), look::SELECTED);
+    let line = Rect { y, height: 1, ..area }.intersection(area).intersection(*buf.area());
+    buf.set_style(line, look::SELECTED);
 }
 
 /// The first line to show so that `selected` is in sight.

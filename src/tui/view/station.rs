@@ -4,7 +4,7 @@
 use super::paint::{cells, fit, frame, gauge, put, put_right, rule, select, sparkline, width, wrap};
 use crate::{
     domain::JobState,
-    face::{BatchView, JobView, SlotView},
+    face::{BatchView, Doing, JobView, SlotView},
     tui::{
         look::{self, BAD, FRAME, GOOD, PLAIN, STRONG},
         model::Model,
@@ -55,7 +55,7 @@ pub fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
 
 fn below(area: Rect, rows: u16) -> Rect {
     let rows = rows.min(area.height);
-    Rect { y: area.y + rows, height: area.height - rows, ..area }
+    Rect { y: area.y + rows, height: area.height.saturating_sub(rows), ..area }
 }
 
 /// The glyph and the word.
@@ -88,17 +88,19 @@ fn card(model: &Model, slot: &SlotView, area: Rect, selected: bool, buf: &mut Bu
         }
     }
     let text = Rect { x: inside.x + 1, width: inside.width.saturating_sub(2), ..inside };
-    if let Some(serial) = &slot.serial {
-        let model = slot.model.as_deref().unwrap_or("unknown model");
-        put(buf, text, text.x, inside.y + 1, &format!("{serial}  {model}"), STRONG);
-    }
+    let token = match (&slot.serial, &slot.model) {
+        (Some(serial), Some(model)) => format!("{serial}  {model}"),
+        (Some(serial), None) => format!("{serial}  unknown model"),
+        (None, model) => model.clone().unwrap_or_default(),
+    };
+    put(buf, text, text.x, inside.y + 1, &token, STRONG);
     let room = usize::from(inside.height.saturating_sub(2));
     let wants = |words: Option<&str>| words.map_or_else(Vec::new, |words| wrap(words, text.width));
     let says = wants(slot.says.as_deref());
     let remedy = wants(remedy(model, slot).map(|remedy| format!("-> {remedy}")).as_deref());
     // Both get at least one row; a remedy is worth more than the rest of the sentence before it.
     let for_says = says.len().min(room.saturating_sub(remedy.len().min(room.saturating_sub(1))).max(1));
-    let style = if slot.doing == crate::face::Doing::Look { BAD } else { PLAIN };
+    let style = if slot.doing == Doing::Look { BAD } else { PLAIN };
     let lines = cut(&says, for_says, text.width).into_iter().map(|line| (line, style));
     let left = room.saturating_sub(for_says);
     let lines = lines.chain(cut(&remedy, left, text.width).into_iter().map(|line| (line, PLAIN)));
@@ -138,7 +140,7 @@ fn rows(model: &Model, area: Rect, buf: &mut Buffer) -> u16 {
         u16::try_from(slots.iter().filter(|slot| slot.remedy.is_some()).count()).unwrap_or(u16::MAX);
     let room = area.height.saturating_sub(QUEUE_ROWS);
     let all = count.saturating_add(remedies) <= room;
-    let name = slots.iter().map(|slot| width(&slot.slot.0)).max().unwrap_or(0).clamp(6, area.width / 5);
+    let name = slots.iter().map(|slot| width(&slot.slot.0)).max().unwrap_or(0).max(6).min(area.width / 5);
     let mut y = area.y;
     for (n, slot) in slots.iter().enumerate() {
         let selected = n == model.slot_at();
@@ -147,7 +149,8 @@ fn rows(model: &Model, area: Rect, buf: &mut Buffer) -> u16 {
         if selected {
             // Its first columns keep the loud style of the word for the hands.
             let from = 12.min(area.width);
-            select(buf, Rect { x: area.x + from, width: area.width - from, ..area }, y);
+            select(buf, Rect { x: area.x + from, width: area.width.saturating_sub(from), ..area }, y);
+            put(buf, area, area.x, y, "▸", look::doing(slot.doing));
         }
         y += 1;
         // Where there is no room for all remedies, there is for that of the selected slot.
@@ -167,11 +170,17 @@ fn row(slot: &SlotView, name: u16, area: Rect, y: u16, buf: &mut Buffer) {
     let serial = slot.serial.as_ref().map(ToString::to_string).unwrap_or_default();
     let model = slot.model.clone().unwrap_or_default();
     let drift = slot.drift.filter(|_| wide).map(|drift| drift.to_string()).unwrap_or_default();
-    let (says, style) = match burning(slot) {
-        Some((done, of)) => (format!("{} {done}/{of}", gauge(done, of, 12)), PLAIN),
-        None if slot.doing == crate::face::Doing::Look => (slot.says.clone().unwrap_or_default(), BAD),
-        None => (slot.says.clone().unwrap_or_default(), PLAIN),
+    let (mut says, style) = match burning(slot) {
+        Some((done, of)) => (vec![format!("{} {done}/{of}", gauge(done, of, 12))], PLAIN),
+        None if slot.doing == Doing::Look => (slot.says.clone().into_iter().collect(), BAD),
+        None => (slot.says.clone().into_iter().collect(), PLAIN),
     };
+    // Without columns of their own these come after what matters more.
+    if !wide && slot.doing != Doing::Look {
+        says.extend(slot.model.clone());
+        says.extend(slot.drift.map(|drift| format!("clock {drift}")));
+    }
+    let says = says.join(" · ");
     let mut columns = vec![(slot.slot.0.as_str(), name, STRONG), (serial.as_str(), 14, PLAIN)];
     if wide {
         columns.extend([(model.as_str(), 12, PLAIN), (drift.as_str(), 9, PLAIN)]);
@@ -190,7 +199,7 @@ fn queue(model: &Model, area: Rect, buf: &mut Buffer) {
     if !rate.is_empty() {
         let room = area.right().saturating_sub(x + 2);
         let rate = fit(&format!(" {rate} "), room);
-        put_right(buf, Rect { width: area.width - 1, ..area }, area.y, &rate, PLAIN);
+        put_right(buf, Rect { width: area.width.saturating_sub(1), ..area }, area.y, &rate, PLAIN);
     }
     let mut y = area.y + 1;
     let live: Vec<&BatchView> =
@@ -223,17 +232,13 @@ fn queue(model: &Model, area: Rect, buf: &mut Buffer) {
     }
     let room = usize::from(area.bottom().saturating_sub(y));
     let jobs = &station.queue;
-    let hidden = jobs.len().saturating_sub(room);
+    // The window ends long before a large queue does; the batches know how long it is.
+    let open = live.iter().map(|batch| batch.jobs.queued + batch.jobs.claimed + batch.jobs.unfinished);
+    let open = open.sum::<u64>().max(jobs.len() as u64);
     for (n, job) in jobs.iter().take(room).enumerate() {
-        if hidden > 0 && n + 1 == room && room > 1 {
-            put(
-                buf,
-                area,
-                area.x + 1,
-                y,
-                &format!("… {} more in sight; b shows all jobs", hidden + 1),
-                FRAME,
-            );
+        if open > room as u64 && n + 1 == room && room > 1 {
+            let more = open - n as u64;
+            put(buf, area, area.x + 1, y, &format!("… and {more} more; b shows all jobs"), FRAME);
         } else {
             job_line(job, Rect { x: area.x + 1, width: area.width.saturating_sub(1), ..area }, y, buf);
         }

@@ -17,7 +17,13 @@ pub fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
         format!("tokens that hold \"{filter}\"")
     };
     rule(buf, area, area.y, &heading);
-    put_right(buf, Rect { width: area.width - 1, ..area }, area.y, &format!(" {} ", list.total), PLAIN);
+    put_right(
+        buf,
+        Rect { width: area.width.saturating_sub(1), ..area },
+        area.y,
+        &format!(" {} ", list.total),
+        PLAIN,
+    );
     let area = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
     if area.height == 0 {
         return;
@@ -30,7 +36,7 @@ pub fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
     let head = Rect { x: area.x + 1, width: area.width.saturating_sub(1), ..area };
     line(["serial", "model", "profiles", "proof", "last seen", "user"], false, head, area.y, buf);
     buf.set_style(Rect { height: 1, ..head }, FRAME);
-    let rows = Rect { y: area.y + 1, height: area.height - 1, ..head };
+    let rows = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..head };
     let first = first_line(list.selected, list.total, rows.height);
     for (y, place) in (rows.y..rows.bottom()).zip(first..list.total) {
         match list.at(place) {
