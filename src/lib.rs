@@ -18,6 +18,7 @@
 //! | [`face`] | what clients see and say |
 //! | [`station`] | slots, acts, the clock gate |
 //! | [`service`] | the Unix socket: server and client |
+//! | [`tui`] | the terminal UI |
 //! | [`cli`] | one file for each verb |
 //! | [`app`] | compositions: station, demo, simulate |
 
@@ -34,5 +35,6 @@ pub mod service;
 pub mod sim;
 pub mod station;
 pub mod store;
+pub mod tui;
 pub mod vault;
 pub mod wire;

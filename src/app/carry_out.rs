@@ -2,6 +2,7 @@
 
 use super::{
     client::connector,
+    screen,
     simulate::{self, SimulateArgs},
     station,
     system_clock::SystemClock,
@@ -31,15 +32,21 @@ pub fn carry_out(global: Global, route: Route<SimulateArgs>, io: &mut Io<'_>) ->
         Route::Asks(verb) => match Home::find(env) {
             Ok(home) => {
                 let mode = if global.read_only { Mode::ReadOnly } else { Mode::Full };
+                if verb.is_none() && screen::fits(global, io, &env) {
+                    return screen::run(&home, mode, io, env)
+                        .unwrap_or_else(|failure| CliError::from(failure).tell(io));
+                }
                 cli::run(verb, global, io, &mut connector(&home, mode))
             }
             Err(error) => CliError::from(service::failure(&error)).tell(io),
         },
-        Route::Hosts(hosts) => host(hosts, io).unwrap_or_else(|failure| CliError::from(failure).tell(io)),
+        Route::Hosts(hosts) => {
+            host(global, hosts, io).unwrap_or_else(|failure| CliError::from(failure).tell(io))
+        }
     }
 }
 
-fn host(hosts: Hosts<SimulateArgs>, io: &mut Io<'_>) -> Result<Exit, Failure> {
+fn host(global: Global, hosts: Hosts<SimulateArgs>, io: &mut Io<'_>) -> Result<Exit, Failure> {
     match hosts {
         Hosts::StationRun { detached } => {
             let hold = if detached { Hold::Detached } else { Hold::Foreground };
@@ -49,6 +56,11 @@ fn host(hosts: Hosts<SimulateArgs>, io: &mut Io<'_>) -> Result<Exit, Failure> {
         Hosts::Simulate(args) => {
             simulate::run(&args, Arc::new(SystemClock), &mut *io.input, io.out, io::stderr())
                 .map_err(|error| service::failure(&error))?;
+            Ok(Exit::Done)
+        }
+        Hosts::Demo(DemoArgs { slots, tokens, headless: false }) if screen::fits(global, io, &env) => {
+            super::demo::on_screen(slots, tokens, |home| screen::show(home, Mode::Full, env))?;
+            let _ = writeln!(io.err, "{}", super::demo::WITH_REAL_READERS);
             Ok(Exit::Done)
         }
         Hosts::Demo(DemoArgs { slots, tokens, .. }) => {

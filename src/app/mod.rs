@@ -5,6 +5,7 @@ mod carry_out;
 pub mod catalog;
 pub mod client;
 pub mod demo;
+mod screen;
 pub mod simulate;
 pub mod station;
 pub mod system_clock;
