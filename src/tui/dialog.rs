@@ -272,7 +272,7 @@ impl Typed {
             ),
             Self::Scrap(serial) => (
                 format!("token {serial} is scrapped"),
-                Command::Scrap { serial: serial.clone(), last_four: typed.to_owned() },
+                Command::Scrap { serial: serial.clone(), last_four: typed.to_owned(), release_seeds: false },
             ),
             Self::Override => match typed.parse::<u32>() {
                 Ok(minutes @ 1..=480) => (

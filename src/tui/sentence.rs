@@ -2,7 +2,7 @@
 
 use crate::{
     domain::UnixMillis,
-    face::{Event, Numbered, SlotView, VaultState},
+    face::{DeviceState, Event, Numbered, SlotView, VaultState},
 };
 
 /// One line of the log.
@@ -73,6 +73,10 @@ pub fn said(numbered: &Numbered, before: Option<&SlotView>) -> Option<Said> {
         Event::Alarm { message, remedy, slot, .. } => {
             let place = slot.as_ref().map(|slot| format!("{slot}: ")).unwrap_or_default();
             (format!("ALARM {place}{message} -> {remedy}"), true)
+        }
+        Event::Device { state, says, remedy, .. } => {
+            let what_to_do = if remedy.is_empty() { String::new() } else { format!(" -> {remedy}") };
+            (format!("{says}{what_to_do}"), *state == DeviceState::Failed)
         }
         Event::Verified { serial, right: true } => {
             (format!("token {serial}: the typed code is right"), false)

@@ -102,7 +102,7 @@ impl Station {
         let Numbered { number, at, event } = numbered;
         self.last_event = number;
         match event {
-            Event::Started { .. } | Event::TokenRead { .. } => {}
+            Event::Started { .. } | Event::TokenRead { .. } | Event::Device { .. } => {}
             Event::Slot(slot) => match self.slots.binary_search_by(|known| known.slot.cmp(&slot.slot)) {
                 Ok(place) => self.slots[place] = slot,
                 Err(place) => self.slots.insert(place, slot),
