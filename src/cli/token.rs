@@ -229,7 +229,9 @@ clock
         let station = Scripted::new([Reply::Done]);
         let mut desk = Desk::terminal(&["0017"]);
         assert_eq!(desk.kiln("token scrap 86596000000017", &station), Exit::Done);
-        let asked = serde_json::json!({"do": "scrap", "serial": "86596000000017", "last_four": "0017"});
+        let asked = serde_json::json!({
+            "do": "scrap", "serial": "86596000000017", "last_four": "0017", "release_seeds": false,
+        });
         assert_eq!(station.asked(), [asked]);
 
         let station = Scripted::new([]);
