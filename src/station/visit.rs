@@ -70,6 +70,8 @@ pub struct Ready {
     pub key_fingerprint: Fingerprint,
     /// The attempt to authenticate, recorded as made.
     pub attempt: crate::store::AttemptId,
+    /// Whether another token of the batch has taken the key: then no slot waits for what this one says to it.
+    pub key_is_proven: bool,
     /// The permission by which it is burned though the clock is not trusted.
     pub clock_override: Option<crate::store::OverrideId>,
 }
@@ -218,7 +220,7 @@ fn welcome(slot: &mut Slot<'_>, port: &mut dyn Port, look: Look, view: &mut Slot
     };
     let guest = Guest { serial: info.serial, model, round_trip, reading };
     if look == Look::First {
-        core.store.reading(&guest.serial, &model.name, guest.reading, &core.stamp(STATION))?;
+        core.store.reading(&guest.serial, &model.name, guest.reading, &core.stamp(STATION));
     }
     if let Some(order) = core.orders.take(&guest.serial) {
         return Ok(device::carry_out(slot, &guest, &mut token, &order, view));
@@ -394,19 +396,20 @@ fn ready<L: ApduLink>(
     // One at a time from the look at the key's standing to the record of the attempt, or two slots would both find
     // that nobody has tried the key yet.
     let _turn = core.key_turn();
-    may_authenticate(core, serial, &batch, key_fingerprint)?;
+    let trust = may_authenticate(core, serial, &batch, key_fingerprint)?;
     (core.crossing)("before-claim");
     let stamp = core.stamp(STATION);
-    let job = core.store.claim(job.id, serial, slot, &plan_text, &stamp).map_err(Either::Claim)?;
-    if !resumed {
-        for to in consent {
-            core.store.take_consent(serial, to, &stamp)?;
-        }
+    let (job, attempt) = core
+        .store
+        .claim_to_try(job.id, serial, slot, &plan_text, key_fingerprint, &stamp)
+        .map_err(Either::Claim)?;
+    // A person's word is used up only now, when it has served.
+    let used = consent.into_iter().filter(|_| consented && !resumed);
+    for to in used.chain((trust == KeyTrust::ByConsent).then_some(ConsentTo::AnotherAttempt)) {
+        core.store.take_consent(serial, to, &stamp)?;
     }
     core.bus.say(job_event(&job, Some(slot)));
     (core.crossing)("claimed");
-    let attempt = core.store.attempt_made(serial, key_fingerprint, Some(batch.id), &core.stamp(STATION))?;
-    (core.crossing)("attempt-made");
     Ok(Ready {
         job,
         batch,
@@ -415,6 +418,7 @@ fn ready<L: ApduLink>(
         key,
         key_fingerprint,
         attempt,
+        key_is_proven: trust == KeyTrust::Proven,
         clock_override: clock_override.map(|o| o.id),
     })
 }
@@ -509,8 +513,24 @@ fn survey<L: ApduLink>(
     Ok((held, filled))
 }
 
+/// On what grounds a key is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum KeyTrust {
+    /// Some token of the batch has taken it.
+    Proven,
+    /// None has yet: the others wait for this one.
+    Untried,
+    /// A person allowed one more attempt on this token.
+    ByConsent,
+}
+
 /// Whether the key may be tried on this token now.
-fn may_authenticate(core: &Core, serial: &Serial, batch: &BatchSummary, key: Fingerprint) -> Result<(), Not> {
+fn may_authenticate(
+    core: &Core,
+    serial: &Serial,
+    batch: &BatchSummary,
+    key: Fingerprint,
+) -> Result<KeyTrust, Not> {
     let known = core.store.key_standing(key, serial, Some(batch.id))?;
     let standing = rules::KeyStanding {
         refused_here: known.refused_here.map(|refused| refused.tries_left),
@@ -523,12 +543,9 @@ fn may_authenticate(core: &Core, serial: &Serial, batch: &BatchSummary, key: Fin
     let allow =
         format!("if the key is right, and it is worth an attempt: kiln token allow {serial} --try-key");
     match rules::key_use(&standing, consented) {
-        KeyUse::Go => {
-            if consented {
-                core.store.take_consent(serial, ConsentTo::AnotherAttempt, &core.stamp(STATION))?;
-            }
-            Ok(())
-        }
+        KeyUse::Go if consented => Ok(KeyTrust::ByConsent),
+        KeyUse::Go if standing.accepted_in_batch => Ok(KeyTrust::Proven),
+        KeyUse::Go => Ok(KeyTrust::Untried),
         KeyUse::WaitForFirst => Err(Not::Say {
             says: "another token of the batch is trying the key first".into(),
             remedy: "wait; it goes on by itself".into(),

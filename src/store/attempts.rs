@@ -5,7 +5,7 @@ use super::{
     audit, tokens,
 };
 use crate::{domain::Serial, vault::Fingerprint};
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, Transaction, params};
 use serde_json::json;
 
 impl Store {
@@ -20,14 +20,7 @@ impl Store {
         let (serial, stamp) = (serial.clone(), stamp.clone());
         self.write(move |tx| {
             tokens::meet(tx, &serial, None, &stamp)?;
-            tx.execute(
-                "INSERT INTO attempts (serial, key, batch, at, outcome) VALUES (?1, ?2, ?3, ?4, ?5)",
-                params![serial, key, batch, stamp.now, AttemptOutcome::Made],
-            )?;
-            let id = AttemptId(tx.last_insert_rowid());
-            let detail = json!({ "attempt": id, "key": key.to_string(), "batch": batch });
-            audit::append(tx, &stamp, "attempt made", Some(&serial), &detail)?;
-            Ok(id)
+            Ok(insert(tx, &serial, key, batch, &stamp)?)
         })
     }
 
@@ -40,26 +33,14 @@ impl Store {
         stamp: &Stamp,
     ) -> Result<(), StoreError> {
         let stamp = stamp.clone();
-        self.write(move |tx| {
-            let (outcome, tries_left) = match result {
-                AttemptResult::Accepted => (AttemptOutcome::Accepted, None),
-                AttemptResult::Refused { tries_left } => (AttemptOutcome::Refused, tries_left),
-                AttemptResult::Unknown => (AttemptOutcome::Unknown, None),
-            };
-            let serial: Option<Serial> = tx
-                .query_row(
-                    "UPDATE attempts SET outcome = ?2, tries_left = ?3, settled_at = ?4
-                     WHERE id = ?1 AND outcome IN ('made', 'unknown') RETURNING serial",
-                    params![attempt, outcome, tries_left, stamp.now],
-                    |row| row.get(0),
-                )
-                .optional()?;
-            let Some(serial) = serial else {
-                return Err(StoreError::Rule(format!("attempt {attempt} has its answer already")));
-            };
-            let detail = json!({ "attempt": attempt, "tries_left": tries_left });
-            Ok(audit::append(tx, &stamp, &format!("attempt {outcome}"), Some(&serial), &detail)?)
-        })
+        self.write(move |tx| settle(tx, attempt, result, &stamp))
+    }
+
+    /// The same without waiting until it is durable: where nobody decides by this answer before the burn's end is on
+    /// record.
+    pub fn attempt_result_soon(&self, attempt: AttemptId, result: AttemptResult, stamp: &Stamp) {
+        let stamp = stamp.clone();
+        self.write_soon("an attempt's answer", move |tx| settle(tx, attempt, result, &stamp));
     }
 
     /// What is known of a key, a token and a batch (or of all attempts without a batch), to decide whether the key may
@@ -126,4 +107,48 @@ impl Store {
             })
         })
     }
+}
+
+/// An attempt that is about to be made.
+pub(super) fn insert(
+    tx: &Transaction<'_>,
+    serial: &Serial,
+    key: Fingerprint,
+    batch: Option<BatchId>,
+    stamp: &Stamp,
+) -> rusqlite::Result<AttemptId> {
+    tx.execute(
+        "INSERT INTO attempts (serial, key, batch, at, outcome) VALUES (?1, ?2, ?3, ?4, ?5)",
+        params![serial, key, batch, stamp.now, AttemptOutcome::Made],
+    )?;
+    let id = AttemptId(tx.last_insert_rowid());
+    let detail = json!({ "attempt": id, "key": key.to_string(), "batch": batch });
+    audit::append(tx, stamp, "attempt made", Some(serial), &detail)?;
+    Ok(id)
+}
+
+fn settle(
+    tx: &Transaction<'_>,
+    attempt: AttemptId,
+    result: AttemptResult,
+    stamp: &Stamp,
+) -> Result<(), StoreError> {
+    let (outcome, tries_left) = match result {
+        AttemptResult::Accepted => (AttemptOutcome::Accepted, None),
+        AttemptResult::Refused { tries_left } => (AttemptOutcome::Refused, tries_left),
+        AttemptResult::Unknown => (AttemptOutcome::Unknown, None),
+    };
+    let serial: Option<Serial> = tx
+        .query_row(
+            "UPDATE attempts SET outcome = ?2, tries_left = ?3, settled_at = ?4
+             WHERE id = ?1 AND outcome IN ('made', 'unknown') RETURNING serial",
+            params![attempt, outcome, tries_left, stamp.now],
+            |row| row.get(0),
+        )
+        .optional()?;
+    let Some(serial) = serial else {
+        return Err(StoreError::Rule(format!("attempt {attempt} has its answer already")));
+    };
+    let detail = json!({ "attempt": attempt, "tries_left": tries_left });
+    Ok(audit::append(tx, stamp, &format!("attempt {outcome}"), Some(&serial), &detail)?)
 }
