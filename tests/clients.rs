@@ -76,8 +76,10 @@ fn a_burn_goes_on_when_the_terminal_that_started_the_server_dies() {
         let line = format!("KILN_HOME={home} {program} status; KILN_HOME={home} exec {program} watch");
         tmux(&["new-session", "-d", "-x", "80", "-y", "24", &line]);
         until("the terminal's client to start a server", LONG, || (servers().len() == 1).then_some(()));
-        let server = only_server();
+        // Whichever of two clients' servers got the home's lock: from the first answer on it is the only one.
         scene.unlock();
+        until("the other server to give up", LONG, || (servers().len() == 1).then_some(()));
+        let server = only_server();
         let watch = Watch::start(&scene.kiln);
         scene.random_batch("spring", 1, "c301-i", "single-random");
         let reader = &pcscd.readers()[0];

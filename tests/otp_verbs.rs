@@ -228,6 +228,9 @@ fn verify_states_its_window_and_where_the_code_was_found() {
          \"hash\":\"SHA1\",\"digits\":6,\"type\":\"totp\",\"period\":30,\"t0\":0}\n",
         "",
     );
+    let hotp = verify(&["250739", "--counter", "0", "--window", "3", "--json"]).out;
+    let expected = "{\"matches\":true,\"distance\":1,\"window\":{\"back\":0,\"ahead\":3},\"at\":null,";
+    assert!(hotp.starts_with(expected), "{hotp}");
 }
 
 #[test]

@@ -140,7 +140,7 @@ impl Operator {
     fn put_down_next(&mut self, slot: &str) {
         // A Molto2 hangs on USB; the others lie on readers.
         let fits = |at: &usize| (self.pile[*at].batch == USB) == (slot == USB_SLOT);
-        if let Some(place) = self.to_do.iter().position(|at| fits(at))
+        if let Some(place) = self.to_do.iter().position(fits)
             && let Some(at) = self.to_do.remove(place)
         {
             if self.bench.place(slot, &self.pile[at].token).is_ok() {

@@ -494,6 +494,34 @@ fn either_case(characters: usize, base32: &Seed, base64: &Seed) -> WrongInput {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::seed_text::encode;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Asking is allowed, another seed is not. (Base64 of a few bytes can look like base32 by chance.)
+        #[test]
+        fn a_recognised_seed_is_the_seed_that_was_written(bytes in proptest::collection::vec(any::<u8>(), 1..48)) {
+            let seed = Seed::new(bytes);
+            for encoding in Encoding::ALL {
+                let text = encode(&seed, encoding);
+                if let Recognised::Seed { seed: read, .. } = recognise(&text) {
+                    prop_assert!(seed.len_bytes() < Seed::RFC_MIN_BYTES || read.same_as(&seed), "{}", encoding);
+                }
+                let (declared, _) = decode(&text, encoding).unwrap();
+                prop_assert!(declared.same_as(&seed));
+            }
+        }
+
+        #[test]
+        fn no_text_makes_the_classifier_panic(text in any::<String>(), near in "[A-Za-z2-7=:%&+ 0x\\-\u{A0}\u{41E}]{0,40}") {
+            for text in [&text, &near] {
+                let _ = recognise(text);
+                for encoding in Encoding::ALL {
+                    let _ = decode(text, encoding);
+                }
+            }
+        }
+    }
 
     const TWENTY: &str = "CZU6XXGHCCGCOL6YO3WW472WEWB34FVJ";
 
