@@ -27,8 +27,8 @@ standard output, everything else to standard error.";
 
 /// A station that writes seeds onto OTP hardware tokens
 ///
-/// Without a verb kiln shows the state of the station and what to do next. The station runs in the background; the
-/// first verb that needs it starts it.
+/// Without a verb kiln opens its screen on a terminal; elsewhere it shows the state of the station and what to do
+/// next. The station runs in the background; the first verb that needs it starts it.
 #[derive(Debug, Parser)]
 #[command(
     name = "kiln",

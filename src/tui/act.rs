@@ -72,7 +72,8 @@ fn show(model: &mut Model, view: View) {
         View::Batches => model.batches.jobs.stale(),
         View::Tokens => model.tokens.list.stale(),
         View::Log => model.log.audit.stale(),
-        View::Station => {}
+        // Who is attached is told by no event.
+        View::Station => model.station.queue_is_stale = true,
     }
 }
 

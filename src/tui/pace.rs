@@ -6,6 +6,8 @@ use std::collections::VecDeque;
 const MINUTE_MS: i64 = 60_000;
 /// The rate is taken over so many minutes: a tray of tokens, not a single pair of hands' pause.
 const OVER_MINUTES: i64 = 5;
+/// Over a shorter time it would be a guess.
+const ENOUGH_MS: f64 = 10_000.0;
 /// How long burns are remembered for the sparkline.
 const KEPT_MINUTES: i64 = 60;
 
@@ -22,7 +24,7 @@ impl Pace {
         }
     }
 
-    /// Burns a minute over the last five; none before two were seen.
+    /// Burns a minute over the last five; none before two were seen and some seconds went by.
     pub fn per_minute(&self, now: UnixMillis) -> Option<f64> {
         let since = now.0 - OVER_MINUTES * MINUTE_MS;
         let recent: Vec<i64> =
@@ -30,8 +32,8 @@ impl Pace {
         let first = *recent.first()?;
         // The first one only starts the watch.
         let count = f64::from(u32::try_from(recent.len() - 1).unwrap_or(u32::MAX));
-        let span = f64::from(u32::try_from(now.0 - first).unwrap_or(u32::MAX)).max(1000.0);
-        (count > 0.0).then(|| count * 60_000.0 / span)
+        let span = f64::from(u32::try_from(now.0 - first).unwrap_or(u32::MAX));
+        (count > 0.0 && span >= ENOUGH_MS).then(|| count * 60_000.0 / span)
     }
 
     /// In how many seconds `left` more are burned at this rate.

@@ -65,7 +65,11 @@ fn code(model: &mut Model, code: String) -> Vec<Effect> {
         model.complain("you may look on only: an operator may verify codes");
         return Vec::new();
     }
-    let serial = match (&model.aim, model.station.eyes.as_slice()) {
+    let open = match model.dialogs.last() {
+        Some(Dialog::Token { serial, .. }) => Some(serial),
+        _ => None,
+    };
+    let serial = match (model.aim.as_ref().or(open), model.station.eyes.as_slice()) {
         (Some(serial), _) => serial.clone(),
         (None, [eyes]) => eyes.serial.clone(),
         (None, []) => {

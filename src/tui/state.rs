@@ -143,12 +143,9 @@ impl Station {
                 self.queue_is_stale |= queued < QUEUE_LOW;
             }
             Event::Batch(batch) => {
-                if batch.state != "running" || !self.batches.iter().any(|known| *known == batch) {
-                    self.queue_is_stale |= !self
-                        .batches
-                        .iter()
-                        .any(|known| known.name == batch.name && known.state == batch.state);
-                }
+                // Which jobs are in the window depends on which batches are live.
+                let same = |known: &BatchView| known.name == batch.name && known.state == batch.state;
+                self.queue_is_stale |= !self.batches.iter().any(same);
                 match self.batches.iter_mut().find(|known| known.name == batch.name) {
                     Some(known) => *known = batch,
                     None => self.batches.push(batch),

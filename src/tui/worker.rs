@@ -20,6 +20,9 @@ use std::{
 /// How long a lost server is left alone between two tries.
 const AGAIN: Duration = Duration::from_secs(1);
 
+/// How long a connection without questions is kept.
+const IDLE: Duration = Duration::from_secs(2);
+
 /// Whether a station may be started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {
@@ -119,7 +122,20 @@ fn hear(connector: &Mutex<Connector>, start: Start, out: &Sender<Msg>) -> Option
 
 fn answer(connector: &Mutex<Connector>, questions: &Receiver<Question>, out: &Sender<Msg>) {
     let mut client = None;
-    for question in questions {
+    loop {
+        // One who asks nothing is attached once, by the news: others are shown how many look on.
+        let question = match (&client, questions.recv_timeout(IDLE)) {
+            (_, Ok(question)) => question,
+            (Some(_), Err(RecvTimeoutError::Timeout)) => {
+                client = None;
+                continue;
+            }
+            (None, Err(RecvTimeoutError::Timeout)) => match questions.recv() {
+                Ok(question) => question,
+                Err(_) => return,
+            },
+            (_, Err(RecvTimeoutError::Disconnected)) => return,
+        };
         let msg = match question {
             Question::Ask(asked, command) => Msg::Answer(asked, ask(connector, &mut client, command)),
             Question::Unlock(holder, passphrase) => {

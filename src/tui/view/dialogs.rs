@@ -342,10 +342,8 @@ fn draw_verdict(title: &str, verdict: &Verdict, area: Rect, buf: &mut Buffer) {
         open_box(&fit(title, area.width.saturating_sub(6)), area.width.min(COLUMNS), high, area, buf);
     let large = Rect { y: inside.y + 1, height: inside.height.saturating_sub(1), ..inside };
     large::draw(word, style, large, buf);
-    let mut y = inside.y + large::ROWS + 2;
-    for line in lines {
-        put(buf, inside, inside.x, y, &line, PLAIN);
-        y += 1;
+    for (y, line) in (inside.y + large::ROWS + 2..).zip(&lines) {
+        put(buf, inside, inside.x, y, line, PLAIN);
     }
     put(
         buf,

@@ -26,7 +26,7 @@ const QUEUE_ROWS: u16 = 4;
 pub fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
     let slots = &model.station.slots;
     if slots.is_empty() {
-        let text = "no slot: plug in a reader (kiln doctor says what is missing)";
+        let text = "no slot: plug in a reader; it shows here by itself";
         put(buf, area, area.x + 1, area.y, text, STRONG);
         queue(model, below(area, 2), buf);
         return;
@@ -181,7 +181,7 @@ fn row(slot: &SlotView, name: u16, area: Rect, y: u16, buf: &mut Buffer) {
         says.extend(slot.drift.map(|drift| format!("clock {drift}")));
     }
     let says = says.join(" · ");
-    let mut columns = vec![(slot.slot.0.as_str(), name, STRONG), (serial.as_str(), 14, PLAIN)];
+    let mut columns = vec![(slot.slot.0.as_str(), name, STRONG), (serial.as_str(), 15, PLAIN)];
     if wide {
         columns.extend([(model.as_str(), 12, PLAIN), (drift.as_str(), 9, PLAIN)]);
     }
@@ -308,7 +308,7 @@ pub fn job_line(job: &JobView, area: Rect, y: u16, buf: &mut Buffer) {
     let columns = [
         (number.as_str(), 7, FRAME),
         (job.state.word(), 10, style),
-        (serial.as_str(), 14, PLAIN),
+        (serial.as_str(), 15, PLAIN),
         (model, 12, PLAIN),
         (rest.as_str(), 0, PLAIN),
     ];
