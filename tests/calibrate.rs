@@ -45,7 +45,8 @@ fn single_causes(runs: usize, digits: usize, count: usize, rate: f64, exact: boo
             let case = world.inject(cause, count, &mut n);
             let diagnosis = world.diagnose(&case);
             if !is_right(&diagnosis, Some(cause)) {
-                let first = diagnosis.findings.first().map(|f| (f.causes.clone(), f.posterior, f.what.clone()));
+                let first =
+                    diagnosis.findings.first().map(|f| (f.causes.clone(), f.posterior, f.what.clone()));
                 failures.entry(cause.name()).or_default().push(format!("{first:?}"));
             }
         }
@@ -72,7 +73,9 @@ fn random_codes(runs: usize, digits: usize, count: usize) {
             certain += usize::from(first.posterior >= 0.99);
         }
     }
-    println!("{count} random code(s) of {digits} digits: {unasked} of {runs} with a finding and no question, {certain} nearly certain");
+    println!(
+        "{count} random code(s) of {digits} digits: {unasked} of {runs} with a finding and no question, {certain} nearly certain"
+    );
     assert_eq!(certain, 0);
     assert!(unasked <= runs / 200, "{unasked}");
 }
@@ -102,7 +105,10 @@ fn reliability(runs: usize, digits: usize, count: usize) {
             continue;
         }
         let (stated, rate) = (stated / *seen as f64, *right as f64 / *seen as f64);
-        println!("  {:.2} to {:.2}: {seen:5} findings, stated {stated:.3}, right {rate:.3}", pair[0], pair[1]);
+        println!(
+            "  {:.2} to {:.2}: {seen:5} findings, stated {stated:.3}, right {rate:.3}",
+            pair[0], pair[1]
+        );
         let spread = (stated * (1.0 - stated) / *seen as f64).sqrt();
         // Windows and shares of the generator are not the search's own: some distance is its due.
         assert!((stated - rate).abs() <= 0.1 + 3.0 * spread, "stated {stated}, right {rate} of {seen}");

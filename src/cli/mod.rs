@@ -1,6 +1,7 @@
 //! The command line: one file for each verb. A verb parses its arguments with clap, does its work and writes to what
 //! it was handed in [`Io`]; it opens no terminal, reads no clock and never ends the process.
 
+pub mod diagnose;
 pub mod moment;
 pub mod otp;
 pub mod seed_input;

@@ -24,7 +24,9 @@ fn part(cause: Cause, member: &Member) -> Option<String> {
     Some(match cause {
         Cause::Ok => "the code is right as recorded: nothing is wrong with the token".into(),
         Cause::Late => match member.offset {
-            Some(offset) if offset.steps > 0 => "the code is one that the clock here has not reached yet, by a step or two".into(),
+            Some(offset) if offset.steps > 0 => {
+                "the code is one that the clock here has not reached yet, by a step or two".into()
+            }
             _ => "the code was typed a step or two after it was shown".into(),
         },
         Cause::Drift if with(Cause::Zone) || with(Cause::Date) => "and it drifted besides".into(),
@@ -39,13 +41,21 @@ fn part(cause: Cause, member: &Member) -> Option<String> {
         },
         Cause::Date => match member.reason {
             Reason::Days(days) => format!("the token's date is {} {}", many(days, "day"), side(days)),
-            Reason::Months(months) => format!("the token's date is {} {}", many(months, "month"), side(months)),
+            Reason::Months(months) => {
+                format!("the token's date is {} {}", many(months, "month"), side(months))
+            }
             Reason::Years(years) => format!("the token's date is {} {}", many(years, "year"), side(years)),
             Reason::DayMonth => "the token's date was set with day and month exchanged".into(),
             Reason::Reset(start) => {
-                format!("the token's clock was reset: it began again at {} and is now {}", UnixTime(start), off(seconds))
+                format!(
+                    "the token's clock was reset: it began again at {} and is now {}",
+                    UnixTime(start),
+                    off(seconds)
+                )
             }
-            Reason::Zone(_) | Reason::T0(_) | Reason::Plain => format!("the token's clock was set wrong: it is {}", off(seconds)),
+            Reason::Zone(_) | Reason::T0(_) | Reason::Plain => {
+                format!("the token's clock was set wrong: it is {}", off(seconds))
+            }
         },
         Cause::Period => match parameters.mode {
             Mode::Totp { period, .. } => format!("the token changes its code every {period}"),
@@ -58,10 +68,16 @@ fn part(cause: Cause, member: &Member) -> Option<String> {
             _ => "the token counts its steps from another T0".into(),
         },
         Cause::Hotp => match parameters.mode {
-            Mode::Hotp { counter } => format!("the token is counter-based: this is the code of counter {counter}"),
+            Mode::Hotp { counter } => {
+                format!("the token is counter-based: this is the code of counter {counter}")
+            }
             Mode::Totp { period, .. } => format!("the token is time-based, with a period of {period}"),
         },
-        Cause::SeedEncoding | Cause::SeedTruncated | Cause::SeedTypo | Cause::OtherToken | Cause::OtherProfile => {
+        Cause::SeedEncoding
+        | Cause::SeedTruncated
+        | Cause::SeedTypo
+        | Cause::OtherToken
+        | Cause::OtherProfile => {
             format!("the token's seed is {}", member.seed.said)
         }
         Cause::BatchShift => format!("the token's seed is {}", member.seed.said),

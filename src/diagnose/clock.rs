@@ -83,8 +83,7 @@ const SLACK: i64 = 3;
 const RESETS: [i64; 4] = [0, 946_684_800, 1_262_304_000, 1_577_836_800];
 /// Moments from which steps are counted by those who don't count from 1970: 1900 (NTP), 1980 (GPS), 2000, 2001, 2010,
 /// 2020.
-const T0S: [i64; 6] =
-    [-2_208_988_800, 315_964_800, 946_684_800, 978_307_200, 1_262_304_000, 1_577_836_800];
+const T0S: [i64; 6] = [-2_208_988_800, 315_964_800, 946_684_800, 978_307_200, 1_262_304_000, 1_577_836_800];
 
 impl Clocks {
     /// `at`: when the codes were read, on the token's expected clock. `t0`: as recorded. `moments`: other T0 worth a
@@ -270,7 +269,8 @@ fn dates(centres: &mut Vec<Centre>, at: i64, windows: &Windows) {
         return;
     };
     let mut push = |there: Result<DateTime, jiff::Error>, reason: Reason, share: f64| {
-        let seconds = there.and_then(|there| there.to_zoned(TimeZone::UTC)).map(|z| z.timestamp().as_second());
+        let seconds =
+            there.and_then(|there| there.to_zoned(TimeZone::UTC)).map(|z| z.timestamp().as_second());
         if let Some(seconds) = seconds.ok().map(|there| there - at).filter(|seconds| *seconds != 0) {
             centres.push(Centre { seconds, reason, share });
         }

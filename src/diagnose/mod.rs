@@ -17,8 +17,12 @@ mod finding;
 mod known;
 mod lanes;
 mod reading;
+mod report;
 mod search;
 mod seeds;
+mod symptom;
+pub mod when;
+pub mod whose;
 mod windows;
 
 pub use cause::{Cause, PRIOR_NONE};
@@ -26,4 +30,5 @@ pub use evidence::{Evidence, EvidenceError, Read};
 pub use finding::{Diagnosis, Finding, Offset, Searched, Token};
 pub use known::{Drift, Held, Known, Neighbour, Place, Standing};
 pub use search::{DiagnoseError, diagnose};
+pub use symptom::{Symptom, symptom};
 pub use windows::Windows;

@@ -216,7 +216,10 @@ impl<'k> Search<'k> {
         self.stage("any-time", format!("any clock error up to {}", span_text(self.windows.any_s)));
         self.over(Group::OnRecord, one, Reach::Any, Level::AsShown);
         let reset = span_text(self.windows.reset_s);
-        self.stage("reset", format!("clocks that began again in 1970, 2000, 2010 or 2020, up to {reset} ago"));
+        self.stage(
+            "reset",
+            format!("clocks that began again in 1970, 2000, 2010 or 2020, up to {reset} ago"),
+        );
         self.over(Group::OnRecord, one, Reach::Reset, Level::AsShown);
     }
 
@@ -362,7 +365,10 @@ impl<'k> Search<'k> {
             self.others += 1;
             let key = self.seeds.len() + self.others;
             let level = Level::AsShown;
-            self.scan(&Scan { seed: &seed, key, keyed: &keyed, choice: &choice, expected_s: 0, level }, Reach::Beside);
+            self.scan(
+                &Scan { seed: &seed, key, keyed: &keyed, choice: &choice, expected_s: 0, level },
+                Reach::Beside,
+            );
         }
     }
 
@@ -612,7 +618,9 @@ impl Class {
     /// The same causes with the same parameters are the same explanation, met again.
     fn add(&mut self, member: Member) {
         let same = |other: &&mut Member| {
-            other.causes == member.causes && other.parameters == member.parameters && other.reason == member.reason
+            other.causes == member.causes
+                && other.parameters == member.parameters
+                && other.reason == member.reason
         };
         match self.members.iter_mut().find(same) {
             Some(known) if known.prior < member.prior => *known = member,

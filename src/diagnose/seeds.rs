@@ -61,29 +61,69 @@ impl Gather<'_> {
         let enc = Cause::SeedEncoding;
 
         self.push(base32.clone(), enc, 8.0, "the characters of its base32 text, not decoded");
-        self.push(base32_lower.clone(), enc, 3.0, "the characters of its base32 text in lower case, not decoded");
+        self.push(
+            base32_lower.clone(),
+            enc,
+            3.0,
+            "the characters of its base32 text in lower case, not decoded",
+        );
         self.push(hex.clone(), enc, 8.0, "the characters of its hex text, not decoded");
         self.push(hex_upper.clone(), enc, 6.0, "the characters of its hex text in capitals, not decoded");
         self.push(base64.clone(), enc, 3.0, "the characters of its base64 text, not decoded");
         for (zero, one, eight) in [(b'O', b'I', b'B'), (b'O', b'L', b'B')] {
             let folded = fold(&hex, &[(b'0', zero), (b'1', one), (b'8', eight)]);
-            self.push(lenient32(&folded, BASE32), enc, 5.0, "its hex text, decoded as base32 with 0, 1 and 8 taken for letters");
+            self.push(
+                lenient32(&folded, BASE32),
+                enc,
+                5.0,
+                "its hex text, decoded as base32 with 0, 1 and 8 taken for letters",
+            );
         }
-        self.push(lenient32(&hex, BASE32), enc, 7.0, "its hex text, decoded as base32 without the digits that base32 lacks");
-        self.push(lenient16(&base32), enc, 2.0, "its base32 text, decoded as hex without the letters that hex lacks");
+        self.push(
+            lenient32(&hex, BASE32),
+            enc,
+            7.0,
+            "its hex text, decoded as base32 without the digits that base32 lacks",
+        );
+        self.push(
+            lenient16(&base32),
+            enc,
+            2.0,
+            "its base32 text, decoded as hex without the letters that hex lacks",
+        );
         self.push(lenient64(&base32), enc, 4.0, "its base32 text, decoded as base64");
         self.push(lenient64(&base32_lower), enc, 1.0, "its base32 text in lower case, decoded as base64");
         self.push(lenient64(&hex), enc, 3.0, "its hex text, decoded as base64");
         self.push(lenient64(&hex_upper), enc, 2.0, "its hex text in capitals, decoded as base64");
         self.push(lenient32(&base64, BASE32), enc, 3.0, "its base64 text, decoded as base32");
-        self.push(lenient64(&base64.to_ascii_lowercase()), enc, 1.0, "its base64 text, decoded after it lost its capitals");
-        self.push(lenient64(&base64.to_ascii_uppercase()), enc, 1.0, "its base64 text, decoded after it was put in capitals");
+        self.push(
+            lenient64(&base64.to_ascii_lowercase()),
+            enc,
+            1.0,
+            "its base64 text, decoded after it lost its capitals",
+        );
+        self.push(
+            lenient64(&base64.to_ascii_uppercase()),
+            enc,
+            1.0,
+            "its base64 text, decoded after it was put in capitals",
+        );
         self.push(lenient32(&base32, BASE32HEX), enc, 3.0, "its base32 text, decoded as base32hex");
         let hex32 = spelled(&BASE32HEX_NOPAD);
         self.push(hex32.clone(), enc, 1.0, "the characters of its base32hex text, not decoded");
         self.push(lenient32(&hex32, BASE32), enc, 2.0, "its base32hex text, decoded as base32");
-        self.push(lenient32(&base32, CROCKFORD), enc, 1.0, "its base32 text, decoded by Crockford's alphabet");
-        self.push(lenient32(&base32_lower.to_ascii_uppercase(), Z_BASE32), enc, 1.0, "its base32 text, decoded by the alphabet of z-base-32");
+        self.push(
+            lenient32(&base32, CROCKFORD),
+            enc,
+            1.0,
+            "its base32 text, decoded by Crockford's alphabet",
+        );
+        self.push(
+            lenient32(&base32_lower.to_ascii_uppercase(), Z_BASE32),
+            enc,
+            1.0,
+            "its base32 text, decoded by the alphabet of z-base-32",
+        );
 
         // The bytes on record may themselves be a text that should have been decoded once more.
         let Ok(text) = std::str::from_utf8(right) else { return };
@@ -133,7 +173,12 @@ impl Gather<'_> {
             }
         }
         for lost in 1..length.min(9) {
-            self.push(right[..length - lost].to_vec(), cut, 1.0, format!("only its first {} bytes", length - lost));
+            self.push(
+                right[..length - lost].to_vec(),
+                cut,
+                1.0,
+                format!("only its first {} bytes", length - lost),
+            );
             self.push(right[lost..].to_vec(), cut, 0.5, format!("without its first {}", count(lost, "byte")));
         }
         for (encoding, name) in [(BASE32_NOPAD, "base32"), (HEXLOWER, "hex")] {

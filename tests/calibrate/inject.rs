@@ -116,13 +116,13 @@ impl World {
         }
         let now = self.at + clock;
         let first = counter.unwrap_or_else(|| (now / set.period) as u64);
-        let values: Vec<u32> =
-            (0..=count as u64).map(|i| value(&set.seed, set.hash, first + i)).collect();
+        let values: Vec<u32> = (0..=count as u64).map(|i| value(&set.seed, set.hash, first + i)).collect();
         let shown: Vec<String> = values.iter().map(|value| display(*value, set.digits)).collect();
         let mut codes = shown[..count].to_vec();
         if slip {
             let i = n.next() as usize % count;
-            let wrong = if cause == Cause::Typo { typo(&shown[i], n) } else { misread(&shown[i], &shown[i + 1], n) };
+            let wrong =
+                if cause == Cause::Typo { typo(&shown[i], n) } else { misread(&shown[i], &shown[i + 1], n) };
             match wrong {
                 Some(wrong) if wrong != shown[i] => codes[i] = wrong,
                 // This display has no such slip: another moment has.
@@ -190,7 +190,13 @@ impl World {
         for i in 0..text.len() {
             let place = (start + i) % text.len();
             for (a, b) in twins {
-                let twin = if text[place] == a { b } else if text[place] == b { a } else { continue };
+                let twin = if text[place] == a {
+                    b
+                } else if text[place] == b {
+                    a
+                } else {
+                    continue;
+                };
                 let mut wrong = text.clone();
                 wrong[place] = twin;
                 let wrong: String = wrong.into_iter().collect();
@@ -210,7 +216,8 @@ impl World {
             Parameters::totp(hash, digits, Period::from_secs(set.period as u64).unwrap())
         };
         let seed = |set: &Setting| Seed::new(set.seed.clone());
-        let seeds: Vec<Seed> = [&self.record, &self.earlier].into_iter().chain(&self.profiles).map(seed).collect();
+        let seeds: Vec<Seed> =
+            [&self.record, &self.earlier].into_iter().chain(&self.profiles).map(seed).collect();
         let recorded = parameters(&self.record);
         let mut before = self.record.clone();
         before.hash = if before.hash == "SHA1" { "SHA256" } else { "SHA1" };
