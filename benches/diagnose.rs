@@ -43,17 +43,17 @@ fn inner_loop(hash: Hash) -> f64 {
     let parameters = Parameters::totp(hash, Digits::new(10).unwrap(), Period::THIRTY);
     // No 31 bits make this code.
     let code = [Code::parse("9999999999").unwrap()];
-    let steps = 2_000_000u32;
+    let steps = 200_000u32;
     let until = AT.plus(i64::from(steps) * 30);
     let drift = Drift { error_s: 0.0, rate_error_s_per_day: 0.0, ..Drift::unmeasured(AT) };
-    let time = best(5, || When::new(&seed, &parameters, drift, &code, AT, until).unwrap().count());
+    let time = best(20, || When::new(&seed, &parameters, drift, &code, AT, until).unwrap().count());
     f64::from(steps) / time.as_secs_f64()
 }
 
 fn totp_rs(algorithm: totp_rs::Algorithm) -> f64 {
     let totp = totp_rs::TOTP::new_unchecked(algorithm, 8, 1, 30, seed(20).expose().to_vec());
-    let codes = 300_000u32;
-    let time = best(5, || (0..u64::from(codes)).fold(0, |sum, step| sum + totp.generate(step * 30).len()));
+    let codes = 50_000u32;
+    let time = best(20, || (0..u64::from(codes)).fold(0, |sum, step| sum + totp.generate(step * 30).len()));
     f64::from(codes) / time.as_secs_f64()
 }
 
@@ -103,7 +103,7 @@ fn whose(cores: u32) -> Duration {
         parameters,
         drift: None,
     };
-    best(3, || {
+    best(8, || {
         let share = TOKENS.div_ceil(cores);
         let owners = thread::scope(|scope| {
             let parts: Vec<_> = (0..cores)

@@ -48,7 +48,7 @@ impl Keyed {
 }
 
 macro_rules! lanes {
-    ($name:ident, $word:ty, $words:literal, $block:literal, $digest:ty, $compress:path, $start:expr) => {
+    ($name:ident, $word:ty, $wide:ty, $words:literal, $block:literal, $digest:ty, $compress:path, $start:expr) => {
         mod $name {
             use super::*;
 
@@ -131,15 +131,12 @@ macro_rules! lanes {
                 }
             }
 
-            /// The four bytes to which the last nibble points, without their sign.
+            /// The four bytes to which the last nibble points, without their sign. They lie in at most two words.
             fn truncate(state: &[$word; $words]) -> u32 {
                 let offset = (state[$words - 1] & 0x0F) as usize;
-                let mut bytes = [0u8; 4];
-                for (i, byte) in bytes.iter_mut().enumerate() {
-                    let at = offset + i;
-                    *byte = (state[at / WORD] >> (8 * (WORD - 1 - at % WORD))) as u8;
-                }
-                u32::from_be_bytes(bytes) & 0x7FFF_FFFF
+                let (word, byte) = (offset / WORD, offset % WORD);
+                let pair = <$wide>::from(state[word]) << (8 * WORD) | <$wide>::from(state[word + 1]);
+                (pair >> (8 * (2 * WORD - 4 - byte))) as u32 & 0x7FFF_FFFF
             }
         }
     };
@@ -149,6 +146,7 @@ macro_rules! lanes {
 lanes!(
     sha1,
     u32,
+    u64,
     5,
     64,
     ::sha1::Sha1,
@@ -158,6 +156,7 @@ lanes!(
 lanes!(
     sha256,
     u32,
+    u64,
     8,
     64,
     ::sha2::Sha256,
@@ -167,6 +166,7 @@ lanes!(
 lanes!(
     sha512,
     u64,
+    u128,
     8,
     128,
     ::sha2::Sha512,

@@ -582,7 +582,11 @@ impl<'k> Search<'k> {
         let prior = class.prior();
         let first = &class.members[0];
         let mut equivalent: Vec<Cause> = Vec::new();
-        for cause in class.members[1..].iter().flat_map(|member| &member.causes) {
+        // What takes more faults to come to the same is worth a word only where it is not far-fetched.
+        let worth = |member: &&Member| {
+            member.causes.len() <= first.causes.len() || member.prior >= 0.01 * first.prior
+        };
+        for cause in class.members[1..].iter().filter(worth).flat_map(|member| &member.causes) {
             if !first.causes.contains(cause) && !equivalent.contains(cause) {
                 equivalent.push(*cause);
             }

@@ -96,6 +96,10 @@ impl World {
             Cause::SeedTruncated => {
                 let kept = n.one_of(&[10, set.seed.len() - 1, set.seed.len() - 4]);
                 set.seed.truncate(kept);
+                // HMAC fills a key with zeros: without a zero at its end it is the same key.
+                if self.record.seed[kept..].iter().all(|byte| *byte == 0) {
+                    set.seed.pop();
+                }
             }
             Cause::SeedTypo => set.seed = self.mistyped_seed(n),
             Cause::PreviousSeed => set = self.earlier.clone(),
@@ -154,7 +158,7 @@ impl World {
 
     /// Told by the first moment, or by the last; the latter only where the reader sees the token's real period.
     fn case(&self, codes: Vec<String>, n: &mut Numbers, count: usize, period: i64) -> Case {
-        let last = n.next() % 2 == 0 && (count == 1 || period == self.record.period);
+        let last = n.next() & 1 == 0 && (count == 1 || period == self.record.period);
         Case { codes, at: self.at, last }
     }
 

@@ -36,7 +36,7 @@ impl Numbers {
 
     /// Either sign.
     pub fn signed(&mut self, n: i64) -> i64 {
-        if self.next() % 2 == 0 { n } else { -n }
+        if self.next() & 1 == 0 { n } else { -n }
     }
 }
 
