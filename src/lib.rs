@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`remedy`] | what an error owes its operator; open to all |
 //! | [`domain`] | values and rules |
+//! | [`diagnose`] | why a code is rejected, which token it is from, when it was shown |
 //! | [`formats`] | seed files: bytes to values and back |
 //! | [`link`] | what lies between a host and a token |
 //! | [`wire`] | bytes of each token family, host side |
@@ -25,6 +26,7 @@
 pub mod app;
 pub mod burn;
 pub mod cli;
+pub mod diagnose;
 pub mod domain;
 pub mod drivers;
 pub mod face;

@@ -1,6 +1,7 @@
 //! From a parsed command line to the part that carries it out.
 
 use super::{
+    catalog,
     client::connector,
     screen,
     simulate::{self, SimulateArgs},
@@ -9,6 +10,7 @@ use super::{
 };
 use crate::{
     cli::{self, CliError, DemoArgs, Exit, Global, Hosts, Io, Route},
+    domain::Catalog,
     face::Failure,
     service::{
         self, Home, Mode,
@@ -29,6 +31,14 @@ pub fn carry_out(global: Global, route: Route<SimulateArgs>, io: &mut Io<'_>) ->
     }
     match route {
         Route::Otp(args) => cli::run_otp(&args, io),
+        Route::Diagnose(args) => {
+            let profiles = Home::find(env).map(|home| home.profiles().to_owned());
+            // Without a home there are no files of the operator's own.
+            match profiles.map_or_else(|_| Ok(Catalog::built_in()), |profiles| catalog::load(&profiles)) {
+                Ok(catalog) => cli::run_diagnose(&args, &catalog, io),
+                Err(failure) => CliError::from(failure).tell(io),
+            }
+        }
         Route::Asks(verb) => match Home::find(env) {
             Ok(home) => {
                 let mode = if global.read_only { Mode::ReadOnly } else { Mode::Full };

@@ -4,9 +4,9 @@
 //! here know nothing that lies under a station.
 
 use super::{
-    audit::AuditVerb, batch::BatchVerb, clock::ClockArgs, device::DeviceVerb, export::ExportArgs,
-    holder::HolderVerb, import::ImportArgs, init::InitArgs, key::KeyVerb, otp::OtpArgs, run::Form,
-    slots::SlotsArgs, stop::StationVerb, token::TokenArgs, tokens::TokensArgs, unlock::UnlockArgs,
+    audit::AuditVerb, batch::BatchVerb, clock::ClockArgs, device::DeviceVerb, diagnose::DiagnoseArgs,
+    export::ExportArgs, holder::HolderVerb, import::ImportArgs, init::InitArgs, key::KeyVerb, otp::OtpArgs,
+    run::Form, slots::SlotsArgs, stop::StationVerb, token::TokenArgs, tokens::TokensArgs, unlock::UnlockArgs,
     verify::VerifyArgs, watch::WatchArgs,
 };
 use clap::{Args, Parser, Subcommand};
@@ -74,6 +74,8 @@ pub enum Verb<S: Args> {
     Hosts(Hosts<S>),
     /// Seeds, codes and QR codes; nothing here needs a station or a token
     Otp(OtpArgs),
+    /// Why is a code rejected? From a seed or a key URI at hand
+    Diagnose(Box<DiagnoseArgs>),
     /// Be the station, or end it
     #[command(subcommand)]
     Station(StationVerb),
@@ -162,6 +164,8 @@ pub enum Route<S: Args> {
     Asks(Option<Asks>),
     /// By [`super::run_otp`].
     Otp(OtpArgs),
+    /// By [`super::run_diagnose`].
+    Diagnose(Box<DiagnoseArgs>),
     /// By `app`.
     Hosts(Hosts<S>),
 }
@@ -173,6 +177,7 @@ impl<S: Args> Cli<S> {
             None => Route::Asks(None),
             Some(Verb::Asks(asks)) => Route::Asks(Some(asks)),
             Some(Verb::Otp(otp)) => Route::Otp(otp),
+            Some(Verb::Diagnose(args)) => Route::Diagnose(args),
             Some(Verb::Hosts(hosts)) => Route::Hosts(hosts),
             Some(Verb::Station(StationVerb::Stop)) => Route::Asks(Some(Asks::StationStop)),
             Some(Verb::Station(StationVerb::Run { detached })) => {

@@ -11,6 +11,7 @@ mod audit;
 mod batch;
 mod clock;
 mod device;
+pub mod diagnose;
 mod error;
 mod export;
 mod files;
@@ -44,7 +45,7 @@ pub use args::{Asks, Cli, DemoArgs, Global, Hosts, Route, Verb};
 pub use ask::{Ask, Connector, News, Start, Stream};
 pub use error::CliError;
 pub use prompt::{Prompt, Terminal};
-pub use run::{run, run_otp};
+pub use run::{run, run_diagnose, run_otp};
 pub use sentence::Sentences;
 
 use crate::{domain::Clock, remedy::Remedy};

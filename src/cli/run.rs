@@ -3,11 +3,13 @@
 use super::{
     Asks, CliError, Exit, Global, Io,
     ask::{Connector, Start, connect},
-    audit, batch, clock, device, export, holder, import, init, key,
+    audit, batch, clock, device,
+    diagnose::{self, DiagnoseArgs},
+    export, holder, import, init, key,
     otp::{self, OtpArgs},
     slots, status, stop, token, tokens, unlock, verify, watch,
 };
-use crate::face::Command;
+use crate::{domain::Catalog, face::Command};
 use serde::Serialize;
 use std::io::Write;
 
@@ -21,6 +23,11 @@ pub fn run(verb: Option<Asks>, global: Global, io: &mut Io<'_>, connector: &mut 
 }
 
 /// Runs a verb that needs no station.
+pub fn run_diagnose(args: &DiagnoseArgs, catalog: &Catalog, io: &mut Io<'_>) -> Exit {
+    diagnose::run(args, catalog, io).unwrap_or_else(|error| CliError::from(error).tell(io))
+}
+
+/// Runs a verb of `kiln otp`. Errors are told on `io.err` with their remedy.
 pub fn run_otp(args: &OtpArgs, io: &mut Io<'_>) -> Exit {
     otp::run(args, io).unwrap_or_else(|error| CliError::from(error).tell(io))
 }
