@@ -166,7 +166,7 @@ impl<'k> Search<'k> {
 
     /// Opens a stage: what follows is counted to it.
     fn stage(&mut self, stage: &'static str, what: impl Into<String>) {
-        self.searched.push(Searched { stage, what: what.into(), candidates: 0, accidental: 0.0 });
+        self.searched.push(Searched { stage: stage.into(), what: what.into(), candidates: 0, accidental: 0.0 });
     }
 
     fn singles(&mut self, neighbours: &mut dyn Iterator<Item = Neighbour>) {
