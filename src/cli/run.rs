@@ -62,9 +62,7 @@ fn dispatch(
         Asks::Token(args) => token::run(args, json, io, &mut *connect(connector)?),
         Asks::Verify(args) => verify::run(args, json, io, &mut *connect(connector)?),
         Asks::Export(args) => export::run(args, json, io, &mut *connect(connector)?),
-        Asks::Diagnose(args, serial) => {
-            diagnose::ask(&args, serial, json, io, &mut *connect(connector)?)
-        }
+        Asks::Diagnose(args, serial) => diagnose::ask(&args, serial, json, io, &mut *connect(connector)?),
         Asks::Whose(args) => whose::run(args, json, io, &mut *connect(connector)?),
         Asks::When(args) => when::run(args, json, io, &mut *connect(connector)?),
         Asks::Device(verb) => device::run(verb, json, io, connector),

@@ -53,7 +53,11 @@ fn print(owners: &Owners, io: &mut Io<'_>) -> Result<(), CliError> {
     }
     table.write(io.out)?;
     if owners.matches.is_empty() {
-        writeln!(io.err, "none of {} seeds on record shows that; widen the search with --within", owners.tokens)?;
+        writeln!(
+            io.err,
+            "none of {} seeds on record shows that; widen the search with --within",
+            owners.tokens
+        )?;
     }
     if owners.ask_another_code {
         writeln!(

@@ -13,7 +13,6 @@ use crate::{
     },
     domain::{Clock, Code, JobState, Profile, Seed, SeedId, Serial, UnixTime},
     face::{Failure, FailureKind, Reply},
-    remedy::Remedy,
     store::{MappingOrigin, MappingRecord, TokenRecord, TokenRefused},
 };
 use serde::Serialize;
@@ -173,8 +172,7 @@ pub fn when(
         .find(|mapping| mapping.profile == profile)
         .ok_or_else(|| TokenRefused::NothingHeld { serial: serial.clone(), profile })?;
     let seed = core.seed(mapping.seed)?;
-    let drift = drift(core, serial)?
-        .unwrap_or_else(|| Drift::unmeasured(mapping.since.floor_second()));
+    let drift = drift(core, serial)?.unwrap_or_else(|| Drift::unmeasured(mapping.since.floor_second()));
     let mut search = When::new(&seed, &mapping.parameters, drift, &codes(texts)?, since, until)
         .map_err(|error| told(FailureKind::Usage, &error))?;
     let collisions = search.collisions(&mapping.parameters);
@@ -270,7 +268,8 @@ fn neighbours(
             order.push(mapping.serial.clone());
         }
     }
-    let place_of = |of: &Serial| order.iter().position(|known| known == of).and_then(|n| i64::try_from(n).ok());
+    let place_of =
+        |of: &Serial| order.iter().position(|known| known == of).and_then(|n| i64::try_from(n).ok());
     let own = place_of(serial);
     let mut near: Vec<(MappingRecord, Place)> = same
         .into_iter()
@@ -288,7 +287,9 @@ fn neighbours(
         Place::Inventory => u64::MAX,
     });
     near.extend(
-        rest.into_iter().filter(|mapping| mapping.serial != *serial).map(|mapping| (mapping, Place::Inventory)),
+        rest.into_iter()
+            .filter(|mapping| mapping.serial != *serial)
+            .map(|mapping| (mapping, Place::Inventory)),
     );
     Ok(near)
 }
