@@ -2,18 +2,20 @@
 
 use super::{
     client::connector,
+    doctor,
     simulate::{self, SimulateArgs},
     station,
     system_clock::SystemClock,
 };
 use crate::{
-    cli::{self, CliError, DemoArgs, Exit, Global, Hosts, Io, Route},
+    cli::{self, Cli, CliError, DemoArgs, Exit, Global, Hosts, Io, Route},
     face::Failure,
     service::{
         self, Home, Mode,
         process::{self, Hold},
     },
 };
+use clap::CommandFactory;
 use std::{ffi::OsString, io, sync::Arc};
 
 fn env(name: &str) -> Option<OsString> {
@@ -28,15 +30,24 @@ pub fn carry_out(global: Global, route: Route<SimulateArgs>, io: &mut Io<'_>) ->
     }
     match route {
         Route::Otp(args) => cli::run_otp(&args, io),
-        Route::Asks(verb) => match Home::find(env) {
+        Route::Papers(papers) => cli::run_papers(papers, Cli::<SimulateArgs>::command(), io),
+        Route::Doctor(args) => match Home::find(env) {
             Ok(home) => {
-                let mode = if global.read_only { Mode::ReadOnly } else { Mode::Full };
-                cli::run(verb, global, io, &mut connector(&home, mode))
+                let here = doctor::Here::new(home.clone());
+                cli::run_doctor(args, &here, global, io, &mut connector(&home, mode(global)))
             }
+            Err(error) => CliError::from(service::failure(&error)).tell(io),
+        },
+        Route::Asks(verb) => match Home::find(env) {
+            Ok(home) => cli::run(verb, global, io, &mut connector(&home, mode(global))),
             Err(error) => CliError::from(service::failure(&error)).tell(io),
         },
         Route::Hosts(hosts) => host(hosts, io).unwrap_or_else(|failure| CliError::from(failure).tell(io)),
     }
+}
+
+fn mode(global: Global) -> Mode {
+    if global.read_only { Mode::ReadOnly } else { Mode::Full }
 }
 
 fn host(hosts: Hosts<SimulateArgs>, io: &mut Io<'_>) -> Result<Exit, Failure> {

@@ -4,10 +4,10 @@
 //! here know nothing that lies under a station.
 
 use super::{
-    audit::AuditVerb, batch::BatchVerb, clock::ClockArgs, export::ExportArgs, holder::HolderVerb,
-    import::ImportArgs, init::InitArgs, key::KeyVerb, otp::OtpArgs, run::Form, slots::SlotsArgs,
-    stop::StationVerb, token::TokenArgs, tokens::TokensArgs, unlock::UnlockArgs, verify::VerifyArgs,
-    watch::WatchArgs,
+    audit::AuditVerb, batch::BatchVerb, clock::ClockArgs, completions::CompletionsArgs, doctor::DoctorArgs,
+    export::ExportArgs, holder::HolderVerb, import::ImportArgs, init::InitArgs, key::KeyVerb, man::ManArgs,
+    otp::OtpArgs, run::Form, slots::SlotsArgs, stop::StationVerb, token::TokenArgs, tokens::TokensArgs,
+    unlock::UnlockArgs, verify::VerifyArgs, watch::WatchArgs,
 };
 use clap::{Args, Parser, Subcommand};
 
@@ -72,6 +72,11 @@ pub enum Verb<S: Args> {
     /// A verb that is a station, or part of one.
     #[command(flatten)]
     Hosts(Hosts<S>),
+    /// What is wrong with the station, the readers, the clock, and what to do
+    Doctor(DoctorArgs),
+    /// Made of the command line itself.
+    #[command(flatten)]
+    Papers(Papers),
     /// Seeds, codes and QR codes; nothing here needs a station or a token
     Otp(OtpArgs),
     /// Be the station, or end it
@@ -123,6 +128,15 @@ pub enum Asks {
     StationStop,
 }
 
+/// Verbs that write what is made of the command line itself.
+#[derive(Debug, Subcommand)]
+pub enum Papers {
+    /// A script that lets a shell complete kiln's verbs and options
+    Completions(CompletionsArgs),
+    /// The manual pages
+    Man(ManArgs),
+}
+
 /// Verbs that compose something and run until it ends.
 #[derive(Debug, Subcommand)]
 pub enum Hosts<S: Args> {
@@ -159,6 +173,10 @@ pub enum Route<S: Args> {
     Asks(Option<Asks>),
     /// By [`super::run_otp`].
     Otp(OtpArgs),
+    /// By [`super::run_doctor`], with what `app` can look at.
+    Doctor(DoctorArgs),
+    /// By [`super::run_papers`], with the tree that `app` completes.
+    Papers(Papers),
     /// By `app`.
     Hosts(Hosts<S>),
 }
@@ -170,6 +188,8 @@ impl<S: Args> Cli<S> {
             None => Route::Asks(None),
             Some(Verb::Asks(asks)) => Route::Asks(Some(asks)),
             Some(Verb::Otp(otp)) => Route::Otp(otp),
+            Some(Verb::Doctor(args)) => Route::Doctor(args),
+            Some(Verb::Papers(papers)) => Route::Papers(papers),
             Some(Verb::Hosts(hosts)) => Route::Hosts(hosts),
             Some(Verb::Station(StationVerb::Stop)) => Route::Asks(Some(Asks::StationStop)),
             Some(Verb::Station(StationVerb::Run { detached })) => {
@@ -225,6 +245,8 @@ mod tests {
             "tokens --limit 0",
             "tokens --all --limit 5",
             "demo --slots 0",
+            "completions",
+            "completions cmd",
             "station",
             "fire",
         ] {
@@ -254,6 +276,9 @@ mod tests {
             ("audit show --limit 3", true),
             ("station stop", true),
             ("station run", false),
+            ("doctor --no-start", false),
+            ("completions fish", false),
+            ("man pages", false),
             ("demo --headless --slots 3 --tokens 200", false),
         ] {
             let (_, route) = parse(line).unwrap_or_else(|error| panic!("{line}: {error}")).route();

@@ -121,6 +121,8 @@ impl State {
             | Event::Clock(_)
             | Event::Vault { .. }
             | Event::Verified { .. }
+            | Event::Attached(_)
+            | Event::Left(_)
             | Event::Stopping => {}
         }
     }
