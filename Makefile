@@ -1,13 +1,14 @@
 # make demo    all of kiln on virtual tokens, in a throw-away home
 # make test    every test, those on real readers (pcscd with virtual ones) included
 # make lint    format, clippy and documentation, warnings refused
+# make calibrate   is the diagnosis as good and as sure as it says: all runs, some minutes
 # make bench   a burn against the bare sum of its exchanges
 #
 # Each target installs what it needs first (scripts/setup); Rust itself must be there.
 
 CARGO ?= cargo
 
-.PHONY: demo test lint bench setup-build setup-test
+.PHONY: demo test lint bench calibrate setup-build setup-test
 
 demo: setup-build
 	$(CARGO) run --locked -- demo
@@ -22,6 +23,10 @@ lint: setup-build
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
+
+# --nocapture: the tables are what it is for.
+calibrate: setup-build
+	$(CARGO) test --locked --release --test calibrate -- --ignored --nocapture
 
 bench: setup-test
 	$(CARGO) bench --locked --benches

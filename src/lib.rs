@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`remedy`] | what an error owes its operator; open to all |
 //! | [`domain`] | values and rules |
+//! | [`diagnose`] | why a code is rejected, which token it is from, when it was shown |
 //! | [`formats`] | seed files: bytes to values and back |
 //! | [`link`] | what lies between a host and a token |
 //! | [`wire`] | bytes of each token family, host side |
@@ -18,12 +19,14 @@
 //! | [`face`] | what clients see and say |
 //! | [`station`] | slots, acts, the clock gate |
 //! | [`service`] | the Unix socket: server and client |
+//! | [`tui`] | the terminal UI |
 //! | [`cli`] | one file for each verb |
 //! | [`app`] | compositions: station, demo, simulate |
 
 pub mod app;
 pub mod burn;
 pub mod cli;
+pub mod diagnose;
 pub mod domain;
 pub mod drivers;
 pub mod face;
@@ -34,5 +37,6 @@ pub mod service;
 pub mod sim;
 pub mod station;
 pub mod store;
+pub mod tui;
 pub mod vault;
 pub mod wire;

@@ -103,7 +103,7 @@ impl Family {
 
     /// Every crossing of its burn, in order.
     fn crossings(&self) -> Vec<String> {
-        let before = ["before-claim", "claimed", "attempt-made", "attempt-answered", "attempt-recorded"];
+        let before = ["before-claim", "claimed", "attempt-answered", "attempt-recorded"];
         let steps =
             (1..=self.steps).flat_map(|step| [format!("before-step-{step}"), format!("after-step-{step}")]);
         let end = ["before-end", "ended"].map(str::to_owned);

@@ -88,6 +88,11 @@ const MAP: &[Row] = &[
         why: "the client opens its holder's file where the person and the key are; the passphrase never leaves it",
         ..row("tui", &["vault::holder"])
     },
+    Row {
+        code: Code::OnlyTests,
+        why: "a holder's file for a test holds a data key",
+        ..row("tui", &["vault::DataKey"])
+    },
     row("cli", &["domain", "face", "service::client"]),
     Row { why: "stateless verbs work without a station", ..row("cli", &["diagnose", "formats", "envelope"]) },
     Row {

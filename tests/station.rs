@@ -4,14 +4,14 @@
 use kiln::{
     domain::{Clock, ClockState, JobState, Profile, Proof, Serial, UnixMillis, catalog::Catalog},
     face::{
-        BatchPolicy, Command, Consent, ExportFormat, Failure, FailureKind, HolderFile, ImportOptions,
-        ImportTarget, JobFilter, JobView, NewBatch, Numbered, Page, Reply, Role, SecretBytes,
+        BatchPolicy, Command, Consent, DeviceState, ExportFormat, Failure, FailureKind, HolderFile,
+        ImportOptions, ImportTarget, JobFilter, JobView, NewBatch, Numbered, Page, Reply, Role, SecretBytes,
     },
     sim::{
-        Bench, Challenges, Fault, ForeignCard, Surroundings, VirtualToken, molto2,
+        Bench, Challenges, Display, Fault, ForeignCard, Surroundings, VirtualToken, molto2,
         token2_single::{self, TimeSync},
     },
-    station::{Caller, Limits, Parts, Station, StationHandle, no_crossing, no_probe, nobody},
+    station::{Caller, Limits, Parts, Station, StationHandle, no_crossing, no_probe},
     store::Store,
     vault::{
         DataKey,
@@ -75,7 +75,6 @@ impl Shop {
             source: Arc::new(bench.clone()),
             limits: Limits { exchange: EXCHANGE, rescan: Duration::from_millis(10) },
             clients: Arc::default(),
-            attached: nobody(),
             probe: no_probe(),
             crossing: no_crossing(),
         };
@@ -505,5 +504,114 @@ async fn a_token_that_never_answers_is_fenced_and_no_other_slot_notices() {
     shop.bench.place("left", &hung).unwrap();
     shop.job_reaches(JobState::Burned).await;
     assert!(shop.verify(A, 0, &fresh_code(&hung, 0)).await);
+    shop.close().await;
+}
+
+const MOLTO_SLOT: &str = "TOKEN2 Molto2 [CCID Interface] 00 00";
+const MOLTO: &str = "826718719844499";
+
+/// Waits until the token's reset or key change is there, or panics if it failed.
+async fn device_is(shop: &mut Shop, wanted: DeviceState) {
+    shop.until(&format!("a device that is {wanted:?}"), |news| match &news.event {
+        kiln::face::Event::Device { state, .. } if *state == wanted => Some(()),
+        kiln::face::Event::Device { state: DeviceState::Failed, says, .. } => panic!("{says}"),
+        _ => None,
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reset_waits_for_the_button_and_frees_the_token() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut shop = Shop::open(dir.path(), &[MOLTO_SLOT]).await;
+    let new_batch = |name: &str| {
+        Command::BatchNew(NewBatch {
+            name: name.into(),
+            count: 1,
+            model: "molto2-v2".into(),
+            recipe: "molto2-ten-random".into(),
+            login_target: None,
+            key: None,
+            policy: BatchPolicy::default(),
+        })
+    };
+    shop.ask(new_batch("usb")).await.unwrap();
+    shop.start("usb").await;
+    let token = shop.molto2(MOLTO);
+    shop.bench.place(MOLTO_SLOT, &token).unwrap();
+    shop.job_reaches(JobState::Burned).await;
+
+    let serial: Serial = MOLTO.parse().unwrap();
+    let reset =
+        |last_four: &str| Command::DeviceReset { serial: serial.clone(), last_four: last_four.into() };
+    assert_eq!(shop.ask(reset("0000")).await.unwrap_err().kind, FailureKind::No);
+    shop.ask(reset(serial.last_four())).await.unwrap();
+    device_is(&mut shop, DeviceState::WaitsForButton).await;
+    assert!(matches!(token.display(Profile::new(3)), Display::Asks { .. }));
+    token.press_button();
+    device_is(&mut shop, DeviceState::Done).await;
+    assert!(token.display(Profile::new(3)).code().is_none());
+    let Reply::Token(record) = shop.ask(Command::Token { serial: serial.clone() }).await.unwrap() else {
+        panic!()
+    };
+    assert!(record.mappings.iter().all(|mapping| mapping.ended_by.as_deref() == Some("reset")));
+
+    // What was ours is gone, so another batch asks nobody.
+    shop.bench.take(MOLTO_SLOT);
+    shop.ask(new_batch("again")).await.unwrap();
+    shop.start("again").await;
+    shop.bench.place(MOLTO_SLOT, &token).unwrap();
+    shop.job_reaches(JobState::Burned).await;
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_key_is_tried_once_after_the_button_and_burns_need_it_from_then_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut shop = Shop::open(dir.path(), &[MOLTO_SLOT]).await;
+    let mut office = [0; 16];
+    getrandom::fill(&mut office).unwrap();
+    shop.ask(Command::KeyAdd { name: "office".into(), key: SecretBytes::new(office) }).await.unwrap();
+    let token = shop.molto2(MOLTO);
+    shop.bench.place(MOLTO_SLOT, &token).unwrap();
+    let serial: Serial = MOLTO.parse().unwrap();
+    let last_four = serial.last_four().to_owned();
+    shop.ask(Command::DeviceSetKey {
+        serial: serial.clone(),
+        last_four,
+        current: None,
+        new: "office".into(),
+    })
+    .await
+    .unwrap();
+    device_is(&mut shop, DeviceState::WaitsForButton).await;
+    token.press_button();
+    shop.ask(Command::DevicePressed { serial: serial.clone() }).await.unwrap();
+    device_is(&mut shop, DeviceState::Done).await;
+    shop.bench.take(MOLTO_SLOT);
+    assert_eq!((token.counters().auth_attempts, token.counters().wrong_answers), (2, 0));
+
+    // The delivered key would be a guess now: it is not even tried.
+    let new_batch = |name: &str, key: Option<&str>| {
+        Command::BatchNew(NewBatch {
+            name: name.into(),
+            count: 1,
+            model: "molto2-v2".into(),
+            recipe: "molto2-ten-random".into(),
+            login_target: None,
+            key: key.map(str::to_owned),
+            policy: BatchPolicy::default(),
+        })
+    };
+    shop.ask(new_batch("guess", None)).await.unwrap();
+    shop.start("guess").await;
+    shop.bench.place(MOLTO_SLOT, &token).unwrap();
+    shop.slot_says("took another key last time").await;
+    assert_eq!(token.counters().auth_attempts, 2);
+    shop.ask(Command::BatchCancel { name: "guess".into() }).await.unwrap();
+    shop.ask(new_batch("right", Some("office"))).await.unwrap();
+    shop.start("right").await;
+    shop.job_reaches(JobState::Burned).await;
+    assert_eq!(token.counters().wrong_answers, 0);
     shop.close().await;
 }

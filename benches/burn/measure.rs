@@ -16,7 +16,7 @@ use kiln::{
         token2_single::{Settings, TimeSync},
         vpcd::Card,
     },
-    station::{Caller, Limits, Parts, Station, StationHandle, no_probe, nobody},
+    station::{Caller, Limits, Parts, Station, StationHandle, no_probe},
     store::Store,
     vault::DataKey,
     wire::{Configuration, token2_single as wire},
@@ -45,6 +45,8 @@ pub struct Figures {
     pub apdus: Duration,
     /// Station: what lies between the round trips, by what was done there.
     pub between: BTreeMap<&'static str, Duration>,
+    /// One row written durably to a database beside the station's, at the same time: what this disk takes for it.
+    pub commit: Duration,
 }
 
 impl Figures {
@@ -78,7 +80,7 @@ pub fn measure(pcscd: &Pcscd, delay: Duration, burns: usize) -> Figures {
     let reader = &pcscd.readers()[0];
     let (bare_whole, bare_apdus) = bare(pcscd, reader, delay, burns);
     pcscd.await_removal(reader);
-    let journals = by_station(pcscd, reader, delay, burns);
+    let (journals, commit) = by_station(pcscd, reader, delay, burns);
     let of = |part: fn(&Parsed) -> Duration| median(journals.iter().map(part).collect());
     let mut between: BTreeMap<&'static str, Vec<Duration>> = BTreeMap::new();
     for parsed in &journals {
@@ -94,6 +96,7 @@ pub fn measure(pcscd: &Pcscd, delay: Duration, burns: usize) -> Figures {
         burn: of(|parsed| parsed.burn),
         apdus: of(|parsed| parsed.apdus),
         between: between.into_iter().map(|(what, times)| (what, median(times))).collect(),
+        commit,
     }
 }
 
@@ -116,6 +119,7 @@ pub fn table(all: &[Figures], out: &mut impl Write) -> io::Result<()> {
     rows.push(("overhead: station less bare APDUs".into(), Box::new(move |f| ms(f.burn) - ms(f.bare_apdus))));
     rows.push(("factor: station by bare APDUs".into(), Box::new(Figures::ratio)));
     rows.push(("before it: connect, exclusively".into(), Box::new(move |f| ms(f.connect))));
+    rows.push(("beside it: one durable row on this disk".into(), Box::new(move |f| ms(f.commit))));
     write!(out, "{:<44}", "a burn, medians in ms; the token takes")?;
     for figures in all {
         write!(out, "{:>12}", format!("{} ms/APDU", figures.delay.as_millis()))?;
@@ -190,9 +194,11 @@ fn bare(pcscd: &Pcscd, reader: &Reader, delay: Duration, burns: usize) -> (Durat
     (median(wholes), median(sums))
 }
 
-/// Each burn's journal, read.
-fn by_station(pcscd: &Pcscd, reader: &Reader, delay: Duration, burns: usize) -> Vec<Parsed> {
+/// Each burn's journal, read, and the median of a durable row written after each burn.
+fn by_station(pcscd: &Pcscd, reader: &Reader, delay: Duration, burns: usize) -> (Vec<Parsed>, Duration) {
     let dir = tempfile::tempdir().expect("a temporary directory can be made");
+    let control = control(&dir.path().join("control.db"));
+    let mut commits = Vec::new();
     let journal = Journal::default();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -210,7 +216,6 @@ fn by_station(pcscd: &Pcscd, reader: &Reader, delay: Duration, burns: usize) -> 
         source: Arc::new(TimedSource { inner: PcscSource::new(), journal: journal.clone() }),
         limits: Limits::default(),
         clients: Arc::new(AtomicU32::new(0)),
-        attached: nobody(),
         probe: no_probe(),
         crossing,
     };
@@ -227,12 +232,26 @@ fn by_station(pcscd: &Pcscd, reader: &Reader, delay: Duration, burns: usize) -> 
             marks.iter().any(ended).then_some(())
         });
         parsed.push(Parsed::from(&lock(&journal)));
+        let begun = Instant::now();
+        control.execute("INSERT INTO rows DEFAULT VALUES", []).expect("a row can be written");
+        commits.push(begun.elapsed());
         card.take();
         pcscd.await_removal(reader);
     }
     station.stopper().stop();
     runtime.block_on(station.stopped());
-    parsed
+    (parsed, median(commits))
+}
+
+/// A database that is as careful as the station's.
+fn control(path: &std::path::Path) -> rusqlite::Connection {
+    let database = rusqlite::Connection::open(path).expect("a new database");
+    database
+        .execute_batch(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE rows (id INTEGER PRIMARY KEY)",
+        )
+        .expect("it can be made");
+    database
 }
 
 /// An open vault, a clock that may be used, a batch that runs.

@@ -1,14 +1,16 @@
 //! From a parsed command line to the part that carries it out.
 
 use super::{
+    catalog,
     client::connector,
-    doctor,
+    doctor, screen,
     simulate::{self, SimulateArgs},
     station,
     system_clock::SystemClock,
 };
 use crate::{
     cli::{self, Cli, CliError, DemoArgs, Exit, Global, Hosts, Io, Route},
+    domain::Catalog,
     face::Failure,
     service::{
         self, Home, Mode,
@@ -38,11 +40,28 @@ pub fn carry_out(global: Global, route: Route<SimulateArgs>, io: &mut Io<'_>) ->
             }
             Err(error) => CliError::from(service::failure(&error)).tell(io),
         },
+        Route::Diagnose(args) => {
+            let profiles = Home::find(env).map(|home| home.profiles().to_owned());
+            // Without a home there are no files of the operator's own.
+            match profiles.map_or_else(|_| Ok(Catalog::built_in()), |profiles| catalog::load(&profiles)) {
+                Ok(catalog) => cli::run_diagnose(&args, &catalog, io),
+                Err(failure) => CliError::from(failure).tell(io),
+            }
+        }
         Route::Asks(verb) => match Home::find(env) {
-            Ok(home) => cli::run(verb, global, io, &mut connector(&home, mode(global))),
+            Ok(home) => {
+                let mode = mode(global);
+                if verb.is_none() && screen::fits(global, io, &env) {
+                    return screen::run(&home, mode, io, env)
+                        .unwrap_or_else(|failure| CliError::from(failure).tell(io));
+                }
+                cli::run(verb, global, io, &mut connector(&home, mode))
+            }
             Err(error) => CliError::from(service::failure(&error)).tell(io),
         },
-        Route::Hosts(hosts) => host(hosts, io).unwrap_or_else(|failure| CliError::from(failure).tell(io)),
+        Route::Hosts(hosts) => {
+            host(global, hosts, io).unwrap_or_else(|failure| CliError::from(failure).tell(io))
+        }
     }
 }
 
@@ -50,7 +69,7 @@ fn mode(global: Global) -> Mode {
     if global.read_only { Mode::ReadOnly } else { Mode::Full }
 }
 
-fn host(hosts: Hosts<SimulateArgs>, io: &mut Io<'_>) -> Result<Exit, Failure> {
+fn host(global: Global, hosts: Hosts<SimulateArgs>, io: &mut Io<'_>) -> Result<Exit, Failure> {
     match hosts {
         Hosts::StationRun { detached } => {
             let hold = if detached { Hold::Detached } else { Hold::Foreground };
@@ -60,6 +79,11 @@ fn host(hosts: Hosts<SimulateArgs>, io: &mut Io<'_>) -> Result<Exit, Failure> {
         Hosts::Simulate(args) => {
             simulate::run(&args, Arc::new(SystemClock), &mut *io.input, io.out, io::stderr())
                 .map_err(|error| service::failure(&error))?;
+            Ok(Exit::Done)
+        }
+        Hosts::Demo(DemoArgs { slots, tokens, headless: false }) if screen::fits(global, io, &env) => {
+            super::demo::on_screen(slots, tokens, |home| screen::show(home, Mode::Full, env))?;
+            let _ = writeln!(io.err, "{}", super::demo::WITH_REAL_READERS);
             Ok(Exit::Done)
         }
         Hosts::Demo(DemoArgs { slots, tokens, .. }) => {

@@ -2,7 +2,10 @@
 //! down, takes them away, types codes where asked, and makes a mistake now and then. The station, its server and its
 //! clients are the real ones; only the readers, the tokens and the clock's good conscience are not.
 
+mod on_screen;
 mod operator;
+
+pub use on_screen::on_screen;
 
 use super::system_clock::SystemClock;
 use crate::{
@@ -28,6 +31,10 @@ use operator::Operator;
 use std::{fs, io::Write, os::unix::fs::DirBuilderExt, path::PathBuf, sync::Arc, thread, time::Duration};
 use tokio::sync::oneshot;
 use zeroize::Zeroizing;
+
+/// How to go on after the demo.
+pub const WITH_REAL_READERS: &str =
+    "With real readers: kiln init, kiln import FILE --batch NAME, then kiln: S starts the batch.";
 
 /// What the demo's batches are called.
 const NFC: &str = "demo-nfc";
@@ -96,24 +103,15 @@ pub fn run(slots: u16, tokens: u32, out: &mut dyn Write) -> Result<bool, Failure
     );
     say(out, &format!("Look on from another terminal:  KILN_HOME={} kiln watch", dir.0.display()));
 
-    let mut names: Vec<String> = (1..=slots).map(|n| format!("Demo reader {n:02}")).collect();
-    if names.len() > 1 {
-        names.pop();
-        names.push(USB_SLOT.into());
-    }
-    let usb = names.len() > 1;
+    let (names, usb) = slot_names(slots);
     let bench = Bench::new(names.clone());
     let host = Host::start(&home, bench.clone())?;
     let mut client = connect(&home)?;
-    let pile = prepare(&mut client, tokens, usb)?;
+    let pile = prepare(&mut client, tokens, usb, EXCHANGE)?;
     let (snapshot, news) = connect(&home)?.subscribe().map_err(service::ClientError::into_failure)?;
     let mut sentences = Sentences::default();
     sentences.restart(&snapshot);
-    for name in [NFC, USB] {
-        if pile.iter().any(|token| token.batch == name) {
-            ask(&mut client, Command::BatchStart { name: name.into() })?;
-        }
-    }
+    start_batches(&mut client, &pile)?;
     let mut operator = Operator::new(bench, names, pile);
     operator.begin();
     for told in news {
@@ -138,11 +136,28 @@ pub fn run(slots: u16, tokens: u32, out: &mut dyn Write) -> Result<bool, Failure
     let right = report(out, &mut client, operator)?;
     host.end();
     say(out, "");
-    say(
-        out,
-        "With real readers: kiln init, kiln import FILE --batch NAME, kiln batch start NAME, kiln watch.",
-    );
+    say(out, WITH_REAL_READERS);
     Ok(right)
+}
+
+/// The names of `slots` slots, and whether the last one is the port that Molto2s hang on.
+fn slot_names(slots: u16) -> (Vec<String>, bool) {
+    let mut names: Vec<String> = (1..=slots).map(|n| format!("Demo reader {n:02}")).collect();
+    if names.len() > 1 {
+        names.pop();
+        names.push(USB_SLOT.into());
+    }
+    let usb = names.len() > 1;
+    (names, usb)
+}
+
+fn start_batches(client: &mut Client, pile: &[DemoToken]) -> Result<(), Failure> {
+    for name in [NFC, USB] {
+        if pile.iter().any(|token| token.batch == name) {
+            ask(client, Command::BatchStart { name: name.into() })?;
+        }
+    }
+    Ok(())
 }
 
 /// A virtual token with what the operator has to know of it.
@@ -158,7 +173,12 @@ pub struct DemoToken {
 }
 
 /// Makes vault, batches and the pile of tokens that fits them.
-fn prepare(client: &mut Client, tokens: u32, usb: bool) -> Result<Vec<DemoToken>, Failure> {
+fn prepare(
+    client: &mut Client,
+    tokens: u32,
+    usb: bool,
+    exchange: Duration,
+) -> Result<Vec<DemoToken>, Failure> {
     let data_key = DataKey::generate().map_err(|error| trouble(error.to_string()))?;
     let mut word = [0; 16];
     getrandom::fill(&mut word).map_err(|error| trouble(format!("no random numbers: {error}")))?;
@@ -200,7 +220,7 @@ fn prepare(client: &mut Client, tokens: u32, usb: bool) -> Result<Vec<DemoToken>
         }
     }
     for demo in &pile {
-        demo.token.arm(crate::sim::Fault::Delay(EXCHANGE));
+        demo.token.arm(crate::sim::Fault::Delay(exchange));
     }
     let count = |batch| u32::try_from(pile.iter().filter(|t| t.batch == batch).count()).unwrap_or(u32::MAX);
     if count(NFC) > 0 {
@@ -307,7 +327,6 @@ impl Host {
             source: Arc::new(bench),
             limits: Limits { rescan: Duration::from_millis(50), ..Limits::default() },
             clients: attached.counter(),
-            attached: super::onlookers(&attached),
             probe: no_probe(),
             crossing: no_crossing(),
         };

@@ -7,17 +7,9 @@ pub mod client;
 pub mod demo;
 mod doctor;
 mod notify;
+mod screen;
 pub mod simulate;
 pub mod station;
 pub mod system_clock;
 
 pub use carry_out::carry_out;
-
-use crate::{service::Attached, station::Onlookers};
-use std::sync::Arc;
-
-/// The server's list of who looks on, as a station asks it.
-fn onlookers(attached: &Attached) -> Onlookers {
-    let attached = attached.clone();
-    Arc::new(move || attached.looking_on())
-}

@@ -1,6 +1,6 @@
 //! The station on real readers: lock, socket, database, PC/SC, until somebody ends it.
 
-use super::{catalog, doctor, notify::Notify, onlookers, system_clock::SystemClock};
+use super::{catalog, doctor, notify::Notify, system_clock::SystemClock};
 use crate::{
     domain::Clock,
     drivers::pcsc::PcscSource,
@@ -155,7 +155,6 @@ fn make_parts(
         source: Arc::new(PcscSource::new()),
         limits,
         clients: attached.counter(),
-        attached: onlookers(attached),
         probe: doctor::probe(home.clone()),
         crossing,
     })

@@ -78,6 +78,8 @@ pub struct KeyStanding {
     pub refused_here: Option<Option<u8>>,
     /// Attempts on this token of which nobody knows how they ended (the link was lost), since the last that is known.
     pub unknown_here: u32,
+    /// The last key that this token accepted was another one.
+    pub took_another_here: bool,
     /// Some token of this batch accepted this key.
     pub accepted_in_batch: bool,
     /// The key is being tried on another token of this batch right now.
@@ -96,6 +98,8 @@ pub enum KeyUse {
         /// Attempts left, where the token said.
         tries_left: Option<u8>,
     },
+    /// The token is recorded with another key: this one would be a guess.
+    AnotherKnown,
     /// The link was lost in two attempts: a person must look first.
     TwiceUnknown,
     /// So few attempts are left that nobody may spend one.
@@ -119,6 +123,9 @@ pub fn key_use(standing: &KeyStanding, consented: bool) -> KeyUse {
     if !consented {
         if let Some(tries_left) = standing.refused_here {
             return KeyUse::RefusedBefore { tries_left };
+        }
+        if standing.took_another_here {
+            return KeyUse::AnotherKnown;
         }
         if standing.unknown_here >= 2 {
             return KeyUse::TwiceUnknown;
@@ -190,6 +197,14 @@ mod tests {
         assert_eq!(key_use(&standing, false), KeyUse::Go);
         standing.unknown_here = 2;
         assert_eq!(key_use(&standing, false), KeyUse::TwiceUnknown);
+        assert_eq!(key_use(&standing, true), KeyUse::Go);
+    }
+
+    #[test]
+    fn a_token_recorded_with_another_key_is_not_tried_by_guess() {
+        let standing =
+            KeyStanding { took_another_here: true, accepted_in_batch: true, ..KeyStanding::default() };
+        assert_eq!(key_use(&standing, false), KeyUse::AnotherKnown);
         assert_eq!(key_use(&standing, true), KeyUse::Go);
     }
 

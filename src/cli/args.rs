@@ -4,10 +4,10 @@
 //! here know nothing that lies under a station.
 
 use super::{
-    audit::AuditVerb, batch::BatchVerb, clock::ClockArgs, completions::CompletionsArgs, doctor::DoctorArgs,
-    export::ExportArgs, holder::HolderVerb, import::ImportArgs, init::InitArgs, key::KeyVerb, man::ManArgs,
-    otp::OtpArgs, run::Form, slots::SlotsArgs, stop::StationVerb, token::TokenArgs, tokens::TokensArgs,
-    unlock::UnlockArgs, verify::VerifyArgs, watch::WatchArgs,
+    audit::AuditVerb, batch::BatchVerb, clock::ClockArgs, completions::CompletionsArgs, device::DeviceVerb,
+    diagnose::DiagnoseArgs, doctor::DoctorArgs, export::ExportArgs, holder::HolderVerb, import::ImportArgs,
+    init::InitArgs, key::KeyVerb, man::ManArgs, otp::OtpArgs, run::Form, slots::SlotsArgs, stop::StationVerb,
+    token::TokenArgs, tokens::TokensArgs, unlock::UnlockArgs, verify::VerifyArgs, watch::WatchArgs,
 };
 use clap::{Args, Parser, Subcommand};
 
@@ -27,8 +27,8 @@ standard output, everything else to standard error.";
 
 /// A station that writes seeds onto OTP hardware tokens
 ///
-/// Without a verb kiln shows the state of the station and what to do next. The station runs in the background; the
-/// first verb that needs it starts it.
+/// Without a verb kiln opens its screen on a terminal; elsewhere it shows the state of the station and what to do
+/// next. The station runs in the background; the first verb that needs it starts it.
 #[derive(Debug, Parser)]
 #[command(
     name = "kiln",
@@ -79,6 +79,8 @@ pub enum Verb<S: Args> {
     Papers(Papers),
     /// Seeds, codes and QR codes; nothing here needs a station or a token
     Otp(OtpArgs),
+    /// Why is a code rejected? From a seed or a key URI at hand
+    Diagnose(Box<DiagnoseArgs>),
     /// Be the station, or end it
     #[command(subcommand)]
     Station(StationVerb),
@@ -115,6 +117,9 @@ pub enum Asks {
     Export(ExportArgs),
     /// The slots, and names for them that stay
     Slots(SlotsArgs),
+    /// Factory reset and customer-key change of a token
+    #[command(subcommand)]
+    Device(DeviceVerb),
     /// The station's own clock, which tokens are set from
     Clock(ClockArgs),
     /// Customer keys, by name, in the vault
@@ -177,6 +182,8 @@ pub enum Route<S: Args> {
     Doctor(DoctorArgs),
     /// By [`super::run_papers`], with the tree that `app` completes.
     Papers(Papers),
+    /// By [`super::run_diagnose`].
+    Diagnose(Box<DiagnoseArgs>),
     /// By `app`.
     Hosts(Hosts<S>),
 }
@@ -190,6 +197,7 @@ impl<S: Args> Cli<S> {
             Some(Verb::Otp(otp)) => Route::Otp(otp),
             Some(Verb::Doctor(args)) => Route::Doctor(args),
             Some(Verb::Papers(papers)) => Route::Papers(papers),
+            Some(Verb::Diagnose(args)) => Route::Diagnose(args),
             Some(Verb::Hosts(hosts)) => Route::Hosts(hosts),
             Some(Verb::Station(StationVerb::Stop)) => Route::Asks(Some(Asks::StationStop)),
             Some(Verb::Station(StationVerb::Run { detached })) => {

@@ -1,8 +1,8 @@
 //! Why a verb did not come to its end, and how it is told.
 
 use super::{
-    Exit, Io, VerbError, export::ExportError, files::FileError, key::KeyTextError, opener::OpenError,
-    otp::OtpError, prompt::PromptError,
+    Exit, Io, VerbError, diagnose::DiagnoseVerbError, export::ExportError, files::FileError,
+    key::KeyTextError, opener::OpenError, otp::OtpError, prompt::PromptError,
 };
 use crate::face::{Failure, FailureKind, Reply};
 use crate::remedy::{Remedy, Retry};
@@ -32,6 +32,9 @@ pub enum CliError {
     /// A verb of `kiln otp`.
     #[error(transparent)]
     Otp(#[from] OtpError),
+    /// A diagnosis could not be made.
+    #[error(transparent)]
+    Diagnose(#[from] DiagnoseVerbError),
     /// `kiln import` without a word on what the seeds are for.
     #[error(
         "it was not said what the seeds are for, and burning a token destroys the seed it came with for good"
@@ -96,6 +99,7 @@ impl CliError {
             Self::Open(error) => error.remedy(),
             Self::Key(error) => error.remedy(),
             Self::Otp(error) => error.remedy(),
+            Self::Diagnose(error) => error.remedy(),
             Self::ImportTargetUnsaid => {
                 "say --batch NAME to burn these seeds onto tokens, or --inventory to only record what the tokens hold"
             }
@@ -123,6 +127,7 @@ impl CliError {
             | Self::Open(_)
             | Self::Key(_)
             | Self::Otp(_)
+            | Self::Diagnose(_)
             | Self::ImportTargetUnsaid
             | Self::NoStation
             | Self::Output(_) => Retry::AfterOperator,
@@ -143,6 +148,7 @@ impl CliError {
             Self::Export(error) => error.exit(),
             Self::Key(error) => error.exit(),
             Self::Otp(error) => error.exit(),
+            Self::Diagnose(error) => error.exit(),
             Self::ImportTargetUnsaid => Exit::Usage,
             Self::NoStation
             | Self::StationEnded { .. }
@@ -157,7 +163,9 @@ impl CliError {
         match self {
             Self::Output(error) => error.kind() == io::ErrorKind::BrokenPipe,
             Self::Json(error) => error.io_error_kind() == Some(io::ErrorKind::BrokenPipe),
-            Self::Otp(OtpError::Output(error)) => error.kind() == io::ErrorKind::BrokenPipe,
+            Self::Otp(OtpError::Output(error)) | Self::Diagnose(DiagnoseVerbError::Output(error)) => {
+                error.kind() == io::ErrorKind::BrokenPipe
+            }
             Self::Refused(_)
             | Self::File(_)
             | Self::Prompt(_)
@@ -165,6 +173,7 @@ impl CliError {
             | Self::Open(_)
             | Self::Key(_)
             | Self::Otp(_)
+            | Self::Diagnose(_)
             | Self::ImportTargetUnsaid
             | Self::NoStation
             | Self::StationEnded { .. }

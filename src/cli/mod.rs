@@ -11,6 +11,8 @@ mod audit;
 mod batch;
 mod clock;
 mod completions;
+mod device;
+pub mod diagnose;
 mod doctor;
 mod error;
 mod export;
@@ -47,7 +49,7 @@ pub use ask::{Ask, Connector, News, Start, Stream};
 pub use doctor::Premises;
 pub use error::CliError;
 pub use prompt::{Prompt, Terminal};
-pub use run::{run, run_doctor, run_otp, run_papers};
+pub use run::{run, run_diagnose, run_doctor, run_otp, run_papers};
 pub use sentence::Sentences;
 
 use crate::{domain::Clock, remedy::Remedy};

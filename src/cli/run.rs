@@ -4,13 +4,14 @@ use super::{
     Asks, CliError, Exit, Global, Io,
     args::Papers,
     ask::{Connector, Start, connect},
-    audit, batch, clock, completions,
+    audit, batch, clock, completions, device,
+    diagnose::{self, DiagnoseArgs},
     doctor::{self, DoctorArgs, Premises},
     export, holder, import, init, key, man,
     otp::{self, OtpArgs},
     slots, status, stop, token, tokens, unlock, verify, watch,
 };
-use crate::face::Command;
+use crate::{domain::Catalog, face::Command};
 use serde::Serialize;
 use std::io::Write;
 
@@ -24,6 +25,11 @@ pub fn run(verb: Option<Asks>, global: Global, io: &mut Io<'_>, connector: &mut 
 }
 
 /// Runs a verb that needs no station.
+pub fn run_diagnose(args: &DiagnoseArgs, catalog: &Catalog, io: &mut Io<'_>) -> Exit {
+    diagnose::run(args, catalog, io).unwrap_or_else(|error| CliError::from(error).tell(io))
+}
+
+/// Runs a verb of `kiln otp`. Errors are told on `io.err` with their remedy.
 pub fn run_otp(args: &OtpArgs, io: &mut Io<'_>) -> Exit {
     otp::run(args, io).unwrap_or_else(|error| CliError::from(error).tell(io))
 }
@@ -83,6 +89,7 @@ fn dispatch(
         Asks::Token(args) => token::run(args, json, io, &mut *connect(connector)?),
         Asks::Verify(args) => verify::run(args, json, io, &mut *connect(connector)?),
         Asks::Export(args) => export::run(args, json, io, &mut *connect(connector)?),
+        Asks::Device(verb) => device::run(verb, json, io, connector),
         Asks::Slots(args) => slots::run(args, json, io, &mut *connect(connector)?),
         Asks::Clock(args) => clock::run(args, json, io, &mut *connect(connector)?),
         Asks::Key(args) => key::run(args, json, io, &mut *connect(connector)?),

@@ -98,6 +98,8 @@ impl Sentences {
                 let hands = doing.map(|doing| format!(" ({})", doing.word())).unwrap_or_default();
                 vec![format!("ALARM {place}{message}{hands}"), format!("-> {remedy}")]
             }
+            Event::Device { says, remedy, .. } if remedy.is_empty() => vec![says.clone()],
+            Event::Device { says, remedy, .. } => vec![says.clone(), format!("-> {remedy}")],
             Event::Verified { serial, right: true } => {
                 vec![format!("token {serial}: the typed code is right")]
             }

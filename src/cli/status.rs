@@ -9,7 +9,7 @@ use super::{
     run::{Form, print_json},
     table::{Table, or_dash, plain},
 };
-use crate::face::{Command, Reply, Role, SlotView, Snapshot, VaultState, Who};
+use crate::face::{Command, Reply, SlotView, Snapshot, VaultState, Who};
 use std::io::{self, Write};
 
 /// Whether the steps that a person would take next are shown.
@@ -50,11 +50,7 @@ pub fn vault(state: VaultState) -> &'static str {
 
 /// Somebody who looks on.
 pub fn person(who: &Who) -> String {
-    let role = match who.role {
-        Role::Operator => "operator",
-        Role::Observer => "observer",
-    };
-    format!("{} ({role})", who.name)
+    format!("{} ({})", who.name, who.role.word())
 }
 
 /// Who looks on; each once, however many terminals somebody has open.
@@ -134,7 +130,7 @@ mod tests {
     use super::*;
     use crate::cli::testing::{Desk, NOW, Scripted, batch, snapshot};
     use crate::domain::{DriftSeconds, SlotName};
-    use crate::face::{Alarm, Doing, JobCounts};
+    use crate::face::{Alarm, Doing, JobCounts, Role};
 
     fn busy() -> Snapshot {
         let slot = SlotView {

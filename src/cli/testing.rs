@@ -1,7 +1,7 @@
 //! What the tests of the verbs share: a desk to sit at and a station with scripted answers.
 
-use super::{Ask, Cli, Exit, Io, News, Prompt, Route, Start, Stream, run, run_otp};
-use crate::domain::{Clock, ClockState, UnixMillis};
+use super::{Ask, Cli, Exit, Io, News, Prompt, Route, Start, Stream, run, run_diagnose, run_otp};
+use crate::domain::{Catalog, Clock, ClockState, UnixMillis};
 use crate::face::{
     BatchView, ClockView, Command, Failure, JobCounts, ProofCounts, Reply, Snapshot, VaultState,
 };
@@ -113,6 +113,7 @@ impl Desk {
         let cli = Cli::<NoArgs>::try_parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}"));
         match cli.route() {
             (global, Route::Asks(asks)) => run(asks, global, &mut self.io(), &mut station.connector()),
+            (_, Route::Diagnose(args)) => run_diagnose(&args, &Catalog::built_in(), &mut self.io()),
             (_, Route::Otp(otp)) => run_otp(&otp, &mut self.io()),
             (_, other) => panic!("{other:?} asks no station alone"),
         }

@@ -34,11 +34,14 @@ enum TokenVerb {
     /// Record that a token died with its seed
     #[command(
         long_about = "Record that a token died with its seed. A seed made by kiln is retired with it; an imported one \
-                      is released for another token."
+                      stays bound to the dead token, unless --release-seeds gives it back to its batch."
     )]
     Scrap {
         /// The token's serial
         serial: Serial,
+        /// Give its imported seed back to the batch, for another token: only if the dead one can't come back to life
+        #[arg(long)]
+        release_seeds: bool,
         /// The serial's last four characters, for scripts; else they are asked for
         #[arg(long, value_name = "FOUR")]
         last_four: Option<String>,
@@ -66,10 +69,10 @@ struct AllowArgs {
 /// Asks and prints.
 pub fn run(args: TokenArgs, form: Form, io: &mut Io<'_>, station: &mut dyn Ask) -> Result<Exit, CliError> {
     match (args.verb, args.serial) {
-        (Some(TokenVerb::Scrap { serial, last_four: given }), _) => {
+        (Some(TokenVerb::Scrap { serial, release_seeds, last_four: given }), _) => {
             let warning = format!("Token {serial} is recorded as dead, and its seed with it.");
             let last_four = last_four(io, &serial, given, &warning)?;
-            done(station, Command::Scrap { serial: serial.clone(), last_four })?;
+            done(station, Command::Scrap { serial: serial.clone(), last_four, release_seeds })?;
             writeln!(io.err, "token {serial} is scrapped")?;
         }
         (Some(TokenVerb::Allow(allow)), _) => {
@@ -226,7 +229,9 @@ clock
         let station = Scripted::new([Reply::Done]);
         let mut desk = Desk::terminal(&["0017"]);
         assert_eq!(desk.kiln("token scrap 86596000000017", &station), Exit::Done);
-        let asked = serde_json::json!({"do": "scrap", "serial": "86596000000017", "last_four": "0017"});
+        let asked = serde_json::json!({
+            "do": "scrap", "serial": "86596000000017", "last_four": "0017", "release_seeds": false,
+        });
         assert_eq!(station.asked(), [asked]);
 
         let station = Scripted::new([]);

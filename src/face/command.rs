@@ -130,6 +130,38 @@ pub enum Command {
         serial: Serial,
         /// Its last four characters, typed by the person.
         last_four: String,
+        /// An imported seed of it goes back to its batch, for another token. Else it stays bound to the dead one.
+        #[serde(default)]
+        release_seeds: bool,
+    },
+    /// Resets a token to its factory state as soon as it lies on a slot and its button is pressed. Told by
+    /// [`Event::Device`](super::Event::Device).
+    DeviceReset {
+        /// Its serial.
+        serial: Serial,
+        /// Its last four characters, typed by the person.
+        last_four: String,
+    },
+    /// Gives a token another customer key, likewise.
+    DeviceSetKey {
+        /// Its serial.
+        serial: Serial,
+        /// Its last four characters, typed by the person.
+        last_four: String,
+        /// The key that it takes now, by its name in the vault; none: the one it was delivered with.
+        current: Option<String>,
+        /// The new key, by its name in the vault.
+        new: String,
+    },
+    /// A person has pressed the button of a token that waits for it.
+    DevicePressed {
+        /// Its serial.
+        serial: Serial,
+    },
+    /// Forgets a reset or key change that was not begun.
+    DeviceCancel {
+        /// The token's serial.
+        serial: Serial,
     },
     /// Writes what is burned in a server's format.
     Export {
@@ -205,6 +237,10 @@ impl Command {
             | Self::Verify { .. }
             | Self::Allow { .. }
             | Self::Scrap { .. }
+            | Self::DeviceReset { .. }
+            | Self::DeviceSetKey { .. }
+            | Self::DevicePressed { .. }
+            | Self::DeviceCancel { .. }
             | Self::Export { .. }
             | Self::SlotName { .. }
             | Self::ClockOverride { .. }

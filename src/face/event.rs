@@ -16,6 +16,20 @@ pub struct Numbered {
     pub event: Event,
 }
 
+/// How far a reset or key change is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeviceState {
+    /// The token must be put down.
+    WaitsForToken,
+    /// The token asks for its button.
+    WaitsForButton,
+    /// It is done, and confirmed by the token.
+    Done,
+    /// It is not, or nobody knows.
+    Failed,
+}
+
 /// What can happen.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "event")]
@@ -81,6 +95,17 @@ pub enum Event {
         slot: Option<SlotName>,
         /// What hands should do there.
         doing: Option<Doing>,
+    },
+    /// A reset or key change of a token went on.
+    Device {
+        /// Which token.
+        serial: Serial,
+        /// How far it is.
+        state: DeviceState,
+        /// What there is to say, in a sentence.
+        says: String,
+        /// What to do now; empty where there is nothing.
+        remedy: String,
     },
     /// A person typed a code.
     Verified {

@@ -18,7 +18,7 @@ mod view;
 pub use command::{
     BatchPolicy, Command, Consent, ExportFormat, ImportOptions, ImportTarget, JobFilter, NewBatch, Page,
 };
-pub use event::{Event, Numbered};
+pub use event::{DeviceState, Event, Numbered};
 pub use finding::{Check, Finding, Health, Side};
 pub use reply::{
     AuditEntry, AuditHead, BatchDetail, Exported, Failure, FailureKind, HolderFile, ImportLine, ImportReport,
@@ -43,6 +43,16 @@ pub enum Role {
     Observer,
     /// May look and act.
     Operator,
+}
+
+impl Role {
+    /// The word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Observer => "observer",
+            Self::Operator => "operator",
+        }
+    }
 }
 
 /// The server's first line.

@@ -43,11 +43,6 @@ impl Attached {
         self.locked().values().map(|entry| entry.who.clone()).collect()
     }
 
-    /// Who looks on, in the order in which they connected.
-    pub fn looking_on(&self) -> Vec<Who> {
-        self.locked().values().filter_map(|entry| entry.looks_on.clone()).collect()
-    }
-
     /// From now on `crier` is told of each who begins or ceases to look on. It is called while the list is locked, so
     /// that the order of what it hears is the order of what happened: it must not ask this list anything. Only the
     /// first call counts.
@@ -142,10 +137,8 @@ mod tests {
         ann.look_on(Role::Observer);
         ann.look_on(Role::Operator);
         let as_observer = Who { name: "ann".into(), role: Role::Observer };
-        assert_eq!(attached.looking_on(), [as_observer.clone()]);
         assert_eq!(attached.list(), [who("ann")]);
         drop(ann);
-        assert_eq!(attached.looking_on(), []);
         assert_eq!(*heard.lock().unwrap(), [Event::Attached(as_observer.clone()), Event::Left(as_observer)]);
     }
 }

@@ -14,7 +14,7 @@
 
 mod access;
 mod attached;
-mod client;
+pub mod client;
 mod connection;
 mod home;
 pub mod launch;

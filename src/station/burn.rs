@@ -109,7 +109,12 @@ impl Work<'_> {
         if fenced(slot, &answer) {
             return Err(Broken::Fenced);
         }
-        core.store.attempt_result(self.ready.attempt, result, &core.stamp(STATION))?;
+        if result == AttemptResult::Accepted && self.ready.key_is_proven {
+            core.store.attempt_result_soon(self.ready.attempt, result, &core.stamp(STATION));
+        } else {
+            // Other slots, and the next visit of this token, decide by it.
+            core.store.attempt_result(self.ready.attempt, result, &core.stamp(STATION))?;
+        }
         slot.hand.attempt_settled();
         if result == AttemptResult::Accepted {
             // Slots that waited for this key to be tried may go on.

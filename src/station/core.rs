@@ -1,9 +1,9 @@
 //! What every part of a station shares: the store, the open vault, the clock, the catalog, the bus.
 
-use super::{breaker::Batches, bus::Bus, clock_gate::ClockGate, failure::locked};
+use super::{breaker::Batches, bus::Bus, clock_gate::ClockGate, device::Orders, failure::locked};
 use crate::{
-    domain::{Clock, SeedId, SlotName, catalog::Catalog},
-    face::{ClockView, Event, Failure, Finding, Snapshot, VaultState, Who},
+    domain::{Clock, CustomerKey, SeedId, SlotName, catalog::Catalog},
+    face::{ClockView, Event, Failure, Finding, Snapshot, VaultState},
     link::LinkSource,
     store::{self, BatchState, Stamp, Store},
     vault::DataKey,
@@ -31,8 +31,6 @@ pub struct Parts {
     pub limits: Limits,
     /// How many clients are connected, counted by the server.
     pub clients: Arc<AtomicU32>,
-    /// Who of them looks on, as the server knows it.
-    pub attached: Onlookers,
     /// What only the composition can look at: the machine, the way to its readers, the home.
     pub probe: Probe,
     /// Told of each crossing of a burn: the point between a record and the command that it announces, or between a
@@ -46,14 +44,6 @@ pub type Crossing = Arc<dyn Fn(&str) + Send + Sync>;
 /// Does nothing at any crossing.
 pub fn no_crossing() -> Crossing {
     Arc::new(|_| ())
-}
-
-/// See [`Parts::attached`].
-pub type Onlookers = Arc<dyn Fn() -> Vec<Who> + Send + Sync>;
-
-/// Where no server keeps a list.
-pub fn nobody() -> Onlookers {
-    Arc::new(Vec::new)
 }
 
 /// See [`Parts::probe`]. May block for some seconds.
@@ -101,13 +91,14 @@ pub struct Core {
     pub limits: Limits,
     /// Failures over each batch.
     pub breakers: Batches,
+    /// Resets and key changes that wait for their tokens.
+    pub orders: Orders,
     /// Told of each crossing of a burn.
     pub crossing: Crossing,
     /// What only the composition can look at.
     pub probe: Probe,
     vault: RwLock<Option<Arc<DataKey>>>,
     clients: Arc<AtomicU32>,
-    attached: Onlookers,
     stopping: AtomicBool,
     changes: AtomicU64,
     resumes: AtomicU64,
@@ -129,7 +120,6 @@ impl Core {
             limits: parts.limits,
             vault: RwLock::new(None),
             clients: parts.clients,
-            attached: parts.attached,
             stopping: AtomicBool::new(false),
             changes: AtomicU64::new(0),
             resumes: AtomicU64::new(0),
@@ -137,6 +127,7 @@ impl Core {
             slot_names: RwLock::default(),
             readers: RwLock::default(),
             breakers: Batches::default(),
+            orders: Orders::default(),
             crossing: parts.crossing,
             probe: parts.probe,
         }
@@ -272,8 +263,23 @@ impl Core {
             clock: self.clock_view()?,
             vault: self.vault_state()?,
             clients: self.clients.load(Ordering::Relaxed),
-            attached: (self.attached)(),
+            attached: shown.attached,
         })
+    }
+
+    /// Opens one customer key. The vault must be open.
+    pub fn customer_key(&self, name: &str) -> Result<CustomerKey, Failure> {
+        let data_key = self.data_key()?;
+        let record = self.store.key(name)?.ok_or_else(|| {
+            super::failure::failure(
+                crate::face::FailureKind::No,
+                format!("there is no key \"{name}\" in the vault"),
+                "add it with \"kiln key add\"",
+            )
+        })?;
+        data_key
+            .open_key(name, &record.sealed)
+            .map_err(|_| super::failure::unreadable(&format!("key \"{name}\"")))
     }
 
     /// Opens one seed. The vault must be open.

@@ -8,6 +8,7 @@ mod burn;
 mod bus;
 mod clock_gate;
 mod core;
+mod device;
 mod failure;
 mod handle;
 mod slot;
@@ -16,7 +17,7 @@ mod views;
 mod visit;
 
 pub use self::{
-    core::{Crossing, Limits, Onlookers, Parts, Probe, no_crossing, no_probe, nobody},
+    core::{Crossing, Limits, Parts, Probe, no_crossing, no_probe},
     handle::{Caller, Request, StationHandle},
 };
 

@@ -5,7 +5,7 @@ use super::{
     visit::{self, After, Look},
 };
 use crate::{
-    domain::SlotName,
+    domain::{Serial, SlotName},
     drivers::fence::{Fence, FencedPort},
     face::{Doing, SlotView},
     link::{LinkError, Port, Presence},
@@ -65,6 +65,8 @@ pub struct Slot<'a> {
     pub hand: &'a Hand,
     /// Failures of one kind in a row.
     pub breaker: super::breaker::Row,
+    /// The token that lies here, as far as it told who it is.
+    pub guest: Option<Serial>,
     /// The alarm that was raised for the token that lies here, so that it is raised once.
     pub alarmed: Option<String>,
 }
@@ -83,8 +85,16 @@ enum Again {
 /// Runs a slot until its reader is gone, the station ends or the thread is fenced.
 pub fn run(core: &Core, reader: &str, fence: &Fence, hand: &Hand) {
     let name = core.slot_name(reader);
-    let mut slot =
-        Slot { core, reader, name, fence, hand, breaker: super::breaker::Row::default(), alarmed: None };
+    let mut slot = Slot {
+        core,
+        reader,
+        name,
+        fence,
+        hand,
+        breaker: super::breaker::Row::default(),
+        alarmed: None,
+        guest: None,
+    };
     while !core.is_stopping() && !fence.is_closed() {
         match core.source.open_port(reader) {
             Ok(port) => match watch(&mut slot, &mut FencedPort::new(port, fence.clone())) {
@@ -142,9 +152,15 @@ fn watch(slot: &mut Slot<'_>, port: &mut dyn Port) -> Result<(), LinkError> {
             (Presence::Present, Presence::Present, Again::When(count)) => {
                 (count != core.change_count()).then_some(Look::Again)
             }
-            (Presence::Present, Presence::Present, Again::Never) => None,
+            // A finished token stays as it is, unless something was ordered for it.
+            (Presence::Present, Presence::Present, Again::Never) => {
+                slot.guest.as_ref().is_some_and(|serial| core.orders.waits_for(serial)).then_some(Look::Again)
+            }
         };
         known = now;
+        if now == Presence::Empty {
+            slot.guest = None;
+        }
         if let Some(look) = look {
             let count = core.change_count();
             let mut after = visit::visit(slot, port, look);

@@ -1,6 +1,6 @@
 //! A token lies on a reader: who is it, is there a job for it, may that job begin? If so, the burn.
 
-use super::{burn::burn, core::Core, core::STATION, slot::Slot, views};
+use super::{burn::burn, core::Core, core::STATION, device, slot::Slot, views};
 use crate::{
     burn::{self as rules, KeyUse, Occupancy, Plan, Verdict, Write},
     domain::{
@@ -70,6 +70,8 @@ pub struct Ready {
     pub key_fingerprint: Fingerprint,
     /// The attempt to authenticate, recorded as made.
     pub attempt: crate::store::AttemptId,
+    /// Whether another token of the batch has taken the key: then no slot waits for what this one says to it.
+    pub key_is_proven: bool,
     /// The permission by which it is burned though the clock is not trusted.
     pub clock_override: Option<crate::store::OverrideId>,
 }
@@ -197,6 +199,7 @@ fn welcome(slot: &mut Slot<'_>, port: &mut dyn Port, look: Look, view: &mut Slot
         Found::Other(other) => return Err(stranger(other)),
     };
     let reading = reading(info.clock.0, asked, round_trip);
+    slot.guest = Some(info.serial.clone());
     view.serial = Some(info.serial.clone());
     view.drift = Some(views::drift(reading.drift_ms));
     let model = model_of(core, &mut token, &info.serial)?;
@@ -217,7 +220,10 @@ fn welcome(slot: &mut Slot<'_>, port: &mut dyn Port, look: Look, view: &mut Slot
     };
     let guest = Guest { serial: info.serial, model, round_trip, reading };
     if look == Look::First {
-        core.store.reading(&guest.serial, &model.name, guest.reading, &core.stamp(STATION))?;
+        core.store.reading(&guest.serial, &model.name, guest.reading, &core.stamp(STATION));
+    }
+    if let Some(order) = core.orders.take(&guest.serial) {
+        return Ok(device::carry_out(slot, &guest, &mut token, &order, view));
     }
     let ready = prepare(slot, &guest, &mut token)?;
     view.job = Some(ready.job.id.0);
@@ -390,19 +396,20 @@ fn ready<L: ApduLink>(
     // One at a time from the look at the key's standing to the record of the attempt, or two slots would both find
     // that nobody has tried the key yet.
     let _turn = core.key_turn();
-    may_authenticate(core, serial, &batch, key_fingerprint)?;
+    let trust = may_authenticate(core, serial, &batch, key_fingerprint)?;
     (core.crossing)("before-claim");
     let stamp = core.stamp(STATION);
-    let job = core.store.claim(job.id, serial, slot, &plan_text, &stamp).map_err(Either::Claim)?;
-    if !resumed {
-        for to in consent {
-            core.store.take_consent(serial, to, &stamp)?;
-        }
+    let (job, attempt) = core
+        .store
+        .claim_to_try(job.id, serial, slot, &plan_text, key_fingerprint, &stamp)
+        .map_err(Either::Claim)?;
+    // A person's word is used up only now, when it has served.
+    let used = consent.into_iter().filter(|_| consented && !resumed);
+    for to in used.chain((trust == KeyTrust::ByConsent).then_some(ConsentTo::AnotherAttempt)) {
+        core.store.take_consent(serial, to, &stamp)?;
     }
     core.bus.say(job_event(&job, Some(slot)));
     (core.crossing)("claimed");
-    let attempt = core.store.attempt_made(serial, key_fingerprint, Some(batch.id), &core.stamp(STATION))?;
-    (core.crossing)("attempt-made");
     Ok(Ready {
         job,
         batch,
@@ -411,6 +418,7 @@ fn ready<L: ApduLink>(
         key,
         key_fingerprint,
         attempt,
+        key_is_proven: trust == KeyTrust::Proven,
         clock_override: clock_override.map(|o| o.id),
     })
 }
@@ -429,20 +437,7 @@ fn key_for(core: &Core, batch: &BatchSummary, model: &Model) -> Result<(Customer
     let key = match (&model.key, &batch.key_name) {
         (KeyNeeded::PublicDeviceKey, _) => drivers::token2_single::device_key(),
         (KeyNeeded::CustomerKey { default }, None) => CustomerKey::new(default.as_bytes()),
-        (KeyNeeded::CustomerKey { .. }, Some(name)) => {
-            let record = core.store.key(name)?.ok_or_else(|| {
-                Not::look(
-                    format!(
-                        "batch \"{}\" wants the customer key \"{name}\", which is not in the vault",
-                        batch.name
-                    ),
-                    "add it with \"kiln key add\"",
-                )
-            })?;
-            data_key
-                .open_key(name, &record.sealed)
-                .map_err(|_| Not::from(super::failure::unreadable(&format!("key \"{name}\""))))?
-        }
+        (KeyNeeded::CustomerKey { .. }, Some(name)) => core.customer_key(name)?,
     };
     let fingerprint = data_key.key_fingerprint(&key);
     Ok((key, fingerprint))
@@ -518,12 +513,29 @@ fn survey<L: ApduLink>(
     Ok((held, filled))
 }
 
+/// On what grounds a key is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum KeyTrust {
+    /// Some token of the batch has taken it.
+    Proven,
+    /// None has yet: the others wait for this one.
+    Untried,
+    /// A person allowed one more attempt on this token.
+    ByConsent,
+}
+
 /// Whether the key may be tried on this token now.
-fn may_authenticate(core: &Core, serial: &Serial, batch: &BatchSummary, key: Fingerprint) -> Result<(), Not> {
+fn may_authenticate(
+    core: &Core,
+    serial: &Serial,
+    batch: &BatchSummary,
+    key: Fingerprint,
+) -> Result<KeyTrust, Not> {
     let known = core.store.key_standing(key, serial, Some(batch.id))?;
     let standing = rules::KeyStanding {
         refused_here: known.refused_here.map(|refused| refused.tries_left),
         unknown_here: known.unknown_attempts_here,
+        took_another_here: known.took_another_here,
         accepted_in_batch: known.accepted_in_batch,
         tried_elsewhere_now: known.in_flight_elsewhere,
     };
@@ -531,12 +543,9 @@ fn may_authenticate(core: &Core, serial: &Serial, batch: &BatchSummary, key: Fin
     let allow =
         format!("if the key is right, and it is worth an attempt: kiln token allow {serial} --try-key");
     match rules::key_use(&standing, consented) {
-        KeyUse::Go => {
-            if consented {
-                core.store.take_consent(serial, ConsentTo::AnotherAttempt, &core.stamp(STATION))?;
-            }
-            Ok(())
-        }
+        KeyUse::Go if consented => Ok(KeyTrust::ByConsent),
+        KeyUse::Go if standing.accepted_in_batch => Ok(KeyTrust::Proven),
+        KeyUse::Go => Ok(KeyTrust::Untried),
         KeyUse::WaitForFirst => Err(Not::Say {
             says: "another token of the batch is trying the key first".into(),
             remedy: "wait; it goes on by itself".into(),
@@ -550,6 +559,11 @@ fn may_authenticate(core: &Core, serial: &Serial, batch: &BatchSummary, key: Fin
         }
         KeyUse::RefusedBefore { tries_left: None } => Err(Not::look(
             format!("token {serial} refused this key before: it has another one, or it is locked"),
+            allow,
+        )
+        .alarming()),
+        KeyUse::AnotherKnown => Err(Not::look(
+            format!("token {serial} took another key last time; this batch's would be a guess"),
             allow,
         )
         .alarming()),

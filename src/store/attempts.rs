@@ -5,7 +5,7 @@ use super::{
     audit, tokens,
 };
 use crate::{domain::Serial, vault::Fingerprint};
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, Transaction, params};
 use serde_json::json;
 
 impl Store {
@@ -20,14 +20,7 @@ impl Store {
         let (serial, stamp) = (serial.clone(), stamp.clone());
         self.write(move |tx| {
             tokens::meet(tx, &serial, None, &stamp)?;
-            tx.execute(
-                "INSERT INTO attempts (serial, key, batch, at, outcome) VALUES (?1, ?2, ?3, ?4, ?5)",
-                params![serial, key, batch, stamp.now, AttemptOutcome::Made],
-            )?;
-            let id = AttemptId(tx.last_insert_rowid());
-            let detail = json!({ "attempt": id, "key": key.to_string(), "batch": batch });
-            audit::append(tx, &stamp, "attempt made", Some(&serial), &detail)?;
-            Ok(id)
+            Ok(insert(tx, &serial, key, batch, &stamp)?)
         })
     }
 
@@ -40,26 +33,14 @@ impl Store {
         stamp: &Stamp,
     ) -> Result<(), StoreError> {
         let stamp = stamp.clone();
-        self.write(move |tx| {
-            let (outcome, tries_left) = match result {
-                AttemptResult::Accepted => (AttemptOutcome::Accepted, None),
-                AttemptResult::Refused { tries_left } => (AttemptOutcome::Refused, tries_left),
-                AttemptResult::Unknown => (AttemptOutcome::Unknown, None),
-            };
-            let serial: Option<Serial> = tx
-                .query_row(
-                    "UPDATE attempts SET outcome = ?2, tries_left = ?3, settled_at = ?4
-                     WHERE id = ?1 AND outcome IN ('made', 'unknown') RETURNING serial",
-                    params![attempt, outcome, tries_left, stamp.now],
-                    |row| row.get(0),
-                )
-                .optional()?;
-            let Some(serial) = serial else {
-                return Err(StoreError::Rule(format!("attempt {attempt} has its answer already")));
-            };
-            let detail = json!({ "attempt": attempt, "tries_left": tries_left });
-            Ok(audit::append(tx, &stamp, &format!("attempt {outcome}"), Some(&serial), &detail)?)
-        })
+        self.write(move |tx| settle(tx, attempt, result, &stamp))
+    }
+
+    /// The same without waiting until it is durable: where nobody decides by this answer before the burn's end is on
+    /// record.
+    pub fn attempt_result_soon(&self, attempt: AttemptId, result: AttemptResult, stamp: &Stamp) {
+        let stamp = stamp.clone();
+        self.write_soon("an attempt's answer", move |tx| settle(tx, attempt, result, &stamp));
     }
 
     /// What is known of a key, a token and a batch (or of all attempts without a batch), to decide whether the key may
@@ -71,13 +52,17 @@ impl Store {
         batch: Option<BatchId>,
     ) -> Result<KeyStanding, StoreError> {
         self.read(|c| {
+            // A reset token has its delivered key and all its attempts again.
+            let reset: i64 = c
+                .prepare_cached("SELECT coalesce(max(reset_at), -1) FROM tokens WHERE serial = ?1")?
+                .query_row([serial], |row| row.get(0))?;
             let last: Option<(i64, AttemptOutcome, RefusedHere)> = c
                 .prepare_cached(
                     "SELECT id, outcome, tries_left, coalesce(settled_at, at) FROM attempts
-                     WHERE serial = ?1 AND key = ?2 AND outcome IN ('accepted', 'refused')
+                     WHERE serial = ?1 AND key = ?2 AND at > ?3 AND outcome IN ('accepted', 'refused')
                      ORDER BY id DESC LIMIT 1",
                 )?
-                .query_row(params![serial, key], |row| {
+                .query_row(params![serial, key, reset], |row| {
                     let refused = RefusedHere { tries_left: row.get(2)?, at: row.get(3)? };
                     Ok((row.get(0)?, row.get(1)?, refused))
                 })
@@ -86,9 +71,16 @@ impl Store {
             let unknown_attempts_here = c
                 .prepare_cached(
                     "SELECT count(*) FROM attempts
-                     WHERE serial = ?1 AND key = ?2 AND id > ?3 AND outcome IN ('made', 'unknown')",
+                     WHERE serial = ?1 AND key = ?2 AND id > ?3 AND at > ?4 AND outcome IN ('made', 'unknown')",
                 )?
-                .query_row(params![serial, key, since], |row| row.get(0))?;
+                .query_row(params![serial, key, since, reset], |row| row.get(0))?;
+            let took: Option<Fingerprint> = c
+                .prepare_cached(
+                    "SELECT key FROM attempts WHERE serial = ?1 AND at > ?2 AND outcome = 'accepted'
+                     ORDER BY id DESC LIMIT 1",
+                )?
+                .query_row(params![serial, reset], |row| row.get(0))
+                .optional()?;
             let (accepted_in_batch, in_flight_elsewhere) = c
                 .prepare_cached(
                     "SELECT coalesce(max(outcome = 'accepted'), 0),
@@ -108,10 +100,55 @@ impl Store {
                     (outcome == AttemptOutcome::Refused).then_some(refused)
                 }),
                 unknown_attempts_here,
+                took_another_here: took.is_some_and(|took| took != key),
                 accepted_in_batch,
                 refused_in_batch,
                 in_flight_elsewhere,
             })
         })
     }
+}
+
+/// An attempt that is about to be made.
+pub(super) fn insert(
+    tx: &Transaction<'_>,
+    serial: &Serial,
+    key: Fingerprint,
+    batch: Option<BatchId>,
+    stamp: &Stamp,
+) -> rusqlite::Result<AttemptId> {
+    tx.execute(
+        "INSERT INTO attempts (serial, key, batch, at, outcome) VALUES (?1, ?2, ?3, ?4, ?5)",
+        params![serial, key, batch, stamp.now, AttemptOutcome::Made],
+    )?;
+    let id = AttemptId(tx.last_insert_rowid());
+    let detail = json!({ "attempt": id, "key": key.to_string(), "batch": batch });
+    audit::append(tx, stamp, "attempt made", Some(serial), &detail)?;
+    Ok(id)
+}
+
+fn settle(
+    tx: &Transaction<'_>,
+    attempt: AttemptId,
+    result: AttemptResult,
+    stamp: &Stamp,
+) -> Result<(), StoreError> {
+    let (outcome, tries_left) = match result {
+        AttemptResult::Accepted => (AttemptOutcome::Accepted, None),
+        AttemptResult::Refused { tries_left } => (AttemptOutcome::Refused, tries_left),
+        AttemptResult::Unknown => (AttemptOutcome::Unknown, None),
+    };
+    let serial: Option<Serial> = tx
+        .query_row(
+            "UPDATE attempts SET outcome = ?2, tries_left = ?3, settled_at = ?4
+             WHERE id = ?1 AND outcome IN ('made', 'unknown') RETURNING serial",
+            params![attempt, outcome, tries_left, stamp.now],
+            |row| row.get(0),
+        )
+        .optional()?;
+    let Some(serial) = serial else {
+        return Err(StoreError::Rule(format!("attempt {attempt} has its answer already")));
+    };
+    let detail = json!({ "attempt": attempt, "tries_left": tries_left });
+    Ok(audit::append(tx, stamp, &format!("attempt {outcome}"), Some(&serial), &detail)?)
 }

@@ -11,16 +11,11 @@ use serde_json::json;
 use std::collections::BTreeMap;
 
 impl Store {
-    /// A token of `model` is there and told its clock: it goes on record, or was seen again.
-    pub fn reading(
-        &self,
-        serial: &Serial,
-        model: &str,
-        reading: NewReading,
-        stamp: &Stamp,
-    ) -> Result<(), StoreError> {
+    /// A token of `model` is there and told its clock: it goes on record, or was seen again. Doesn't wait until that is
+    /// durable; whatever is recorded later is durable no sooner.
+    pub fn reading(&self, serial: &Serial, model: &str, reading: NewReading, stamp: &Stamp) {
         let (serial, model, stamp) = (serial.clone(), model.to_owned(), stamp.clone());
-        self.write(move |tx| {
+        self.write_soon("a reading", move |tx| {
             tokens::meet(tx, &serial, Some(&model), &stamp)?;
             insert_reading(tx, &serial, reading, &stamp)?;
             let detail = json!({ "drift_ms": reading.drift_ms, "uncertainty_ms": reading.uncertainty_ms });

@@ -104,6 +104,30 @@ impl Store {
         answer.recv().unwrap_or_else(|_| Err(StoreError::Stopped.into()))
     }
 
+    /// Hands `act` to the writer's thread without waiting for it: for news that no decision waits for. It is carried out
+    /// before every act that comes later, so once one of those has returned it is durable, too.
+    fn write_soon(
+        &self,
+        what: &'static str,
+        act: impl FnOnce(&Transaction<'_>) -> Result<(), StoreError> + Send + 'static,
+    ) {
+        let job: Act = Box::new(move |connection| {
+            let done = connection
+                .transaction_with_behavior(TransactionBehavior::Immediate)
+                .map_err(StoreError::from)
+                .and_then(|transaction| {
+                    act(&transaction)?;
+                    Ok(transaction.commit()?)
+                });
+            if let Err(error) = done {
+                tracing::error!(%error, what, "could not be recorded");
+            }
+        });
+        if self.0.acts.as_ref().is_none_or(|acts| acts.send(job).is_err()) {
+            tracing::error!(what, "could not be recorded: the store has stopped");
+        }
+    }
+
     /// Runs `query` on a read-only connection, all of it on one state of the database.
     fn read<T, E: From<StoreError>>(&self, query: impl FnOnce(&Connection) -> Result<T, E>) -> Result<T, E> {
         let connection = self.free_reader();

@@ -2,12 +2,15 @@
 //! here it is looked up, obeyed and recorded.
 
 use super::{
-    BatchState, BurnDone, ClaimRefused, EntryDone, JobFilter, JobId, JobRecord, Listed, MoveRefused, Page,
-    Stamp, Store, StoreError, audit, batches, clock,
+    AttemptId, BatchState, BurnDone, ClaimRefused, EntryDone, JobFilter, JobId, JobRecord, Listed,
+    MoveRefused, Page, Stamp, Store, StoreError, attempts, audit, batches, clock,
     rows::{self, count, to_count, to_json},
     tokens,
 };
-use crate::domain::{JobEvent, JobState, Proof, Serial, SlotName};
+use crate::{
+    domain::{JobEvent, JobState, Proof, Serial, SlotName},
+    vault::Fingerprint,
+};
 use rusqlite::{
     Connection, OptionalExtension, Transaction, params, params_from_iter,
     types::{ToSql, Value},
@@ -105,30 +108,25 @@ impl Store {
         stamp: &Stamp,
     ) -> Result<JobRecord, ClaimRefused> {
         let (serial, slot, plan, stamp) = (serial.clone(), slot.clone(), plan.to_owned(), stamp.clone());
+        self.write(move |tx| claim(tx, job, &serial, &slot, &plan, &stamp))
+    }
+
+    /// The same, and that `key` is about to be shown to the token: one act, since one follows the other at once and
+    /// both must be durable before the token hears of either.
+    pub fn claim_to_try(
+        &self,
+        job: JobId,
+        serial: &Serial,
+        slot: &SlotName,
+        plan: &str,
+        key: Fingerprint,
+        stamp: &Stamp,
+    ) -> Result<(JobRecord, AttemptId), ClaimRefused> {
+        let (serial, slot, plan, stamp) = (serial.clone(), slot.clone(), plan.to_owned(), stamp.clone());
         self.write(move |tx| {
-            let job = rows::job(tx, job)?.ok_or(ClaimRefused::NoJob)?;
-            let next = may_claim(tx, &job, &serial)?;
-            tokens::meet(tx, &serial, None, &stamp)?;
-            let bound = tx
-                .prepare_cached(
-                    "UPDATE seeds SET state = 'bound', bound_to = ?2
-                     WHERE id IN (SELECT seed FROM job_entries WHERE job = ?1)
-                         AND (state = 'free' OR (state = 'bound' AND bound_to = ?2))",
-                )?
-                .execute(params![job.id, serial])?;
-            if bound != job.entries.len() {
-                return Err(StoreError::Rule(format!("a seed of job {} is not free", job.id)).into());
-            }
-            tx.execute(
-                "UPDATE jobs SET state = ?2, serial = ?3, slot = ?4, plan = ?5, reason = NULL, moved_at = ?6
-                 WHERE id = ?1",
-                params![job.id, next, serial, slot, plan, stamp.now],
-            )?;
-            let seeds: Vec<_> = job.entries.iter().map(|entry| entry.seed).collect();
-            let detail =
-                json!({ "job": job.id, "batch": job.batch_name, "slot": slot, "seeds": seeds, "plan": plan });
-            audit::append(tx, &stamp, "job claimed", Some(&serial), &detail)?;
-            rows::job(tx, job.id)?.ok_or(ClaimRefused::NoJob)
+            let job = claim(tx, job, &serial, &slot, &plan, &stamp)?;
+            let attempt = attempts::insert(tx, &serial, key, Some(job.batch), &stamp)?;
+            Ok((job, attempt))
         })
     }
 
@@ -315,6 +313,39 @@ fn doubt(
 ) -> rusqlite::Result<()> {
     tx.execute("UPDATE jobs SET may_hold_seed = 1 WHERE id = ?1", [job.id])?;
     shift(tx, job, next, Some(reason), stamp)
+}
+
+fn claim(
+    tx: &Transaction<'_>,
+    job: JobId,
+    serial: &Serial,
+    slot: &SlotName,
+    plan: &str,
+    stamp: &Stamp,
+) -> Result<JobRecord, ClaimRefused> {
+    let job = rows::job(tx, job)?.ok_or(ClaimRefused::NoJob)?;
+    let next = may_claim(tx, &job, serial)?;
+    tokens::meet(tx, serial, None, stamp)?;
+    let bound = tx
+        .prepare_cached(
+            "UPDATE seeds SET state = 'bound', bound_to = ?2
+             WHERE id IN (SELECT seed FROM job_entries WHERE job = ?1)
+                 AND (state = 'free' OR (state = 'bound' AND bound_to = ?2))",
+        )?
+        .execute(params![job.id, serial])?;
+    if bound != job.entries.len() {
+        return Err(StoreError::Rule(format!("a seed of job {} is not free", job.id)).into());
+    }
+    tx.execute(
+        "UPDATE jobs SET state = ?2, serial = ?3, slot = ?4, plan = ?5, reason = NULL, moved_at = ?6
+         WHERE id = ?1",
+        params![job.id, next, serial, slot, plan, stamp.now],
+    )?;
+    let seeds: Vec<_> = job.entries.iter().map(|entry| entry.seed).collect();
+    let detail =
+        json!({ "job": job.id, "batch": job.batch_name, "slot": slot, "seeds": seeds, "plan": plan });
+    audit::append(tx, stamp, "job claimed", Some(serial), &detail)?;
+    rows::job(tx, job.id)?.ok_or(ClaimRefused::NoJob)
 }
 
 /// Whether this token, burned just now, is one of those that a person should prove.

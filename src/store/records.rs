@@ -133,6 +133,8 @@ words!(
         Replaced = "replaced",
         /// The token died.
         Scrapped = "scrapped",
+        /// The token was reset to its factory state.
+        Reset = "reset",
     }
 );
 
@@ -599,6 +601,8 @@ pub struct KeyStanding {
     pub refused_here: Option<RefusedHere>,
     /// Tries on this token without an answer, since its last answer to this key.
     pub unknown_attempts_here: u32,
+    /// The last key that this token has taken is another one.
+    pub took_another_here: bool,
     /// Some token of the batch has taken the key.
     pub accepted_in_batch: bool,
     /// How many tokens of the batch last said no to it.

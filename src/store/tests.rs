@@ -546,10 +546,9 @@ fn tokens_are_found_by_serial_model_title_and_user() {
     let bench = Bench::new();
     let jobs = bench.running("b", vec![bench.job(1)]);
     bench.burn(jobs[0], "A1");
-    bench
-        .store
-        .reading(&serial("B2"), "molto2", NewReading { drift_ms: 0, uncertainty_ms: 500 }, &stamp(30))
-        .unwrap();
+    bench.store.reading(&serial("B2"), "molto2", NewReading { drift_ms: 0, uncertainty_ms: 500 }, &stamp(30));
+    // A reading is recorded before whatever comes later.
+    bench.store.audit_append("later", None, serde_json::Value::Null, &stamp(30)).unwrap();
     let find = |text: Option<&str>| {
         let filter = TokenFilter { text: text.map(str::to_owned) };
         let found = bench.store.tokens(&filter, Page::first(5)).unwrap();
@@ -848,10 +847,8 @@ fn the_schema_itself_keeps_a_seed_to_one_token() {
     let bench = Bench::new();
     let jobs = bench.running("b", vec![bench.job(1)]);
     bench.burn(jobs[0], "A1");
-    bench
-        .store
-        .reading(&serial("A2"), "c202", NewReading { drift_ms: 0, uncertainty_ms: 500 }, &stamp(30))
-        .unwrap();
+    bench.store.reading(&serial("A2"), "c202", NewReading { drift_ms: 0, uncertainty_ms: 500 }, &stamp(30));
+    bench.store.audit_append("later", None, serde_json::Value::Null, &stamp(30)).unwrap();
     let raw = bench.raw();
     for wrong in [
         "UPDATE seeds SET bound_to = 'A2'",

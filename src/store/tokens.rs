@@ -166,6 +166,29 @@ impl Store {
         })
     }
 
+    /// The token was reset to its factory state: what it held is gone, its seeds are never used again, and what was
+    /// known of its key says nothing any more.
+    pub fn token_reset(&self, serial: &Serial, stamp: &Stamp) -> Result<(), TokenRefused> {
+        let (serial, stamp) = (serial.clone(), stamp.clone());
+        self.write(move |tx| {
+            if queue::is_claimed(tx, &serial)? {
+                return Err(TokenRefused::BeingBurned(serial));
+            }
+            meet(tx, &serial, None, &stamp)?;
+            tx.execute("UPDATE tokens SET reset_at = ?2 WHERE serial = ?1", params![serial, stamp.now])?;
+            tx.execute(
+                "UPDATE seeds SET state = 'retired' WHERE state = 'on-token' AND id IN (
+                     SELECT seed FROM mappings WHERE serial = ?1 AND ended_at IS NULL)",
+                [&serial],
+            )?;
+            let ended = tx.execute(
+                "UPDATE mappings SET ended_at = ?2, ended_by = ?3 WHERE serial = ?1 AND ended_at IS NULL",
+                params![serial, stamp.now, EndedBy::Reset],
+            )?;
+            Ok(audit::append(tx, &stamp, "token reset", Some(&serial), &json!({ "profiles": ended }))?)
+        })
+    }
+
     /// A person says that the token is dead. Its open jobs and mappings end; generated seeds are retired, imported ones
     /// held or released. Saying it again with [`ImportedSeeds::Release`] releases what was held.
     pub fn scrap(

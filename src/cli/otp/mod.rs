@@ -59,7 +59,7 @@ pub struct ParameterArgs {
 
 impl ParameterArgs {
     /// These, and for what they don't say those of the key URI or the usual ones.
-    fn over(&self, from_uri: Option<Parameters>) -> Result<Parameters, OtpError> {
+    pub(super) fn over(&self, from_uri: Option<Parameters>) -> Result<Parameters, OtpError> {
         let base = from_uri.unwrap_or_else(Parameters::standard);
         let mode = match (self.counter, base.mode) {
             (Some(counter), _) => Mode::Hotp { counter },

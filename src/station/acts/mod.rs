@@ -3,6 +3,7 @@
 
 mod audit;
 pub(super) mod batch;
+mod device;
 mod doctor;
 mod export;
 mod import;
@@ -46,7 +47,15 @@ pub fn carry_out(core: &Core, command: Command, caller: &Caller) -> Result<Reply
         Command::Token { serial } => tokens::show(core, &serial),
         Command::Verify { serial, profile, codes } => verify::verify(core, &serial, profile, &codes, who),
         Command::Allow { serial, last_four, what } => tokens::allow(core, &serial, &last_four, what, who),
-        Command::Scrap { serial, last_four } => tokens::scrap(core, &serial, &last_four, who),
+        Command::Scrap { serial, last_four, release_seeds } => {
+            tokens::scrap(core, &serial, &last_four, release_seeds, who)
+        }
+        Command::DeviceReset { serial, last_four } => device::reset(core, &serial, &last_four, who),
+        Command::DeviceSetKey { serial, last_four, current, new } => {
+            device::set_key(core, &serial, &last_four, current, new, who)
+        }
+        Command::DevicePressed { serial } => device::pressed(core, &serial),
+        Command::DeviceCancel { serial } => device::cancel(core, &serial),
         Command::Export { format, batch, unproven } => {
             export::export(core, format, batch.as_deref(), unproven, who)
         }

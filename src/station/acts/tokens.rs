@@ -43,15 +43,22 @@ pub fn allow(
 }
 
 /// The token died with its seed. Imported seeds stay bound to it until a person releases them.
-pub fn scrap(core: &Core, serial: &Serial, last_four: &str, who: &str) -> Result<Reply, Failure> {
+pub fn scrap(
+    core: &Core,
+    serial: &Serial,
+    last_four: &str,
+    release_seeds: bool,
+    who: &str,
+) -> Result<Reply, Failure> {
     confirm(serial, last_four)?;
-    core.store.scrap(serial, ImportedSeeds::Hold, &core.stamp(who))?;
+    let imported = if release_seeds { ImportedSeeds::Release } else { ImportedSeeds::Hold };
+    core.store.scrap(serial, imported, &core.stamp(who))?;
     core.changed();
     Ok(Reply::Done)
 }
 
 /// The serial's end, typed by the person, says that they have this token in mind and in hand.
-fn confirm(serial: &Serial, last_four: &str) -> Result<(), Failure> {
+pub(super) fn confirm(serial: &Serial, last_four: &str) -> Result<(), Failure> {
     if last_four.trim() == serial.last_four() {
         return Ok(());
     }

@@ -29,7 +29,9 @@ CREATE TABLE tokens (
     model TEXT,
     first_seen INTEGER NOT NULL,
     last_seen INTEGER NOT NULL,
-    scrapped_at INTEGER
+    scrapped_at INTEGER,
+    -- When it was last reset to its factory state: what was known of its key before says nothing any more.
+    reset_at INTEGER
 ) STRICT;
 
 CREATE TABLE seeds (
@@ -150,7 +152,7 @@ CREATE TABLE mappings (
     facts TEXT NOT NULL,
     since INTEGER NOT NULL,
     ended_at INTEGER,
-    ended_by TEXT CHECK (ended_by IN ('replaced', 'scrapped')),
+    ended_by TEXT CHECK (ended_by IN ('replaced', 'scrapped', 'reset')),
     proof TEXT CHECK (proof IN ('written', 'read back', 'computed', 'seen')),
     proof_at INTEGER,
     proof_detail TEXT,

@@ -1,0 +1,106 @@
+//! The answer: what explains the codes, how sure that is, and what was searched.
+
+use super::cause::Cause;
+use crate::domain::{Parameters, Profile, Serial};
+use serde::Serialize;
+
+/// What came out of a search. Serialises to what `kiln diagnose --json` prints.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Diagnosis {
+    /// All explanations, the likeliest first.
+    pub findings: Vec<Finding>,
+    /// Whether another code must be seen before the first finding may be called the cause.
+    pub ask_another_code: bool,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why_ask: Option<String>,
+    /// How likely it is that none of the findings is right.
+    pub none_of_these: f64,
+    /// What was searched, in its order, and how wide.
+    pub searched: Vec<Searched>,
+    /// Who else is affected, if the first finding lies in the records and not in one token or one person.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub also_affected: Vec<String>,
+}
+
+/// One explanation, or several that the codes cannot tell apart.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Finding {
+    /// What is wrong; all of it at once.
+    pub causes: Vec<Cause>,
+    /// Other causes that explain the same codes by the same calculation, the likeliest first.
+    pub equivalent: Vec<Cause>,
+    /// Why `causes` stands before `equivalent`, and what would tell them apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tie_break: Option<String>,
+    /// How likely this finding (with its equivalents) is, given the codes.
+    pub posterior: f64,
+    /// How likely it was before the codes were looked at.
+    pub prior: f64,
+    /// How many accidental hits the search up to the stage that found this leads one to expect.
+    pub accidental: f64,
+    /// Candidates tried up to the end of that stage.
+    pub candidates: u64,
+    /// The chance that random codes would have matched one candidate of that stage.
+    pub chance: f64,
+    /// The stage, as in [`Searched::stage`].
+    pub stage: &'static str,
+    /// The parameters that explain the codes. For HOTP the counter is that of the first code.
+    pub parameters: Parameters,
+    /// Where the token's clock stands; `None` for HOTP.
+    pub offset: Option<Offset>,
+    /// Whose seed it is, where that is on record.
+    pub token: Option<Token>,
+    /// What is wrong, in a sentence.
+    pub what: String,
+    /// What to do now, in a sentence.
+    pub remedy: String,
+}
+
+/// Token clock minus the clock of the one who read the code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Offset {
+    /// In whole steps of the finding's period.
+    pub steps: i64,
+    /// About as many seconds: exact to a period.
+    pub seconds: i64,
+}
+
+/// A profile of a token on record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Token {
+    /// The token.
+    pub serial: Serial,
+    /// The profile.
+    pub profile: Profile,
+}
+
+/// One stage of the search.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Searched {
+    /// Its name.
+    pub stage: &'static str,
+    /// What it tried, with its windows.
+    pub what: String,
+    /// How many candidates: seed, parameters, step and reading.
+    pub candidates: u64,
+    /// Accidental hits to be expected in it.
+    pub accidental: f64,
+}
+
+impl Diagnosis {
+    /// Above so many accidental hits to be expected, no finding may be called the cause without another code.
+    pub const ASK_ABOVE: f64 = 1e-3;
+
+    /// Below this, near certainty may be stated. Ten thousand random codes must not meet one such statement, and one
+    /// accidental hit in a thousand would be ten.
+    pub const NEAR_CERTAIN_BELOW: f64 = 6e-6;
+
+    /// The most that is stated above [`NEAR_CERTAIN_BELOW`](Self::NEAR_CERTAIN_BELOW).
+    pub const LESS_THAN_CERTAIN: f64 = 0.98;
+
+    /// Whether the code is right as recorded: nothing is wrong with the token.
+    pub fn is_right(&self) -> bool {
+        self.findings.first().is_some_and(|finding| finding.causes == [Cause::Ok])
+    }
+}

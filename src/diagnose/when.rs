@@ -1,0 +1,331 @@
+//! When a token showed a code: the proof of a visit, read off a token that stays at the place.
+//!
+//! The token's clock decides. Its drift is known at some moments and grows more doubtful between them, so every answer
+//! carries how far off it may be; and a code of few digits comes back, so every answer comes with all the others and with
+//! how likely others are.
+
+use super::{
+    evidence::Evidence,
+    known::Drift,
+    lanes::Keyed,
+    reading::{Level, Readings},
+};
+use crate::{
+    domain::{Code, Digits, Mode, Parameters, Period, Seed, UnixTime},
+    remedy::{Remedy, Retry},
+};
+use serde::Serialize;
+
+/// Why a code has no time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum WhenError {
+    /// HOTP: a button decides, not the time.
+    #[error("this profile is counter-based: its codes do not tell a time")]
+    CounterBased,
+    /// Nothing between the two ends.
+    #[error("there is no time between {since} and {until}")]
+    Empty {
+        /// The start.
+        since: UnixTime,
+        /// The end.
+        until: UnixTime,
+    },
+    /// More steps than a search should take.
+    #[error("{steps} steps lie between the two ends, more than {}", When::MOST_STEPS)]
+    TooLong {
+        /// How many.
+        steps: u64,
+    },
+    /// The token never shows so many digits.
+    #[error("the code has {given} digits, the token shows {digits}")]
+    OtherLength {
+        /// The code's.
+        given: usize,
+        /// The token's.
+        digits: Digits,
+    },
+}
+
+impl Remedy for WhenError {
+    fn remedy(&self) -> &'static str {
+        match self {
+            Self::CounterBased => "use a time-based profile where a code is to prove a time",
+            Self::Empty { .. } => "give --since before --until",
+            Self::TooLong { .. } => "narrow the range with --since and --until",
+            Self::OtherLength { .. } => {
+                "check the code, the serial and the profile; kiln diagnose tries other lengths"
+            }
+        }
+    }
+
+    fn retry(&self) -> Retry {
+        Retry::AfterOperator
+    }
+}
+
+/// A search for the times of one code or of several successive ones. An iterator: times come as they are found, in order,
+/// and none is kept.
+pub struct When {
+    keyed: Keyed,
+    readings: Readings,
+    after: Vec<u64>,
+    period_s: i64,
+    t0: i64,
+    drift: Drift,
+    /// The next step to look at, and the last one.
+    next: u64,
+    last: u64,
+    buffer: Vec<u32>,
+    /// Steps of the buffer that are still to be looked at: from the first to before the second.
+    ready: (usize, usize),
+    chance: f64,
+    steps: u64,
+}
+
+/// One time at which the codes were shown.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Shown {
+    /// The step of the first code.
+    pub step: u64,
+    /// When its display began, by the clock of the world.
+    pub from: UnixTime,
+    /// When it ended: the first second of the next code.
+    pub until: UnixTime,
+    /// How far off both may be, in seconds, to each side.
+    pub uncertainty_s: u32,
+}
+
+/// How far a code proves a time.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Collisions {
+    /// Steps in the range.
+    pub steps: u64,
+    /// Accidental times to be expected besides the true one.
+    pub expected: f64,
+    /// The chance of at least one.
+    pub chance: f64,
+    /// What 8 digits and 60 seconds would make of that chance; `None` where there is nothing to gain.
+    pub with_eight_digits_and_sixty_seconds: Option<f64>,
+    /// What to do about it; `None` where nothing need be.
+    pub advice: Option<String>,
+}
+
+/// From this chance of a second time on, a code alone is poor proof.
+const MATTERS: f64 = 0.01;
+
+impl When {
+    /// The most steps that one search covers: a year of the shortest period.
+    pub const MOST_STEPS: u64 = 366 * 86_400;
+
+    /// Looks for `codes` (successive displays, at least one) of this seed between two moments, both included, by the
+    /// clock of the world. `drift` says where the token's clock stood.
+    pub fn new(
+        seed: &Seed,
+        parameters: &Parameters,
+        drift: Drift,
+        codes: &[Code],
+        since: UnixTime,
+        until: UnixTime,
+    ) -> Result<Self, WhenError> {
+        let Mode::Totp { period, t0 } = parameters.mode else { return Err(WhenError::CounterBased) };
+        let digits = parameters.digits;
+        if let Some(given) =
+            codes.iter().map(|code| code.as_str().len()).find(|len| *len != usize::from(digits.get()))
+        {
+            return Err(WhenError::OtherLength { given, digits });
+        }
+        let empty = WhenError::Empty { since, until };
+        if until < since || codes.is_empty() || codes.len() > Evidence::MOST {
+            return Err(empty);
+        }
+        let period_s = i64::from(period.as_secs());
+        let on_token = |at: UnixTime| at.0.saturating_add(drift.seconds_at(at).round() as i64);
+        let step = |at: UnixTime| on_token(at).saturating_sub(t0.0).div_euclid(period_s);
+        let first = u64::try_from(step(since).max(0)).map_err(|_| empty)?;
+        let last = u64::try_from(step(until)).map_err(|_| empty)?;
+        let steps = last.checked_sub(first).map(|steps| steps.saturating_add(1)).ok_or(empty)?;
+        if steps > Self::MOST_STEPS {
+            return Err(WhenError::TooLong { steps });
+        }
+        let readings = Readings::new(codes, digits);
+        Ok(Self {
+            keyed: Keyed::new(seed.expose(), parameters.hash),
+            chance: readings.breadth(Level::AsShown).1,
+            readings,
+            after: (0..codes.len() as u64).collect(),
+            period_s,
+            t0: t0.0,
+            drift,
+            next: first,
+            last,
+            buffer: vec![0; 1_024],
+            ready: (0, 0),
+            steps,
+        })
+    }
+
+    /// How likely it is that codes like these come back within the range.
+    pub fn collisions(&self, parameters: &Parameters) -> Collisions {
+        let at_least_one = |expected: f64| -(-expected).exp_m1();
+        let expected = self.steps.saturating_sub(1) as f64 * self.chance;
+        let chance = at_least_one(expected);
+        let seconds = self.steps.saturating_mul(self.period_s.unsigned_abs());
+        let better_steps = seconds / u64::from(Period::SIXTY.as_secs());
+        let per_code = 10f64.powi(-i32::from(Digits::EIGHT.get()));
+        let better = at_least_one(better_steps as f64 * per_code.powi(self.after.len() as i32));
+        let with_eight_digits_and_sixty_seconds = (better < chance).then_some(better);
+        let advice = (chance >= MATTERS).then(|| {
+            let range = format!("{:.0} % of codes come back within this range", chance * 100.0);
+            match with_eight_digits_and_sixty_seconds {
+                Some(better) if better < chance / 2.0 && parameters.digits < Digits::EIGHT => format!(
+                    "{range}: note two successive codes, or burn such tokens with 8 digits and 60 seconds ({:.2} %)",
+                    better * 100.0
+                ),
+                _ => format!("{range}: note two successive codes, or narrow the range"),
+            }
+        });
+        Collisions { steps: self.steps, expected, chance, with_eight_digits_and_sixty_seconds, advice }
+    }
+
+    fn shown(&self, step: u64) -> Shown {
+        let token = |step: u64| self.t0.saturating_add((step as i64).saturating_mul(self.period_s));
+        // The drift is wanted at the true time, which the drift itself moves; it moves it by little.
+        let world = |token: i64| {
+            let once = token.saturating_sub(self.drift.seconds_at(UnixTime(token)).round() as i64);
+            UnixTime(token.saturating_sub(self.drift.seconds_at(UnixTime(once)).round() as i64))
+        };
+        let from = world(token(step));
+        let uncertainty_s = self.drift.error_at(from).ceil() as u32;
+        Shown { step, from, until: world(token(step + 1)), uncertainty_s }
+    }
+}
+
+impl Iterator for When {
+    type Item = Shown;
+
+    fn next(&mut self) -> Option<Shown> {
+        let (modulus, value) = self.readings.first_as_shown()?;
+        loop {
+            let base = self.next - self.ready.1 as u64;
+            while self.ready.0 < self.ready.1 {
+                let i = self.ready.0;
+                self.ready.0 += 1;
+                let step = base + i as u64;
+                let fits = u64::from(self.buffer[i] % modulus) == value
+                    && (1..self.after.len()).all(|k| {
+                        let value = self.keyed.one(step.wrapping_add(self.after[k]));
+                        self.readings.fits(Level::AsShown, k, value, || 0)
+                    });
+                if fits {
+                    return Some(self.shown(step));
+                }
+            }
+            if self.next > self.last {
+                return None;
+            }
+            let n = (self.last - self.next + 1).min(self.buffer.len() as u64) as usize;
+            self.keyed.fill(self.next, &mut self.buffer[..n]);
+            self.next += n as u64;
+            self.ready = (0, n);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Hash, StepCount, otp};
+
+    const SINCE: UnixTime = UnixTime(1_767_225_600);
+
+    fn seed() -> Seed {
+        Seed::new(*b"12345678901234567890")
+    }
+
+    fn parameters(digits: u64, period: u64) -> Parameters {
+        Parameters::totp(Hash::Sha1, Digits::new(digits).unwrap(), Period::from_secs(period).unwrap())
+    }
+
+    fn set(at: UnixTime) -> Drift {
+        Drift::unmeasured(at)
+    }
+
+    #[test]
+    fn every_time_of_a_code_is_found_and_no_other() {
+        let parameters = parameters(4, 60);
+        let until = SINCE.plus(40 * 86_400 - 1);
+        let wanted = otp::code_at(&seed(), &parameters, SINCE.plus(5_000)).unwrap();
+        let when =
+            When::new(&seed(), &parameters, set(SINCE), std::slice::from_ref(&wanted), SINCE, until).unwrap();
+        let times: Vec<i64> = when.map(|shown| shown.from.0).collect();
+        let expected: Vec<i64> = (SINCE.0..=until.0)
+            .step_by(60)
+            .filter(|at| otp::code_at(&seed(), &parameters, UnixTime(*at)).unwrap().same_as(&wanted))
+            .collect();
+        assert!(expected.len() > 1 && times == expected, "{times:?} {expected:?}");
+    }
+
+    #[test]
+    fn drift_moves_the_time_and_its_doubt_grows() {
+        let parameters = parameters(8, 60);
+        let fast =
+            Drift { at: SINCE, seconds: 100.0, error_s: 2.0, rate_s_per_day: 1.0, rate_error_s_per_day: 0.5 };
+        // 20 days later the token is 120 s ahead.
+        let at = SINCE.plus(20 * 86_400);
+        let on_token = (at.0 + 120) as u64 / 60;
+        let code = otp::code(&seed(), Hash::Sha1, Digits::EIGHT, StepCount(on_token));
+        let mut when =
+            When::new(&seed(), &parameters, fast, &[code], SINCE, SINCE.plus(40 * 86_400)).unwrap();
+        let shown = when.next().unwrap();
+        assert_eq!((shown.from, shown.until, shown.uncertainty_s), (at, at.plus(60), 12));
+        assert_eq!(when.next(), None);
+    }
+
+    #[test]
+    fn successive_codes_leave_one_time() {
+        let parameters = parameters(6, 30);
+        let codes: Vec<Code> =
+            [0, 30].map(|s| otp::code_at(&seed(), &parameters, SINCE.plus(86_400 + s)).unwrap()).to_vec();
+        let until = SINCE.plus(30 * 86_400);
+        let when = When::new(&seed(), &parameters, set(SINCE), &codes, SINCE, until).unwrap();
+        assert_eq!(when.map(|shown| shown.from).collect::<Vec<_>>(), [SINCE.plus(86_400)]);
+    }
+
+    #[test]
+    fn the_chance_of_a_second_time_is_told_with_what_would_help() {
+        let year = SINCE.plus(365 * 86_400);
+        let about = |digits, period| {
+            let parameters = parameters(digits, period);
+            let code = Code::parse(&"1".repeat(digits as usize)).unwrap();
+            let when = When::new(&seed(), &parameters, set(SINCE), &[code], SINCE, year).unwrap();
+            when.collisions(&parameters)
+        };
+        let six = about(6, 30);
+        assert!((six.expected - 1.05).abs() < 0.01 && (six.chance - 0.65).abs() < 0.01, "{six:?}");
+        assert!(six.advice.unwrap().contains("8 digits and 60 seconds"));
+        let eight = about(8, 60);
+        assert!(eight.chance < MATTERS && eight.advice.is_none(), "{:?}", eight.chance);
+    }
+
+    #[test]
+    fn what_has_no_time_is_refused_with_a_cure() {
+        let code = [Code::parse("123456").unwrap()];
+        let standard = Parameters::standard();
+        let refused = |parameters: &Parameters, code: &[Code], until: i64| {
+            When::new(&seed(), parameters, set(SINCE), code, SINCE, UnixTime(until)).err().unwrap()
+        };
+        let hotp = Parameters { mode: Mode::Hotp { counter: 0 }, ..standard };
+        let short = [Code::parse("1234").unwrap()];
+        let second = parameters(6, 1);
+        for (error, name) in [
+            (refused(&hotp, &code, i64::MAX), "CounterBased"),
+            (refused(&standard, &code, 0), "Empty"),
+            (refused(&standard, &short, SINCE.0), "OtherLength"),
+            (refused(&second, &code, i64::MAX / 2), "TooLong"),
+        ] {
+            assert!(format!("{error:?}").starts_with(name), "{error:?}");
+            assert!(error.remedy().len() > 10 && !error.remedy().ends_with('.'), "{error}");
+            assert_eq!(error.retry(), Retry::AfterOperator);
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! The terminal UI: one client of the station among any number.
+//!
+//! What happens is a [`Msg`]; [`update`] changes the [`Model`] and says what is wanted as [`Effect`]s; [`view`] draws
+//! the model into a buffer. None of them knows a terminal, a socket or a clock. [`run()`] has those: one thread reads
+//! the keyboard, one hears the station's news, one asks its questions, and the loop draws what changed.
+//!
+//! The keyboard belongs to the scanner as much as to the person: digits are bound to nothing, digits and Enter are
+//! always a scan. Leaving stops nothing; the station and its burns go on.
+
+pub mod act;
+mod ansi;
+pub mod batches;
+pub mod dialog;
+pub mod input;
+pub mod keys;
+pub mod look;
+pub mod model;
+pub mod msg;
+pub mod pace;
+pub mod paged;
+pub mod palette;
+pub mod run;
+#[cfg(test)]
+mod sample;
+mod scan;
+pub mod sentence;
+pub mod state;
+mod terminal;
+#[cfg(test)]
+mod tests;
+mod update;
+mod view;
+pub mod worker;
+
+pub use look::Look;
+pub use model::Model;
+pub use msg::{Effect, Msg};
+pub use run::Left;
+pub use terminal::run;
+pub use update::update;
+pub use view::view;
+pub use worker::{Connector, Start};

@@ -1,0 +1,95 @@
+//! What comes to the screen, and what it wants done. Both are plain values: they can be compared by eye, stored and
+//! played again.
+
+use super::input::Passphrase;
+use crate::{
+    domain::{Profile, Serial, UnixMillis},
+    face::{Command, Failure, Greeting, HolderFile, Numbered, Reply, Role, Snapshot},
+};
+use crossterm::event::KeyEvent;
+
+/// Something happened.
+#[derive(Debug)]
+pub enum Msg {
+    /// A key went down.
+    Key(KeyEvent),
+    /// A bracketed paste, whole.
+    Paste(String),
+    /// The terminal is this big now, in columns and rows.
+    Resize(u16, u16),
+    /// The time, about once a second while something on the screen depends on it.
+    Tick(UnixMillis),
+    /// Connected: who the server is, what we may do, and the state from which news go on.
+    Attached {
+        /// The server's greeting.
+        greeting: Greeting,
+        /// What we may do: what the server allows and the caller wants.
+        role: Role,
+        /// The state now.
+        snapshot: Box<Snapshot>,
+    },
+    /// It happened at the station.
+    News(Numbered),
+    /// Some news were lost; this is the state now.
+    Lagged(Box<Snapshot>),
+    /// The server can't be reached, or no longer; it is tried again by itself.
+    Lost(Failure),
+    /// What came of a question.
+    Answer(Asked, Result<Reply, Failure>),
+    /// What came of [`Effect::Unlock`].
+    Unlocked(Result<(), Failure>),
+    /// The process was continued after a stop: the terminal may show anything.
+    Continued,
+    /// The process is asked to stop (SIGTSTP); Ctrl-Z comes as a key.
+    Stop,
+    /// The process is asked to end (SIGTERM, SIGHUP).
+    End,
+}
+
+/// What a question was for, so that its answer finds its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    /// Something was to be done; said when it is.
+    Act(String),
+    /// The state again, for what no event tells: the queue's window.
+    State,
+    /// Jobs of a batch that want eyes, from this place on.
+    Eyes(String, u32),
+    /// A page of a batch's jobs.
+    Jobs(super::batches::JobsOf, u32),
+    /// A batch with its policy.
+    Batch(String),
+    /// A page of the inventory.
+    Tokens(String, u32),
+    /// A token, to be shown.
+    Token(Serial),
+    /// A token with several profiles, to find the one whose code was typed.
+    Profiles(Serial, String),
+    /// Whether a code is right.
+    Verify(Serial, Profile, String),
+    /// A page of the audit log.
+    Audit(u32),
+    /// Who can open the vault.
+    Holders,
+}
+
+/// What the loop must do.
+#[derive(Debug)]
+pub enum Effect {
+    /// Put a question to the station.
+    Ask(Asked, Command),
+    /// Open a holder's file here and hand the data key over.
+    Unlock(HolderFile, Passphrase),
+    /// Try to connect now, and start a station if none runs.
+    Start,
+    /// Ring the terminal's bell.
+    Bell,
+    /// Hand this text to the terminal's clipboard.
+    Copy(String),
+    /// Give the terminal back and stop the process.
+    Suspend,
+    /// Draw everything anew.
+    Redraw,
+    /// Leave.
+    Quit,
+}

@@ -1,0 +1,356 @@
+//! Dialogs: boxes over the view, as big as what they say.
+
+use super::{
+    large,
+    paint::{first_line, fit, frame, put, width, wrap},
+    station,
+};
+use crate::{
+    face::{Failure, TokenView, Verdict},
+    tui::{
+        dialog::{Dialog, Unlock},
+        input::Input,
+        keys::KEYS,
+        look::{BAD, FRAME, GOOD, PLAIN, SELECTED, STRONG},
+        model::Model,
+        palette,
+    },
+};
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    style::Style,
+    widgets::{Clear, Widget},
+};
+
+/// No box is wider: longer lines are hard to read.
+const COLUMNS: u16 = 76;
+
+/// A line with its style.
+type Styled = (String, Style);
+
+/// Draws `dialog` over what is in `buf`.
+pub fn draw(model: &Model, dialog: &Dialog, area: Rect, buf: &mut Buffer) {
+    match dialog {
+        Dialog::Help(scroll) => {
+            lines_box("keys (Esc closes)", help(model), *scroll, area, buf);
+        }
+        Dialog::Palette { input, selected } => draw_palette(model, input, *selected, area, buf),
+        Dialog::Alarms(scroll) => {
+            lines_box("alarms (r: read, Esc: later)", alarms(model, area), *scroll, area, buf);
+        }
+        Dialog::Unlock(unlock) => draw_unlock(unlock, area, buf),
+        Dialog::Sure(sure) => {
+            let (question, meaning) = sure.words();
+            let mut lines = wrapped(&meaning, area, PLAIN);
+            lines.push((String::new(), PLAIN));
+            lines.push(("press y for yes, n for no".into(), STRONG));
+            lines_box(&question, lines, 0, area, buf);
+        }
+        Dialog::Typed { what, input, problem } => {
+            let (title, meaning, ask) = what.words();
+            let mut lines = wrapped(meaning, area, PLAIN);
+            lines.push((String::new(), PLAIN));
+            lines.push((format!("{ask}, then Enter (Esc leaves it)"), STRONG));
+            lines.push((format!("> {}", input.text()), PLAIN));
+            lines.extend(problem.map(|problem| (problem.to_owned(), BAD)));
+            let cursor = (lines.len() - 1 - usize::from(problem.is_some()), width(input.text()) + 2);
+            let inside = lines_box(&title, lines, 0, area, buf);
+            caret(inside, cursor, buf);
+        }
+        Dialog::Slot(name) => {
+            let lines = match model.station.slots.iter().find(|slot| slot.slot == *name) {
+                Some(slot) => slot_lines(model, slot, area),
+                None => vec![("the reader is gone".into(), BAD)],
+            };
+            lines_box(&format!("{name} (Esc closes)"), lines, 0, area, buf);
+        }
+        Dialog::Token { serial, view, scroll } => {
+            let lines = match view {
+                Some(token) => token_lines(token, area),
+                None => vec![("asking the station".into(), PLAIN)],
+            };
+            lines_box(&format!("token {serial} (v: verify, Esc closes)"), lines, *scroll, area, buf);
+        }
+        Dialog::Verdict { serial, profile, code, verdict } => {
+            let title = match profile.number() {
+                0 => format!("token {serial}: {code}"),
+                _ => format!("token {serial}, profile {profile}: {code}"),
+            };
+            draw_verdict(&title, verdict, area, buf);
+        }
+        Dialog::Failure(failure) => {
+            lines_box("that did not work (any key closes)", failure_lines(failure, area), 0, area, buf);
+        }
+    }
+}
+
+/// How much text a line of a box takes.
+fn room(area: Rect) -> u16 {
+    area.width.min(COLUMNS).saturating_sub(4)
+}
+
+fn wrapped(text: &str, area: Rect, style: Style) -> Vec<Styled> {
+    wrap(text, room(area)).into_iter().map(|line| (line, style)).collect()
+}
+
+/// A box in the middle with `lines` from `scroll` on; tells where its text is.
+fn lines_box(title: &str, lines: Vec<Styled>, scroll: u16, area: Rect, buf: &mut Buffer) -> Rect {
+    let widest = lines.iter().map(|(line, _)| width(line)).max().unwrap_or(0).max(width(title) + 2);
+    let wide = (widest + 4).min(area.width);
+    let high = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2).min(area.height);
+    let inside = open_box(title, wide, high, area, buf);
+    let rows = usize::from(inside.height);
+    let first = usize::from(scroll).min(lines.len().saturating_sub(rows));
+    for (y, (line, style)) in (inside.y..inside.bottom()).zip(lines.iter().skip(first)) {
+        put(buf, inside, inside.x, y, line, *style);
+    }
+    let below = lines.len().saturating_sub(first + rows);
+    if below > 0 {
+        let text = format!(" {below} more below (Down) ");
+        put(buf, Rect { height: area.height, ..area }, inside.x, inside.bottom(), &text, STRONG);
+    }
+    inside
+}
+
+/// An empty box in the middle; tells where its text goes.
+fn open_box(title: &str, wide: u16, high: u16, area: Rect, buf: &mut Buffer) -> Rect {
+    let (wide, high) = (wide.min(area.width), high.min(area.height));
+    let at = Rect {
+        x: area.x + (area.width - wide) / 2,
+        y: area.y + (area.height - high) / 3,
+        width: wide,
+        height: high,
+    };
+    Clear.render(at, buf);
+    let inside = frame(buf, at, title, STRONG);
+    Rect { x: inside.x + 1, width: inside.width.saturating_sub(2), ..inside }
+}
+
+/// Where the next letter goes.
+fn caret(inside: Rect, (line, column): (usize, u16), buf: &mut Buffer) {
+    let y = inside.y.saturating_add(u16::try_from(line).unwrap_or(u16::MAX));
+    let x = inside.x.saturating_add(column).min(inside.right());
+    put(buf, Rect { width: inside.width + 1, ..inside }, x, y, " ", SELECTED);
+}
+
+fn help(model: &Model) -> Vec<Styled> {
+    let mut lines = vec![
+        (format!("On {}:", model.view.name()), STRONG),
+        (format!("{:<12} {}", "digits Enter", "a scan: a serial, or the code on a display"), PLAIN),
+    ];
+    let here = |specific: bool| {
+        KEYS.iter().filter(move |entry| {
+            entry.is_on(model.view) && !entry.keys.is_empty() && entry.views.is_empty() != specific
+        })
+    };
+    let line = |entry: &crate::tui::keys::Entry| {
+        let only = if model.may(entry.action) { "" } else { " (operators only)" };
+        (format!("{:<12} {}{only}", entry.shown, entry.name), PLAIN)
+    };
+    lines.extend(here(true).map(line));
+    lines.push((String::new(), PLAIN));
+    lines.push(("Everywhere:".into(), STRONG));
+    lines.extend(here(false).map(line));
+    lines.push((String::new(), PLAIN));
+    lines.push(("At a slot:".into(), STRONG));
+    for (doing, means) in [
+        (crate::face::Doing::Place, "put a token down"),
+        (crate::face::Doing::Wait, "leave it alone"),
+        (crate::face::Doing::Touch, "press the token's button"),
+        (crate::face::Doing::Take, "it is done: take it away"),
+        (crate::face::Doing::Look, "read what the slot says"),
+    ] {
+        lines.push((format!("{} {:<10} {means}", doing.glyph(), doing.word()), PLAIN));
+    }
+    lines
+}
+
+fn alarms(model: &Model, area: Rect) -> Vec<Styled> {
+    let mut lines = Vec::new();
+    let unread: Vec<_> = model.station.unread().map(|alarm| alarm.number).collect();
+    for alarm in model.station.alarms.iter().rev() {
+        let new = unread.contains(&alarm.number);
+        let (mark, style) = if new { ("! ", BAD) } else { ("  ", PLAIN) };
+        let at = alarm.at.floor_second().to_string().replace('T', " ");
+        lines.extend(wrapped(&format!("{mark}{at} {}", alarm.message), area, style));
+        lines.extend(wrapped(&format!("-> {}", alarm.remedy), area, PLAIN));
+    }
+    lines
+}
+
+fn draw_palette(model: &Model, input: &Input, selected: usize, area: Rect, buf: &mut Buffer) {
+    let found = palette::lines(model, input.text());
+    let inside =
+        open_box("all actions (type a few letters, Enter does it)", COLUMNS, area.height.min(20), area, buf);
+    put(buf, inside, inside.x, inside.y, &format!(": {}", input.text()), STRONG);
+    caret(inside, (0, width(input.text()) + 2), buf);
+    let list = Rect { y: inside.y + 1, height: inside.height.saturating_sub(1), ..inside };
+    let selected = selected.min(found.len().saturating_sub(1));
+    let first = first_line(selected as u64, found.len() as u64, list.height);
+    let first = usize::try_from(first).unwrap_or(0);
+    for (y, (n, line)) in (list.y..list.bottom()).zip(found.iter().enumerate().skip(first)) {
+        let mark = if n == selected { "▸" } else { " " };
+        let style = if n == selected { SELECTED } else { PLAIN };
+        put(buf, list, list.x, y, &format!("{mark} {}", line.name), style);
+        if !line.key.is_empty() {
+            let x = list.right().saturating_sub(width(line.key));
+            put(buf, list, x, y, line.key, FRAME);
+        }
+    }
+    if found.is_empty() {
+        put(buf, list, list.x, list.y, "nothing is called like that", BAD);
+    }
+}
+
+fn draw_unlock(unlock: &Unlock, area: Rect, buf: &mut Buffer) {
+    let mut lines = Vec::new();
+    let mut cursor = None;
+    match unlock.holders.as_deref() {
+        None => lines.push(("asking the station who can open it".to_owned(), PLAIN)),
+        Some([]) => {
+            lines.extend(wrapped("No passphrase opens this vault, only keys.", area, PLAIN));
+            lines.extend(wrapped("-> leave (q) and run kiln unlock --identity FILE", area, STRONG));
+        }
+        Some(holders) => {
+            for (n, holder) in holders.iter().enumerate() {
+                let (mark, style) = if n == unlock.chosen { ("▸", STRONG) } else { (" ", PLAIN) };
+                lines.push((format!("{mark} {}", holder.name), style));
+            }
+            if holders.len() > 1 {
+                lines.push(("Down chooses whose passphrase it is".into(), FRAME));
+            }
+            lines.push((String::new(), PLAIN));
+            let typed = unlock.input.text().chars().count();
+            // How many letters says whether the keyboard works, and what they are stays unsaid.
+            let dots = "*".repeat(typed.min(usize::from(room(area)).saturating_sub(16)));
+            cursor = (!unlock.busy).then(|| (lines.len(), width("passphrase: ") + width(&dots)));
+            lines.push((format!("passphrase: {dots}"), STRONG));
+            lines.push(if unlock.busy {
+                ("opening: this takes a second or two by design".into(), PLAIN)
+            } else {
+                ("Enter opens, Esc leaves it locked".into(), FRAME)
+            });
+            if let Some(problem) = &unlock.problem {
+                lines.extend(failure_lines(problem, area));
+            }
+        }
+    }
+    // The box must not grow with the passphrase.
+    let wide = "─".repeat(44);
+    lines.push((wide, FRAME));
+    let last = lines.len() - 1;
+    lines[last].0 = " ".repeat(44);
+    let inside = lines_box("unlock the vault", lines, 0, area, buf);
+    if let Some(cursor) = cursor {
+        caret(inside, cursor, buf);
+    }
+}
+
+fn failure_lines(failure: &Failure, area: Rect) -> Vec<Styled> {
+    let mut lines = wrapped(&failure.message, area, BAD);
+    for detail in &failure.details {
+        lines.extend(wrapped(&format!("· {detail}"), area, PLAIN));
+    }
+    if !failure.remedy.is_empty() {
+        lines.extend(wrapped(&format!("-> {}", failure.remedy), area, PLAIN));
+    }
+    lines
+}
+
+fn slot_lines(model: &Model, slot: &crate::face::SlotView, area: Rect) -> Vec<Styled> {
+    let mut lines = vec![(format!("{} {}", slot.doing.glyph(), slot.doing.word()), STRONG)];
+    let mut fact = |name: &str, value: Option<String>| {
+        lines.extend(value.map(|value| (format!("{name:<8} {value}"), PLAIN)));
+    };
+    fact("token", slot.serial.as_ref().map(ToString::to_string));
+    fact("model", slot.model.clone());
+    fact("clock", slot.drift.map(|drift| format!("{drift} against the station's")));
+    fact("job", slot.job.map(|job| format!("#{job}")));
+    fact("step", slot.progress.map(|(done, of)| format!("{done} of {of}")));
+    if let Some(says) = &slot.says {
+        lines.push((String::new(), PLAIN));
+        lines.extend(wrapped(says, area, BAD));
+    }
+    if let Some(remedy) = station::remedy(model, slot) {
+        lines.extend(wrapped(&format!("-> {remedy}"), area, PLAIN));
+    }
+    lines
+}
+
+fn token_lines(token: &TokenView, area: Rect) -> Vec<Styled> {
+    let line = &token.line;
+    let mut lines = vec![(format!("model    {}", line.model.as_deref().unwrap_or("not known")), PLAIN)];
+    lines.extend(line.upn.as_ref().map(|upn| (format!("user     {upn}"), PLAIN)));
+    lines.extend(line.scrapped.map(|at| (format!("SCRAPPED {at}"), BAD)));
+    let heading = |lines: &mut Vec<Styled>, text: &str| {
+        lines.push((String::new(), PLAIN));
+        lines.push((text.to_owned(), STRONG));
+    };
+    heading(&mut lines, "what its profiles hold and held, newest first");
+    for mapping in &token.mappings {
+        let until = match (&mapping.to, &mapping.ended_by) {
+            (Some(to), by) => {
+                let by = by.as_ref().map(|by| format!(" ({by})")).unwrap_or_default();
+                format!("until {}{by}", to.floor_second())
+            }
+            (None, _) => "now".to_owned(),
+        };
+        let proof = mapping.proof.map(|proof| format!(", proof: {proof}")).unwrap_or_default();
+        let title = mapping.title.as_ref().map(|title| format!(" \"{title}\"")).unwrap_or_default();
+        let text = format!(
+            "{}{title}: {} {} digits, {} since {} {until}{proof}",
+            mapping.profile,
+            mapping.parameters.hash,
+            mapping.parameters.digits,
+            mapping.origin,
+            mapping.from.floor_second(),
+        );
+        lines.extend(wrapped(&text, area, if mapping.to.is_none() { PLAIN } else { FRAME }));
+    }
+    if !token.readings.is_empty() {
+        heading(&mut lines, "its clock against the station's, newest first");
+        for reading in token.readings.iter().take(8) {
+            lines.push((format!("{}  {}", reading.at.floor_second(), reading.drift), PLAIN));
+        }
+    }
+    if !token.jobs.is_empty() {
+        heading(&mut lines, "its jobs, newest first");
+        for job in &token.jobs {
+            let reason = job.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+            lines.extend(wrapped(
+                &format!("#{} of {}: {}{reason}", job.job, job.batch, job.state),
+                area,
+                PLAIN,
+            ));
+        }
+    }
+    lines
+}
+
+fn draw_verdict(title: &str, verdict: &Verdict, area: Rect, buf: &mut Buffer) {
+    let (word, style) = if verdict.right { ("RIGHT", GOOD) } else { ("WRONG", BAD) };
+    let mut lines = wrap(&verdict.advice, room(area));
+    if let Some(steps) = verdict.steps_off.filter(|steps| *steps != 0) {
+        lines.push(format!("It was {steps:+} steps off, within the {} that are allowed.", verdict.window));
+    }
+    if let Some(proof) = verdict.proof {
+        lines.push(format!("Proof on record: {proof}"));
+    }
+    let high = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(large::ROWS + 6);
+    let inside =
+        open_box(&fit(title, area.width.saturating_sub(6)), area.width.min(COLUMNS), high, area, buf);
+    let large = Rect { y: inside.y + 1, height: inside.height.saturating_sub(1), ..inside };
+    large::draw(word, style, large, buf);
+    for (y, line) in (inside.y + large::ROWS + 2..).zip(&lines) {
+        put(buf, inside, inside.x, y, line, PLAIN);
+    }
+    put(
+        buf,
+        inside,
+        inside.x,
+        inside.bottom().saturating_sub(1),
+        "any key closes; the next scan may follow at once",
+        FRAME,
+    );
+}
