@@ -11,7 +11,7 @@ use kiln::{
         Bench, Challenges, Display, Fault, ForeignCard, Surroundings, VirtualToken, molto2,
         token2_single::{self, TimeSync},
     },
-    station::{Caller, Limits, Parts, Station, StationHandle, no_crossing},
+    station::{Caller, Limits, Parts, Station, StationHandle, no_crossing, no_probe},
     store::Store,
     vault::{
         DataKey,
@@ -75,6 +75,7 @@ impl Shop {
             source: Arc::new(bench.clone()),
             limits: Limits { exchange: EXCHANGE, rescan: Duration::from_millis(10) },
             clients: Arc::default(),
+            probe: no_probe(),
             crossing: no_crossing(),
         };
         let (station, door) = Station::start(parts).unwrap();

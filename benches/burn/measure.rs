@@ -16,7 +16,7 @@ use kiln::{
         token2_single::{Settings, TimeSync},
         vpcd::Card,
     },
-    station::{Caller, Limits, Parts, Station, StationHandle},
+    station::{Caller, Limits, Parts, Station, StationHandle, no_probe},
     store::Store,
     vault::DataKey,
     wire::{Configuration, token2_single as wire},
@@ -216,6 +216,7 @@ fn by_station(pcscd: &Pcscd, reader: &Reader, delay: Duration, burns: usize) -> 
         source: Arc::new(TimedSource { inner: PcscSource::new(), journal: journal.clone() }),
         limits: Limits::default(),
         clients: Arc::new(AtomicU32::new(0)),
+        probe: no_probe(),
         crossing,
     };
     let _inside = runtime.enter();

@@ -3,13 +3,13 @@
 use super::{
     catalog,
     client::connector,
-    screen,
+    doctor, screen,
     simulate::{self, SimulateArgs},
     station,
     system_clock::SystemClock,
 };
 use crate::{
-    cli::{self, CliError, DemoArgs, Exit, Global, Hosts, Io, Route},
+    cli::{self, Cli, CliError, DemoArgs, Exit, Global, Hosts, Io, Route},
     domain::Catalog,
     face::Failure,
     service::{
@@ -17,6 +17,7 @@ use crate::{
         process::{self, Hold},
     },
 };
+use clap::CommandFactory;
 use std::{ffi::OsString, io, sync::Arc};
 
 fn env(name: &str) -> Option<OsString> {
@@ -31,6 +32,14 @@ pub fn carry_out(global: Global, route: Route<SimulateArgs>, io: &mut Io<'_>) ->
     }
     match route {
         Route::Otp(args) => cli::run_otp(&args, io),
+        Route::Papers(papers) => cli::run_papers(papers, Cli::<SimulateArgs>::command(), io),
+        Route::Doctor(args) => match Home::find(env) {
+            Ok(home) => {
+                let here = doctor::Here::new(home.clone());
+                cli::run_doctor(args, &here, global, io, &mut connector(&home, mode(global)))
+            }
+            Err(error) => CliError::from(service::failure(&error)).tell(io),
+        },
         Route::Diagnose(args) => {
             let profiles = Home::find(env).map(|home| home.profiles().to_owned());
             // Without a home there are no files of the operator's own.
@@ -41,7 +50,7 @@ pub fn carry_out(global: Global, route: Route<SimulateArgs>, io: &mut Io<'_>) ->
         }
         Route::Asks(verb) => match Home::find(env) {
             Ok(home) => {
-                let mode = if global.read_only { Mode::ReadOnly } else { Mode::Full };
+                let mode = mode(global);
                 if verb.is_none() && screen::fits(global, io, &env) {
                     return screen::run(&home, mode, io, env)
                         .unwrap_or_else(|failure| CliError::from(failure).tell(io));
@@ -54,6 +63,10 @@ pub fn carry_out(global: Global, route: Route<SimulateArgs>, io: &mut Io<'_>) ->
             host(global, hosts, io).unwrap_or_else(|failure| CliError::from(failure).tell(io))
         }
     }
+}
+
+fn mode(global: Global) -> Mode {
+    if global.read_only { Mode::ReadOnly } else { Mode::Full }
 }
 
 fn host(global: Global, hosts: Hosts<SimulateArgs>, io: &mut Io<'_>) -> Result<Exit, Failure> {

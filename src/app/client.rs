@@ -11,6 +11,10 @@ impl Ask for Client {
         Client::ask(self, command).map_err(ClientError::into_failure)
     }
 
+    fn version(&self) -> String {
+        self.greeting().version.clone()
+    }
+
     fn subscribe(self: Box<Self>) -> Result<(Snapshot, Stream), Failure> {
         let (snapshot, events) = Client::subscribe(*self).map_err(ClientError::into_failure)?;
         let news = events.map(|news| match news {

@@ -20,7 +20,7 @@ use crate::{
         Bench, Challenges, Surroundings, VirtualToken, molto2,
         token2_single::{self, TimeSync},
     },
-    station::{Limits, Parts, Station, Stopper, no_crossing},
+    station::{Limits, Parts, Station, Stopper, no_crossing, no_probe},
     store::Store,
     vault::{
         DataKey,
@@ -327,6 +327,7 @@ impl Host {
             source: Arc::new(bench),
             limits: Limits { rescan: Duration::from_millis(50), ..Limits::default() },
             clients: attached.counter(),
+            probe: no_probe(),
             crossing: no_crossing(),
         };
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -339,6 +340,8 @@ impl Host {
             Station::start(parts)?
         };
         let stopper = station.stopper();
+        let crier = station.crier();
+        attached.tell(move |event| crier.cry(event));
         let terms = Terms { access, demo: true, attached };
         let thread = thread::spawn(move || {
             runtime.block_on(async {

@@ -5,6 +5,8 @@ mod carry_out;
 pub mod catalog;
 pub mod client;
 pub mod demo;
+mod doctor;
+mod notify;
 mod screen;
 pub mod simulate;
 pub mod station;

@@ -1,6 +1,6 @@
 //! The station on real readers: lock, socket, database, PC/SC, until somebody ends it.
 
-use super::{catalog, system_clock::SystemClock};
+use super::{catalog, doctor, notify::Notify, system_clock::SystemClock};
 use crate::{
     domain::Clock,
     drivers::pcsc::PcscSource,
@@ -40,20 +40,35 @@ pub fn run(env: impl Fn(&str) -> Option<OsString>, hold: Hold, out: &mut dyn Wri
             return Err(failure);
         }
     };
+    let keeper = Keeper {
+        // One that a client started has no service manager: what stands in its environment is the client's.
+        notify: match hold {
+            Hold::Detached => Notify::nobody(),
+            Hold::Foreground => Notify::find(&env, std::process::id()),
+        },
+        hold,
+    };
     let limits = limits(&env);
     let crossing = crossing(&env);
-    serve(&home, access, listener, hold, limits, crossing, announce)
+    serve(&home, access, listener, keeper, limits, crossing, announce)
+}
+
+/// What holds the server, besides the clients that need it.
+struct Keeper {
+    hold: Hold,
+    notify: Notify,
 }
 
 fn serve(
     home: &Home,
     access: Access,
     listener: Listener,
-    hold: Hold,
+    keeper: Keeper,
     limits: Limits,
     crossing: Crossing,
     mut announce: Announce<'_>,
 ) -> Result<(), Failure> {
+    let Keeper { hold, notify } = keeper;
     let attached = Attached::default();
     let made = make_parts(home, &attached, limits, crossing).and_then(|parts| Ok((parts, runtime()?)));
     let (parts, runtime) = match made {
@@ -74,6 +89,13 @@ fn serve(
             }
         };
         announce.ready(home);
+        notify.ready(&format!("answers on {}", home.socket().display()));
+        let manager = {
+            let door = door.clone();
+            tokio::spawn(async move { notify.attend(&door).await })
+        };
+        let crier = station.crier();
+        attached.tell(move |event| crier.cry(event));
         let terms = Terms { access, demo: false, attached };
         let stopper = station.stopper();
         tokio::spawn(async move {
@@ -94,6 +116,8 @@ fn serve(
         .await;
         // A panic there is in the log; the lock is given back either way, after the last burn.
         let _ = slots.await;
+        manager.abort();
+        let _ = manager.await;
         served.map(drop).map_err(|error| service::failure(&error))
     })
 }
@@ -131,6 +155,7 @@ fn make_parts(
         source: Arc::new(PcscSource::new()),
         limits,
         clients: attached.counter(),
+        probe: doctor::probe(home.clone()),
         crossing,
     })
 }

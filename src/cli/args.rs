@@ -4,10 +4,11 @@
 //! here know nothing that lies under a station.
 
 use super::{
-    audit::AuditVerb, batch::BatchVerb, clock::ClockArgs, device::DeviceVerb, diagnose::DiagnoseArgs,
-    export::ExportArgs, holder::HolderVerb, import::ImportArgs, init::InitArgs, key::KeyVerb, otp::OtpArgs,
-    run::Form, slots::SlotsArgs, stop::StationVerb, token::TokenArgs, tokens::TokensArgs, unlock::UnlockArgs,
-    verify::VerifyArgs, watch::WatchArgs, when::WhenArgs, whose::WhoseArgs,
+    audit::AuditVerb, batch::BatchVerb, clock::ClockArgs, completions::CompletionsArgs, device::DeviceVerb,
+    diagnose::DiagnoseArgs, doctor::DoctorArgs, export::ExportArgs, holder::HolderVerb, import::ImportArgs,
+    init::InitArgs, key::KeyVerb, man::ManArgs, otp::OtpArgs, run::Form, slots::SlotsArgs, stop::StationVerb,
+    token::TokenArgs, tokens::TokensArgs, unlock::UnlockArgs, verify::VerifyArgs, watch::WatchArgs,
+    when::WhenArgs, whose::WhoseArgs,
 };
 use crate::domain::Serial;
 use clap::{Args, Parser, Subcommand};
@@ -73,6 +74,11 @@ pub enum Verb<S: Args> {
     /// A verb that is a station, or part of one.
     #[command(flatten)]
     Hosts(Hosts<S>),
+    /// What is wrong with the station, the readers, the clock, and what to do
+    Doctor(DoctorArgs),
+    /// Made of the command line itself.
+    #[command(flatten)]
+    Papers(Papers),
     /// Seeds, codes and QR codes; nothing here needs a station or a token
     Otp(OtpArgs),
     /// Why is a code rejected?
@@ -136,6 +142,15 @@ pub enum Asks {
     StationStop,
 }
 
+/// Verbs that write what is made of the command line itself.
+#[derive(Debug, Subcommand)]
+pub enum Papers {
+    /// A script that lets a shell complete kiln's verbs and options
+    Completions(CompletionsArgs),
+    /// The manual pages
+    Man(ManArgs),
+}
+
 /// Verbs that compose something and run until it ends.
 #[derive(Debug, Subcommand)]
 pub enum Hosts<S: Args> {
@@ -172,6 +187,10 @@ pub enum Route<S: Args> {
     Asks(Option<Asks>),
     /// By [`super::run_otp`].
     Otp(OtpArgs),
+    /// By [`super::run_doctor`], with what `app` can look at.
+    Doctor(DoctorArgs),
+    /// By [`super::run_papers`], with the tree that `app` completes.
+    Papers(Papers),
     /// By [`super::run_diagnose`].
     Diagnose(Box<DiagnoseArgs>),
     /// By `app`.
@@ -189,6 +208,8 @@ impl<S: Args> Cli<S> {
                 Some(serial) => Route::Asks(Some(Asks::Diagnose(args, serial))),
                 None => Route::Diagnose(args),
             },
+            Some(Verb::Doctor(args)) => Route::Doctor(args),
+            Some(Verb::Papers(papers)) => Route::Papers(papers),
             Some(Verb::Hosts(hosts)) => Route::Hosts(hosts),
             Some(Verb::Station(StationVerb::Stop)) => Route::Asks(Some(Asks::StationStop)),
             Some(Verb::Station(StationVerb::Run { detached })) => {
@@ -244,6 +265,8 @@ mod tests {
             "tokens --limit 0",
             "tokens --all --limit 5",
             "demo --slots 0",
+            "completions",
+            "completions cmd",
             "station",
             "fire",
         ] {
@@ -273,6 +296,9 @@ mod tests {
             ("audit show --limit 3", true),
             ("station stop", true),
             ("station run", false),
+            ("doctor --no-start", false),
+            ("completions fish", false),
+            ("man pages", false),
             ("demo --headless --slots 3 --tokens 200", false),
         ] {
             let (_, route) = parse(line).unwrap_or_else(|error| panic!("{line}: {error}")).route();

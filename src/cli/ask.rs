@@ -7,6 +7,8 @@ use crate::face::{Command, Failure, Numbered, Reply, Snapshot};
 pub trait Ask {
     /// Asks and waits for the answer.
     fn ask(&mut self, command: Command) -> Result<Reply, Failure>;
+    /// The version of the station's kiln.
+    fn version(&self) -> String;
     /// The state now, and what happens from then on.
     fn subscribe(self: Box<Self>) -> Result<(Snapshot, Stream), Failure>;
 }

@@ -85,6 +85,7 @@ impl CliError {
                 Reply::Clock(_) => "clock",
                 Reply::AuditHead(_) => "audit head",
                 Reply::Audit(_) => "audit",
+                Reply::Doctor(_) => "doctor",
             },
         }
     }

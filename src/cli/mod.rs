@@ -10,8 +10,10 @@ mod ask;
 mod audit;
 mod batch;
 mod clock;
+mod completions;
 mod device;
 pub mod diagnose;
+mod doctor;
 mod error;
 mod export;
 mod files;
@@ -19,6 +21,7 @@ mod holder;
 mod import;
 mod init;
 mod key;
+mod man;
 pub mod moment;
 mod next;
 mod opener;
@@ -43,11 +46,12 @@ mod whose;
 #[cfg(test)]
 mod testing;
 
-pub use args::{Asks, Cli, DemoArgs, Global, Hosts, Route, Verb};
+pub use args::{Asks, Cli, DemoArgs, Global, Hosts, Papers, Route, Verb};
 pub use ask::{Ask, Connector, News, Start, Stream};
+pub use doctor::Premises;
 pub use error::CliError;
 pub use prompt::{Prompt, Terminal};
-pub use run::{run, run_diagnose, run_otp};
+pub use run::{run, run_diagnose, run_doctor, run_otp, run_papers};
 pub use sentence::Sentences;
 
 use crate::{domain::Clock, remedy::Remedy};

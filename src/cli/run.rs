@@ -2,10 +2,12 @@
 
 use super::{
     Asks, CliError, Exit, Global, Io,
+    args::Papers,
     ask::{Connector, Start, connect},
-    audit, batch, clock, device,
+    audit, batch, clock, completions, device,
     diagnose::{self, DiagnoseArgs},
-    export, holder, import, init, key,
+    doctor::{self, DoctorArgs, Premises},
+    export, holder, import, init, key, man,
     otp::{self, OtpArgs},
     slots, status, stop, token, tokens, unlock, verify, watch, when, whose,
 };
@@ -30,6 +32,31 @@ pub fn run_diagnose(args: &DiagnoseArgs, catalog: &Catalog, io: &mut Io<'_>) -> 
 /// Runs a verb of `kiln otp`. Errors are told on `io.err` with their remedy.
 pub fn run_otp(args: &OtpArgs, io: &mut Io<'_>) -> Exit {
     otp::run(args, io).unwrap_or_else(|error| CliError::from(error).tell(io))
+}
+
+/// Runs `kiln doctor`, which asks a station and looks around itself.
+pub fn run_doctor(
+    args: DoctorArgs,
+    premises: &dyn Premises,
+    global: Global,
+    io: &mut Io<'_>,
+    connector: &mut Connector<'_>,
+) -> Exit {
+    let done = doctor::run(args, premises, global.form(), io, connector).and_then(|exit| {
+        io.out.flush()?;
+        Ok(exit)
+    });
+    done.unwrap_or_else(|error| error.tell(io))
+}
+
+/// Writes what can be made of `tree`, the whole command line.
+pub fn run_papers(papers: Papers, tree: clap::Command, io: &mut Io<'_>) -> Exit {
+    let done = match papers {
+        Papers::Completions(args) => completions::run(args, tree, io.out),
+        Papers::Man(args) => man::run(args, tree, io),
+    };
+    let done = done.and_then(|()| Ok(io.out.flush()?));
+    done.map_or_else(|error| error.tell(io), |()| Exit::Done)
 }
 
 fn dispatch(

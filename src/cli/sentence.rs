@@ -2,7 +2,7 @@
 
 use super::{
     clock::burns,
-    status::vault,
+    status::{person, vault},
     table::{or_dash, plain},
 };
 use crate::domain::{Serial, SlotName};
@@ -106,6 +106,8 @@ impl Sentences {
             Event::Verified { serial, right: false } => {
                 vec![format!("token {serial}: the typed code is WRONG")]
             }
+            Event::Attached(who) => vec![format!("{} looks on", person(who))],
+            Event::Left(who) => vec![format!("{} looks on no more", person(who))],
             Event::Stopping => vec!["the station ends after the burns in hand".into()],
         }
     }
@@ -134,10 +136,14 @@ mod tests {
     use super::*;
     use crate::cli::testing::{NOW, clock, snapshot};
     use crate::domain::{DriftSeconds, JobState, Proof};
-    use crate::face::VaultState;
+    use crate::face::{Role, VaultState, Who};
 
     fn told(sentences: &mut Sentences, event: Event) -> String {
         sentences.of(&Numbered { number: 1, at: NOW, event }).join("\n").replace("2026-01-02T03:04:05Z ", "")
+    }
+
+    fn ann() -> Who {
+        Who { name: "ann".into(), role: Role::Operator }
     }
 
     fn slot(progress: (u32, u32), says: Option<&str>) -> SlotView {
@@ -202,6 +208,8 @@ mod tests {
                 "ALARM no pcscd (look)\n  -> start it",
             ),
             (Event::Verified { serial, right: false }, "token 17: the typed code is WRONG"),
+            (Event::Attached(ann()), "ann (operator) looks on"),
+            (Event::Left(ann()), "ann (operator) looks on no more"),
             (Event::Stopping, "the station ends after the burns in hand"),
         ] {
             assert_eq!(told(&mut sentences, event), expected);

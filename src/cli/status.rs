@@ -9,7 +9,7 @@ use super::{
     run::{Form, print_json},
     table::{Table, or_dash, plain},
 };
-use crate::face::{Command, Reply, SlotView, Snapshot, VaultState};
+use crate::face::{Command, Reply, SlotView, Snapshot, VaultState, Who};
 use std::io::{self, Write};
 
 /// Whether the steps that a person would take next are shown.
@@ -48,12 +48,36 @@ pub fn vault(state: VaultState) -> &'static str {
     }
 }
 
+/// Somebody who looks on.
+pub fn person(who: &Who) -> String {
+    format!("{} ({})", who.name, who.role.word())
+}
+
+/// Who looks on; each once, however many terminals somebody has open.
+fn people(attached: &[Who]) -> String {
+    let mut counted: Vec<(&Who, usize)> = Vec::new();
+    for who in attached {
+        match counted.iter_mut().find(|(known, _)| *known == who) {
+            Some((_, times)) => *times += 1,
+            None => counted.push((who, 1)),
+        }
+    }
+    if counted.is_empty() {
+        return "nobody looks on".into();
+    }
+    let told = counted.iter().map(|(who, times)| match times {
+        1 => person(who),
+        times => format!("{} x{times}", person(who)),
+    });
+    told.collect::<Vec<_>>().join(", ")
+}
+
 /// The whole state for people.
 pub fn print(snapshot: &Snapshot, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "vault    {}", vault(snapshot.vault))?;
     writeln!(out, "clock    {}", snapshot.clock.state)?;
     writeln!(out, "burns    {}", burns(&snapshot.clock))?;
-    writeln!(out, "clients  {}", snapshot.clients)?;
+    writeln!(out, "people   {}", plain(&people(&snapshot.attached)))?;
     if snapshot.slots.is_empty() {
         writeln!(out, "slots    none: no reader is plugged in")?;
     } else {
@@ -106,7 +130,7 @@ mod tests {
     use super::*;
     use crate::cli::testing::{Desk, NOW, Scripted, batch, snapshot};
     use crate::domain::{DriftSeconds, SlotName};
-    use crate::face::{Alarm, Doing, JobCounts};
+    use crate::face::{Alarm, Doing, JobCounts, Role};
 
     fn busy() -> Snapshot {
         let slot = SlotView {
@@ -142,7 +166,7 @@ mod tests {
             "vault    open
 clock    synchronised (error at most 12 ms)
 burns    allowed
-clients  1
+people   nobody looks on
 
 DO      SERIAL          MODEL   STEP  DRIFT   SLOT
 ? look  86596000000017  c302-i  2/6   -3.0 s  ACS ACR1252 [PICC] 00 00
@@ -170,7 +194,7 @@ spring is paused: three refused keys in a row
             "vault    not made yet (kiln init)
 clock    synchronised (error at most 12 ms)
 burns    allowed
-clients  1
+people   nobody looks on
 slots    none: no reader is plugged in
 
 next
@@ -178,6 +202,14 @@ next
   all that kiln can do: kiln help
 "
         );
+    }
+
+    #[test]
+    fn who_looks_on_is_named_once() {
+        let who = |name: &str, role| Who { name: name.into(), role };
+        let ann = who("ann", Role::Operator);
+        let all = [ann.clone(), who("bob", Role::Observer), ann];
+        assert_eq!(people(&all), "ann (operator) x2, bob (observer)");
     }
 
     #[test]

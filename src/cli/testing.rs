@@ -115,7 +115,7 @@ impl Desk {
             (global, Route::Asks(asks)) => run(asks, global, &mut self.io(), &mut station.connector()),
             (_, Route::Diagnose(args)) => run_diagnose(&args, &Catalog::built_in(), &mut self.io()),
             (_, Route::Otp(otp)) => run_otp(&otp, &mut self.io()),
-            (_, Route::Hosts(hosts)) => panic!("{hosts:?} asks no station"),
+            (_, other) => panic!("{other:?} asks no station alone"),
         }
     }
 }
@@ -172,6 +172,10 @@ impl Ask for Scripted {
         self.answers.borrow_mut().pop_front().unwrap_or_else(|| panic!("nobody expected {command:?}"))
     }
 
+    fn version(&self) -> String {
+        env!("CARGO_PKG_VERSION").into()
+    }
+
     fn subscribe(self: Box<Self>) -> Result<(Snapshot, Stream), Failure> {
         let (snapshot, news) = self.heard.borrow_mut().take().expect("nobody expected a subscriber");
         Ok((snapshot, Box::new(news.into_iter().map(Ok))))
@@ -190,6 +194,7 @@ pub fn snapshot() -> Snapshot {
         clock: clock(),
         vault: VaultState::Open,
         clients: 1,
+        attached: vec![],
     }
 }
 

@@ -234,6 +234,8 @@ pub enum Command {
         /// Which page.
         page: Page,
     },
+    /// What is right and wrong with the station and the machine it runs on, as the server sees it.
+    Doctor,
     /// Ends running burns, then the server.
     Stop,
 }
@@ -254,7 +256,8 @@ impl Command {
             | Self::Clock
             | Self::AuditVerify
             | Self::AuditAnchor
-            | Self::AuditShow { .. } => Role::Observer,
+            | Self::AuditShow { .. }
+            | Self::Doctor => Role::Observer,
             Self::VaultInit { .. }
             | Self::Holders
             | Self::VaultUnlock { .. }

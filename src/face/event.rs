@@ -1,6 +1,6 @@
 //! What happens at a station, as it happens. Events are news: the snapshot is the truth.
 
-use super::{BatchView, ClockView, Doing, SlotView, VaultState};
+use super::{BatchView, ClockView, Doing, SlotView, VaultState, Who};
 use crate::domain::{DriftSeconds, JobState, Proof, Serial, SlotName, UnixMillis};
 use serde::{Deserialize, Serialize};
 
@@ -114,6 +114,10 @@ pub enum Event {
         /// Whether it was right.
         right: bool,
     },
+    /// Somebody looks on from now on.
+    Attached(Who),
+    /// Somebody looks on no more.
+    Left(Who),
     /// The server ends after the burns in hand.
     Stopping,
 }

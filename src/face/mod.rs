@@ -10,6 +10,7 @@
 
 mod command;
 mod event;
+mod finding;
 mod reply;
 mod secret;
 mod view;
@@ -18,6 +19,7 @@ pub use command::{
     BatchPolicy, Command, Consent, ExportFormat, ImportOptions, ImportTarget, JobFilter, NewBatch, Page,
 };
 pub use event::{DeviceState, Event, Numbered};
+pub use finding::{Check, Finding, Health, Side};
 pub use reply::{
     AuditEntry, AuditHead, BatchDetail, Exported, Failure, FailureKind, HolderFile, ImportLine, ImportReport,
     KeyInfo, PageOf, Reply, SlotInfo, Source, Verdict,
@@ -25,7 +27,7 @@ pub use reply::{
 pub use secret::SecretBytes;
 pub use view::{
     Alarm, BatchView, ClockView, Doing, JobCounts, JobView, MappingView, ProofCounts, ReadingView, SlotView,
-    Snapshot, TokenLine, TokenView, VaultState,
+    Snapshot, TokenLine, TokenView, VaultState, Who,
 };
 
 use serde::{Deserialize, Serialize};
@@ -41,6 +43,16 @@ pub enum Role {
     Observer,
     /// May look and act.
     Operator,
+}
+
+impl Role {
+    /// The word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Observer => "observer",
+            Self::Operator => "operator",
+        }
+    }
 }
 
 /// The server's first line.

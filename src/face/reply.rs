@@ -1,6 +1,6 @@
 //! What a station answers.
 
-use super::{BatchView, ClockView, JobView, SecretBytes, SlotView, Snapshot, TokenLine, TokenView};
+use super::{BatchView, ClockView, Finding, JobView, SecretBytes, SlotView, Snapshot, TokenLine, TokenView};
 use crate::domain::{Policy, Proof, UnixMillis};
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +42,8 @@ pub enum Reply {
     AuditHead(AuditHead),
     /// To `audit_show`.
     Audit(PageOf<AuditEntry>),
+    /// To `doctor`.
+    Doctor(Vec<Finding>),
 }
 
 /// A request that was not carried out.

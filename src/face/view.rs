@@ -1,5 +1,6 @@
 //! The state of a station as clients see it. Small whatever the inventory's size, and without secrets.
 
+use super::Role;
 use crate::domain::{
     ClockState, DriftSeconds, JobState, Parameters, Profile, Proof, SeedId, Serial, SlotName, UnixMillis,
 };
@@ -24,8 +25,19 @@ pub struct Snapshot {
     pub clock: ClockView,
     /// The vault.
     pub vault: VaultState,
-    /// How many clients are attached.
+    /// How many connections there are, each verb that runs right now among them.
     pub clients: u32,
+    /// Who looks on: each subscriber, those who came first before the others.
+    pub attached: Vec<Who>,
+}
+
+/// Somebody who looks on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Who {
+    /// The account's name, else `uid N`.
+    pub name: String,
+    /// What the server allows it; less where the client asked for less.
+    pub role: Role,
 }
 
 /// Whether burns are possible.

@@ -1,24 +1,35 @@
-//! Who is looking at the station right now.
+//! Who is connected to the station right now, and who of them looks on.
+//!
+//! Every verb connects for a moment; that is no news. Who subscribes to events (`kiln watch`, a screen) looks on until
+//! the connection ends: the others are told of that.
 
-use crate::face::Role;
+use crate::face::{Event, Role, Who};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-/// One attached client.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Who {
-    /// The account's name, else `uid N`.
-    pub name: String,
-    /// What the server allows it.
-    pub role: Role,
-}
+/// Where it is told who comes and goes.
+type Crier = Box<dyn Fn(Event) + Send + Sync>;
 
-/// The clients attached to a server. Cheap to clone; all clones are the same list.
-#[derive(Debug, Clone, Default)]
+/// The clients connected to a server. Cheap to clone; all clones are the same list.
+#[derive(Clone, Default)]
 pub struct Attached {
     count: Arc<AtomicU32>,
-    list: Arc<Mutex<BTreeMap<u64, Who>>>,
+    list: Arc<Mutex<BTreeMap<u64, Entry>>>,
+    crier: Arc<OnceLock<Crier>>,
+}
+
+struct Entry {
+    who: Who,
+    /// As whom this client looks on, which may be less than what the server allows it.
+    looks_on: Option<Who>,
+}
+
+impl fmt::Debug for Attached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Attached").field(&self.list()).finish()
+    }
 }
 
 impl Attached {
@@ -27,27 +38,40 @@ impl Attached {
         Arc::clone(&self.count)
     }
 
-    /// Who they are, those attached longest first.
+    /// Who is connected, those longest first.
     pub fn list(&self) -> Vec<Who> {
-        self.locked().values().cloned().collect()
+        self.locked().values().map(|entry| entry.who.clone()).collect()
     }
 
-    /// Counts a client as attached until the returned value is dropped.
+    /// From now on `crier` is told of each who begins or ceases to look on. It is called while the list is locked, so
+    /// that the order of what it hears is the order of what happened: it must not ask this list anything. Only the
+    /// first call counts.
+    pub fn tell(&self, crier: impl Fn(Event) + Send + Sync + 'static) {
+        let _ = self.crier.set(Box::new(crier));
+    }
+
+    /// Counts a client as connected until the returned value is dropped.
     pub(super) fn enter(&self, who: Who) -> Place {
         let mut list = self.locked();
         let number = list.last_key_value().map_or(0, |(last, _)| last + 1);
-        list.insert(number, who);
+        list.insert(number, Entry { who, looks_on: None });
         self.update(&list);
         Place { attached: self.clone(), number }
     }
 
     /// A panic can't leave the list half changed, so a poisoned lock is as good as any.
-    fn locked(&self) -> MutexGuard<'_, BTreeMap<u64, Who>> {
+    fn locked(&self) -> MutexGuard<'_, BTreeMap<u64, Entry>> {
         self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn update(&self, list: &BTreeMap<u64, Who>) {
+    fn update(&self, list: &BTreeMap<u64, Entry>) {
         self.count.store(u32::try_from(list.len()).unwrap_or(u32::MAX), Ordering::Relaxed);
+    }
+
+    fn cry(&self, event: Event) {
+        if let Some(crier) = self.crier.get() {
+            crier(event);
+        }
     }
 }
 
@@ -57,11 +81,27 @@ pub(super) struct Place {
     number: u64,
 }
 
+impl Place {
+    /// This client looks on, in `role`, until it goes. To subscribe again, after a lag, is no news.
+    pub(super) fn look_on(&self, role: Role) {
+        let mut list = self.attached.locked();
+        let Some(entry) = list.get_mut(&self.number) else { return };
+        if entry.looks_on.is_none() {
+            let who = Who { name: entry.who.name.clone(), role };
+            entry.looks_on = Some(who.clone());
+            self.attached.cry(Event::Attached(who));
+        }
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         let mut list = self.attached.locked();
-        list.remove(&self.number);
+        let gone = list.remove(&self.number);
         self.attached.update(&list);
+        if let Some(who) = gone.and_then(|entry| entry.looks_on) {
+            self.attached.cry(Event::Left(who));
+        }
     }
 }
 
@@ -69,10 +109,13 @@ impl Drop for Place {
 mod tests {
     use super::*;
 
+    fn who(name: &str) -> Who {
+        Who { name: name.into(), role: Role::Operator }
+    }
+
     #[test]
     fn those_who_leave_are_neither_listed_nor_counted() {
         let attached = Attached::default();
-        let who = |name: &str| Who { name: name.into(), role: Role::Observer };
         let ann = attached.enter(who("ann"));
         let bob = attached.enter(who("bob"));
         assert_eq!(attached.list(), [who("ann"), who("bob")]);
@@ -81,5 +124,21 @@ mod tests {
         assert_eq!(attached.list(), [who("bob"), who("cyd")]);
         drop(bob);
         assert_eq!(attached.counter().load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn only_who_looks_on_is_news_and_once_each_way() {
+        let attached = Attached::default();
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let ear = Arc::clone(&heard);
+        attached.tell(move |event| ear.lock().unwrap().push(event));
+        let ann = attached.enter(who("ann"));
+        drop(attached.enter(who("bob")));
+        ann.look_on(Role::Observer);
+        ann.look_on(Role::Operator);
+        let as_observer = Who { name: "ann".into(), role: Role::Observer };
+        assert_eq!(attached.list(), [who("ann")]);
+        drop(ann);
+        assert_eq!(*heard.lock().unwrap(), [Event::Attached(as_observer.clone()), Event::Left(as_observer)]);
     }
 }

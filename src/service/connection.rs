@@ -6,12 +6,12 @@
 //! A client that doesn't read fills its queue; then its subscription waits, the broadcast passes it by and it is told
 //! that it lagged; and when it takes nothing for [`STALLED`], it is cut off. The station waits for none of them.
 
+use super::Terms;
 use super::access::Account;
 use super::attached::Place;
 use super::line::{LineBuffer, TooLong, encode};
-use super::{Terms, Who};
 use crate::face::{
-    Command, Failure, FailureKind, Greeting, Numbered, PROTOCOL, Reply, Role, ToClient, ToServer,
+    Command, Failure, FailureKind, Greeting, Numbered, PROTOCOL, Reply, Role, ToClient, ToServer, Who,
 };
 use crate::station::{Caller, StationHandle};
 use serde::{Deserialize, Serialize};
@@ -45,7 +45,7 @@ pub(super) struct Connection {
     read: OwnedReadHalf,
     write: OwnedWriteHalf,
     caller: Caller,
-    _place: Place,
+    place: Place,
 }
 
 /// Tells a client why it can't come in. Whether it hears that is its own affair.
@@ -96,12 +96,12 @@ impl Connection {
             write = put(write, &line).await?;
         }
         tracing::info!(who, ?role, "attached");
-        Ok(Some(Self { read, write, caller: Caller { who, role }, _place: place }))
+        Ok(Some(Self { read, write, caller: Caller { who, role }, place }))
     }
 
     /// Answers until the client hangs up, is cut off, or `stopping` turns true; then lets open requests end.
     pub(super) async fn run(self, door: StationHandle, mut stopping: watch::Receiver<bool>) {
-        let Self { mut read, write, caller, _place } = self;
+        let Self { mut read, write, caller, place } = self;
         let (queue, lines) = mpsc::channel(QUEUE);
         // In a set, here and below, because dropping a set ends its tasks.
         let mut writer = JoinSet::new();
@@ -112,7 +112,7 @@ impl Connection {
         };
         let who = caller.who.clone();
         let mut buffer = LineBuffer::new(max);
-        let mut desk = Desk::new(door, caller, queue.clone());
+        let mut desk = Desk::new(door, caller, place, queue.clone());
         'reading: loop {
             while let Some(line) = buffer.next_line() {
                 tokio::select! {
@@ -143,6 +143,7 @@ impl Connection {
 struct Desk {
     door: StationHandle,
     caller: Caller,
+    place: Place,
     queue: Queue,
     room: Arc<Semaphore>,
     open: JoinSet<()>,
@@ -164,9 +165,9 @@ impl Subscription {
 }
 
 impl Desk {
-    fn new(door: StationHandle, caller: Caller, queue: Queue) -> Self {
+    fn new(door: StationHandle, caller: Caller, place: Place, queue: Queue) -> Self {
         let room = Arc::new(Semaphore::new(IN_FLIGHT_MAX));
-        Self { door, caller, queue, room, open: JoinSet::new(), subscription: None }
+        Self { door, caller, place, queue, room, open: JoinSet::new(), subscription: None }
     }
 
     /// Starts what a line asks for; waits only for room among the open requests.
@@ -192,6 +193,8 @@ impl Desk {
         let mut caller = self.caller.clone();
         caller.role = role.map_or(caller.role, |role| role.min(caller.role));
         if matches!(command, Command::Subscribe) {
+            // Before the snapshot is taken, so that it shows this client among the others.
+            self.place.look_on(caller.role);
             let before = self.subscription.take();
             let (end, ended) = oneshot::channel();
             let mut task = JoinSet::new();

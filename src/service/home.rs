@@ -188,6 +188,12 @@ impl Home {
                 _ => Err(unusable(error)),
             }
         })?;
+        self.check()
+    }
+
+    /// Makes sure that the home, which must exist, is a directory of ours that nobody else can enter. Changes nothing.
+    pub fn check(&self) -> Result<(), HomeError> {
+        let unusable = |source| HomeError::Unusable { path: self.dir.clone(), source };
         let found = fs::metadata(&self.dir).map_err(unusable)?;
         if !found.is_dir() {
             return Err(HomeError::NotADirectory { path: self.dir.clone() });

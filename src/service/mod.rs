@@ -25,7 +25,7 @@ pub mod process;
 mod server;
 
 pub use access::{Access, AccessError};
-pub use attached::{Attached, Who};
+pub use attached::Attached;
 pub use client::{Client, ClientError, EventStream, Mode, News};
 pub use home::{Home, HomeError};
 pub use listener::{BindError, HomeLock, Listener};

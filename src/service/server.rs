@@ -94,12 +94,12 @@ async fn attend(stream: UnixStream, door: StationHandle, terms: Arc<Terms>, stop
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Client, Home, Mode, News, Who};
+    use super::super::{Client, Home, Mode, News};
     use super::*;
     use crate::domain::{ClockState, UnixMillis};
     use crate::face::{
         ClockView, Command, Event, Failure, FailureKind, Numbered, Reply, Role, Snapshot, ToClient,
-        VaultState,
+        VaultState, Who,
     };
     use crate::station::Request;
     use std::sync::atomic::Ordering;
@@ -247,6 +247,7 @@ mod tests {
             },
             vault: VaultState::Open,
             clients: 0,
+            attached: Vec::new(),
         }
     }
 

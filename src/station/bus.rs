@@ -3,7 +3,7 @@
 
 use crate::{
     domain::{Clock, SlotName},
-    face::{Alarm, Event, Numbered, SlotView},
+    face::{Alarm, Event, Numbered, SlotView, Who},
 };
 use std::{
     collections::BTreeMap,
@@ -17,7 +17,7 @@ pub const BACKLOG: usize = 4096;
 /// How many alarms are kept for the snapshot; the log has them all.
 const ALARMS_KEPT: usize = 50;
 
-/// Numbers events, keeps what the snapshot shows of slots and alarms.
+/// Numbers events, keeps what the snapshot shows of slots, alarms and who looks on.
 pub struct Bus {
     clock: Arc<dyn Clock>,
     sender: broadcast::Sender<Arc<Numbered>>,
@@ -29,6 +29,7 @@ struct State {
     last: u64,
     slots: BTreeMap<SlotName, SlotView>,
     alarms: Vec<Alarm>,
+    attached: Vec<Who>,
 }
 
 /// What the bus contributes to a snapshot.
@@ -39,6 +40,8 @@ pub struct Shown {
     pub slots: Vec<SlotView>,
     /// Alarms, oldest first.
     pub alarms: Vec<Alarm>,
+    /// Who looks on, those who came first before the others.
+    pub attached: Vec<Who>,
 }
 
 impl Bus {
@@ -85,6 +88,7 @@ impl Bus {
             last_event: state.last,
             slots: state.slots.values().cloned().collect(),
             alarms: state.alarms.clone(),
+            attached: state.attached.clone(),
         }
     }
 
@@ -114,6 +118,13 @@ impl State {
                     remedy: remedy.clone(),
                 });
             }
+            Event::Attached(who) => self.attached.push(who.clone()),
+            Event::Left(who) => {
+                // One person may look on twice.
+                if let Some(place) = self.attached.iter().position(|known| known == who) {
+                    self.attached.remove(place);
+                }
+            }
             Event::Started { .. }
             | Event::TokenRead { .. }
             | Event::Job { .. }
@@ -132,7 +143,7 @@ mod tests {
     use super::*;
     use crate::{
         domain::{ClockState, UnixMillis},
-        face::Doing,
+        face::{Doing, Role},
     };
 
     struct Fixed;
@@ -170,6 +181,19 @@ mod tests {
         let numbers: Vec<u64> = std::iter::from_fn(|| heard.try_recv().ok()).map(|n| n.number).collect();
         assert_eq!((shown.last_event, numbers), (1, vec![1, 2]));
         assert_eq!(bus.shown().slots[0].doing, Doing::Wait);
+    }
+
+    #[test]
+    fn one_of_two_terminals_of_a_person_goes() {
+        let bus = Bus::new(Arc::new(Fixed));
+        let who = |name: &str| Who { name: name.into(), role: Role::Operator };
+        for name in ["ann", "bob", "ann"] {
+            bus.say(Event::Attached(who(name)));
+        }
+        bus.say(Event::Left(who("ann")));
+        assert_eq!(bus.shown().attached, [who("bob"), who("ann")]);
+        bus.say(Event::Left(who("cyd")));
+        assert_eq!(bus.shown().attached.len(), 2);
     }
 
     #[test]

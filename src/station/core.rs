@@ -3,7 +3,7 @@
 use super::{breaker::Batches, bus::Bus, clock_gate::ClockGate, device::Orders, failure::locked};
 use crate::{
     domain::{Clock, CustomerKey, SeedId, SlotName, catalog::Catalog},
-    face::{ClockView, Event, Failure, Snapshot, VaultState},
+    face::{ClockView, Event, Failure, Finding, Snapshot, VaultState},
     link::LinkSource,
     store::{self, BatchState, Stamp, Store},
     vault::DataKey,
@@ -29,8 +29,10 @@ pub struct Parts {
     pub source: Arc<dyn LinkSource>,
     /// How long things may take.
     pub limits: Limits,
-    /// How many clients are attached, counted by the server.
+    /// How many clients are connected, counted by the server.
     pub clients: Arc<AtomicU32>,
+    /// What only the composition can look at: the machine, the way to its readers, the home.
+    pub probe: Probe,
     /// Told of each crossing of a burn: the point between a record and the command that it announces, or between a
     /// command and the record of its answer. For tests that kill the station there; [`no_crossing`] otherwise.
     pub crossing: Crossing,
@@ -42,6 +44,14 @@ pub type Crossing = Arc<dyn Fn(&str) + Send + Sync>;
 /// Does nothing at any crossing.
 pub fn no_crossing() -> Crossing {
     Arc::new(|_| ())
+}
+
+/// See [`Parts::probe`]. May block for some seconds.
+pub type Probe = Arc<dyn Fn() -> Vec<Finding> + Send + Sync>;
+
+/// Nothing to look at beside the station itself.
+pub fn no_probe() -> Probe {
+    Arc::new(Vec::new)
 }
 
 /// How long things may take.
@@ -85,6 +95,8 @@ pub struct Core {
     pub orders: Orders,
     /// Told of each crossing of a burn.
     pub crossing: Crossing,
+    /// What only the composition can look at.
+    pub probe: Probe,
     vault: RwLock<Option<Arc<DataKey>>>,
     clients: Arc<AtomicU32>,
     stopping: AtomicBool,
@@ -117,6 +129,7 @@ impl Core {
             breakers: Batches::default(),
             orders: Orders::default(),
             crossing: parts.crossing,
+            probe: parts.probe,
         }
     }
 
@@ -250,6 +263,7 @@ impl Core {
             clock: self.clock_view()?,
             vault: self.vault_state()?,
             clients: self.clients.load(Ordering::Relaxed),
+            attached: shown.attached,
         })
     }
 

@@ -17,13 +17,16 @@ mod views;
 mod visit;
 
 pub use self::{
-    core::{Crossing, Limits, Parts, no_crossing},
+    core::{Crossing, Limits, Parts, Probe, no_crossing, no_probe},
     handle::{Caller, Request, StationHandle},
 };
 
 use self::core::{Core, STATION};
 use crate::{face::Event, face::Failure};
-use std::{sync::Arc, thread};
+use std::{
+    sync::{Arc, Weak},
+    thread,
+};
 use tokio::sync::mpsc;
 
 /// How many requests may wait for a thread; a client that asks faster waits.
@@ -64,6 +67,11 @@ impl Station {
     pub fn stopper(&self) -> Stopper {
         Stopper(self.core.clone())
     }
+
+    /// Something that can tell the station's listeners what the server of its door knows.
+    pub fn crier(&self) -> Crier {
+        Crier(Arc::downgrade(&self.core))
+    }
 }
 
 /// Asks a station to stop, as the operator's command does.
@@ -73,6 +81,18 @@ impl Stopper {
     /// No slot takes another job; what is in hand ends first.
     pub fn stop(&self) {
         self.0.stop();
+    }
+}
+
+/// Tells those who listen to a station who else looks on. Keeps no station alive.
+pub struct Crier(Weak<Core>);
+
+impl Crier {
+    /// Numbers `event` and sends it, unless the station is gone.
+    pub fn cry(&self, event: Event) {
+        if let Some(core) = self.0.upgrade() {
+            core.bus.say(event);
+        }
     }
 }
 

@@ -17,6 +17,7 @@ mod clock;
 pub mod error;
 mod holders;
 mod import;
+mod peek;
 mod queue;
 pub mod records;
 mod rows;
@@ -28,6 +29,7 @@ mod tokens;
 pub use error::{
     BatchRefused, Broken, ClaimRefused, ImportRefused, MoveRefused, StoreError, TokenRefused, VaultRefused,
 };
+pub use peek::{OnDisk, SCHEMA, peek};
 pub use records::*;
 
 use crate::domain::UnixMillis;

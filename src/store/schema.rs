@@ -15,7 +15,7 @@ use std::{
 };
 
 /// "kiln" in ASCII, at a fixed place in the file's header, so that `file` and we can tell it from other databases.
-const APPLICATION_ID: i64 = 0x6B69_6C6E;
+pub(super) const APPLICATION_ID: i64 = 0x6B69_6C6E;
 
 /// What each step does. Append; never edit.
 pub(super) const STEPS: &[&str] = &[include_str!("schema/step-001.sql")];

@@ -72,7 +72,7 @@ fn show(model: &mut Model, view: View) {
         View::Batches => model.batches.jobs.stale(),
         View::Tokens => model.tokens.list.stale(),
         View::Log => model.log.audit.stale(),
-        // Who is attached is told by no event.
+        // A glance at it shows the queue as it is.
         View::Station => model.station.queue_is_stale = true,
     }
 }

@@ -51,7 +51,7 @@ pub enum Msg {
 pub enum Asked {
     /// Something was to be done; said when it is.
     Act(String),
-    /// The state again, for what no event tells: the queue's window and who is attached.
+    /// The state again, for what no event tells: the queue's window.
     State,
     /// Jobs of a batch that want eyes, from this place on.
     Eyes(String, u32),

@@ -5,7 +5,7 @@ use crate::{
     domain::{ClockState, DriftSeconds, JobState, SlotName, UnixMillis},
     face::{
         Alarm, BatchView, ClockView, Doing, Event, Greeting, JobCounts, JobView, ProofCounts, Role, SlotView,
-        Snapshot, VaultState,
+        Snapshot, VaultState, Who,
     },
 };
 
@@ -123,7 +123,8 @@ pub fn snapshot() -> Snapshot {
             override_until: None,
         },
         vault: VaultState::Open,
-        clients: 2,
+        clients: 3,
+        attached: ["ann", "bob"].map(|name| Who { name: name.into(), role: Role::Operator }).into(),
     }
 }
 

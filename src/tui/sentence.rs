@@ -84,6 +84,8 @@ pub fn said(numbered: &Numbered, before: Option<&SlotView>) -> Option<Said> {
         Event::Verified { serial, right: false } => {
             (format!("token {serial}: the typed code is WRONG"), true)
         }
+        Event::Attached(who) => (format!("{} ({}) looks on", who.name, who.role.word()), false),
+        Event::Left(who) => (format!("{} ({}) looks on no more", who.name, who.role.word()), false),
         Event::Stopping => ("the station ends after the burns in hand".into(), true),
     };
     Some(Said { at: numbered.at, text, bad })

@@ -3,7 +3,7 @@
 use super::{pace::Pace, sentence, sentence::Said};
 use crate::{
     domain::{JobState, Serial, SlotName, UnixMillis},
-    face::{Alarm, BatchView, ClockView, Event, JobView, Numbered, SlotView, Snapshot, VaultState},
+    face::{Alarm, BatchView, ClockView, Event, JobView, Numbered, SlotView, Snapshot, VaultState, Who},
 };
 use std::collections::{HashSet, VecDeque};
 
@@ -40,8 +40,8 @@ pub struct Station {
     pub clock: Option<ClockView>,
     /// The vault.
     pub vault: Option<VaultState>,
-    /// How many clients are attached.
-    pub clients: u32,
+    /// Who looks on, this screen among them.
+    pub attached: Vec<Who>,
     /// Tokens that want eyes.
     pub eyes: Vec<Eyes>,
     /// How fast it goes.
@@ -58,7 +58,8 @@ pub struct Station {
 impl Station {
     /// The snapshot is the truth.
     pub fn take(&mut self, snapshot: Snapshot) {
-        let Snapshot { last_event, at: _, slots, batches, queue, alarms, clock, vault, clients } = snapshot;
+        let Snapshot { last_event, at: _, slots, batches, queue, alarms, clock, vault, clients: _, attached } =
+            snapshot;
         self.last_event = last_event;
         self.slots = slots;
         self.slots.sort_by(|a, b| a.slot.cmp(&b.slot));
@@ -66,15 +67,15 @@ impl Station {
         self.alarms = alarms;
         self.clock = Some(clock);
         self.vault = Some(vault);
-        self.take_queue(queue, clients);
+        self.attached = attached;
+        self.take_queue(queue);
         self.stopping = false;
     }
 
     /// The part of a snapshot that no event tells.
-    pub fn take_queue(&mut self, queue: Vec<JobView>, clients: u32) {
+    pub fn take_queue(&mut self, queue: Vec<JobView>) {
         self.queue = queue;
         self.sort_queue();
-        self.clients = clients;
         self.queue_is_stale = false;
     }
 
@@ -160,6 +161,13 @@ impl Station {
             Event::Verified { serial, right } => {
                 if right {
                     self.eyes.retain(|eyes| eyes.serial != serial || eyes.profiles > 1);
+                }
+            }
+            Event::Attached(who) => self.attached.push(who),
+            Event::Left(who) => {
+                // One person may look on twice.
+                if let Some(place) = self.attached.iter().position(|known| *known == who) {
+                    self.attached.remove(place);
                 }
             }
             Event::Stopping => self.stopping = true,

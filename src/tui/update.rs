@@ -227,7 +227,7 @@ fn answered(model: &mut Model, asked: Asked, result: Result<Reply, Failure>) -> 
             model.batches.jobs.stale();
         }
         (Asked::State, Ok(Reply::Snapshot(snapshot))) => {
-            model.station.take_queue(snapshot.queue, snapshot.clients);
+            model.station.take_queue(snapshot.queue);
         }
         (Asked::Eyes(batch, offset), Ok(Reply::Jobs(page))) => {
             let more = u64::from(offset) + (page.items.len() as u64) < page.total && !page.items.is_empty();

@@ -123,7 +123,7 @@ fn hear(connector: &Mutex<Connector>, start: Start, out: &Sender<Msg>) -> Option
 fn answer(connector: &Mutex<Connector>, questions: &Receiver<Question>, out: &Sender<Msg>) {
     let mut client = None;
     loop {
-        // One who asks nothing is attached once, by the news: others are shown how many look on.
+        // One who asks nothing holds one connection, that of the news.
         let question = match (&client, questions.recv_timeout(IDLE)) {
             (_, Ok(question)) => question,
             (Some(_), Err(RecvTimeoutError::Timeout)) => {

@@ -5,6 +5,7 @@ mod audit;
 pub(super) mod batch;
 mod device;
 mod diagnose;
+mod doctor;
 mod export;
 mod import;
 mod slots;
@@ -76,6 +77,7 @@ pub fn carry_out(core: &Core, command: Command, caller: &Caller) -> Result<Reply
         Command::AuditVerify => audit::verify(core),
         Command::AuditAnchor => audit::anchor(core),
         Command::AuditShow { page } => audit::show(core, page),
+        Command::Doctor => Ok(Reply::Doctor(doctor::findings(core))),
         Command::Stop => {
             core.stop();
             Ok(Reply::Done)

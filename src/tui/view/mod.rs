@@ -68,8 +68,8 @@ fn header(model: &Model, area: Rect, buf: &mut Buffer) {
     if model.greeting.is_some() && model.role == Role::Observer {
         right.push("looking on only".to_owned());
     }
-    if model.station.clients > 1 {
-        right.push(format!("{} attached", model.station.clients));
+    if model.station.attached.len() > 1 {
+        right.push(format!("{} attached", model.station.attached.len()));
     }
     put_right(buf, Rect { width: area.width.saturating_sub(1), ..area }, area.y, &right.join(" · "), STRONG);
 }
