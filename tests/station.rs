@@ -505,3 +505,76 @@ async fn a_token_that_never_answers_is_fenced_and_no_other_slot_notices() {
     assert!(shop.verify(A, 0, &fresh_code(&hung, 0)).await);
     shop.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_of_a_paused_batch_is_asked_once_and_waits() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut shop = Shop::open(dir.path(), &["left"]).await;
+    shop.import("spring", &csv(&[A])).await.unwrap();
+    shop.start("spring").await;
+    let token = shop.single(A);
+    token.arm("yank-after:5".parse::<Fault>().unwrap());
+    shop.bench.place("left", &token).unwrap();
+    shop.job_reaches(JobState::Unfinished).await;
+    shop.ask(Command::BatchPause { name: "spring".into() }).await.unwrap();
+    let before = token.counters().commands;
+    shop.bench.place("left", &token).unwrap();
+    shop.slot_says("its batch is paused").await;
+    assert_eq!(token.counters().commands - before, 1, "who are you, and no more");
+    shop.start("spring").await;
+    shop.job_reaches(JobState::Burned).await;
+    assert!(shop.verify(A, 0, &fresh_code(&token, 0)).await);
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_refused_at_the_second_burn_leaves_the_job_to_its_token() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut shop = Shop::open(dir.path(), &["left"]).await;
+    shop.import("spring", &csv(&[A])).await.unwrap();
+    shop.start("spring").await;
+    let token = shop.single(A);
+    token.arm("yank-after:5".parse::<Fault>().unwrap());
+    shop.bench.place("left", &token).unwrap();
+    shop.job_reaches(JobState::Unfinished).await;
+    token.arm(Fault::WrongKey);
+    shop.bench.place("left", &token).unwrap();
+    shop.slot_says("refused the key").await;
+    let job = shop.jobs("spring").await.remove(0);
+    assert_eq!((job.state, job.serial.unwrap().as_str()), (JobState::Unfinished, A), "it may hold the seed");
+
+    token.clear_faults();
+    let serial: Serial = A.parse().unwrap();
+    let last_four = serial.last_four().to_owned();
+    shop.ask(Command::Allow { serial, last_four, what: Consent::TryKey }).await.unwrap();
+    shop.bench.take("left");
+    shop.until("an empty slot", |news| match &news.event {
+        kiln::face::Event::Slot(view) => (view.doing == kiln::face::Doing::Place).then_some(()),
+        _ => None,
+    })
+    .await;
+    shop.bench.place("left", &token).unwrap();
+    shop.job_reaches(JobState::Burned).await;
+    assert!(shop.verify(A, 0, &fresh_code(&token, 0)).await);
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_whose_job_another_slot_has_in_hand_waits_for_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut shop = Shop::open(dir.path(), &["left", "right"]).await;
+    shop.import("spring", &csv(&[A])).await.unwrap();
+    shop.start("spring").await;
+    // The same token, moved from a reader that has not noticed to another one.
+    let (hung, moved) = (shop.single(A), shop.single(A));
+    hung.arm("mute:5".parse::<Fault>().unwrap());
+    shop.bench.place("left", &hung).unwrap();
+    shop.job_reaches(JobState::Claimed).await;
+    shop.bench.place("right", &moved).unwrap();
+    shop.slot_says("still in hand").await;
+    assert_eq!((moved.counters().commands, moved.counters().auth_attempts), (1, 0));
+    shop.job_reaches(JobState::Unfinished).await;
+    shop.job_reaches(JobState::Burned).await;
+    assert!(shop.verify(A, 0, &fresh_code(&moved, 0)).await);
+    shop.close().await;
+}

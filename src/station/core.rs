@@ -1,6 +1,6 @@
 //! What every part of a station shares: the store, the open vault, the clock, the catalog, the bus.
 
-use super::{breaker::Batches, bus::Bus, clock_gate::ClockGate, failure::locked};
+use super::{breaker::Batches, bus::Bus, clock_gate::ClockGate, failure::locked, loose_end::LooseEnds};
 use crate::{
     domain::{Clock, SeedId, SlotName, catalog::Catalog},
     face::{ClockView, Event, Failure, Snapshot, VaultState},
@@ -81,6 +81,8 @@ pub struct Core {
     pub limits: Limits,
     /// Failures over each batch.
     pub breakers: Batches,
+    /// Burns that ended and are not on record yet.
+    pub loose_ends: LooseEnds,
     /// Told of each crossing of a burn.
     pub crossing: Crossing,
     vault: RwLock<Option<Arc<DataKey>>>,
@@ -113,6 +115,7 @@ impl Core {
             slot_names: RwLock::default(),
             readers: RwLock::default(),
             breakers: Batches::default(),
+            loose_ends: LooseEnds::default(),
             crossing: parts.crossing,
         }
     }

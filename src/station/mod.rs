@@ -10,6 +10,7 @@ mod clock_gate;
 mod core;
 mod failure;
 mod handle;
+mod loose_end;
 mod slot;
 mod slots;
 mod views;

@@ -31,9 +31,14 @@ pub struct InHand {
 }
 
 impl Hand {
-    /// Takes a job and its attempt in hand.
-    pub fn hold(&self, job: JobId, attempt: AttemptId) {
-        *self.lock() = InHand { job: Some(job), attempt: Some(attempt) };
+    /// Takes a job in hand that was claimed just now.
+    pub fn hold(&self, job: JobId) {
+        *self.lock() = InHand { job: Some(job), attempt: None };
+    }
+
+    /// Takes the attempt in hand that is about to be made for the job.
+    pub fn attempt_made(&self, attempt: AttemptId) {
+        self.lock().attempt = Some(attempt);
     }
 
     /// How the attempt went is on record.
@@ -148,7 +153,7 @@ fn watch(slot: &mut Slot<'_>, port: &mut dyn Port) -> Result<(), LinkError> {
         if let Some(look) = look {
             let count = core.change_count();
             let mut after = visit::visit(slot, port, look);
-            if after == After::Lost {
+            if after == After::Lost && !slot.fence.is_closed() {
                 // Something may lie there that came so fast that nobody saw the first one leave.
                 after = visit::visit(slot, port, Look::First);
             }

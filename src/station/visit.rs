@@ -1,6 +1,12 @@
 //! A token lies on a reader: who is it, is there a job for it, may that job begin? If so, the burn.
 
-use super::{burn::burn, core::Core, core::STATION, slot::Slot, views};
+use super::{
+    burn::burn,
+    core::{Core, STATION},
+    loose_end::{self, LooseEnd},
+    slot::Slot,
+    views,
+};
 use crate::{
     burn::{self as rules, KeyUse, Occupancy, Plan, Verdict, Write},
     domain::{
@@ -12,7 +18,9 @@ use crate::{
     face::{Doing, Event, Failure, SlotView},
     link::{ApduLink, LinkError, Port},
     remedy::Remedy,
-    store::{BatchSummary, ClaimRefused, ConsentTo, JobRecord, NewReading},
+    store::{
+        AttemptId, BatchSummary, ClaimRefused, ConsentTo, JobRecord, NewReading, StoreError,
+    },
     vault::Fingerprint,
 };
 use std::{
@@ -69,7 +77,7 @@ pub struct Ready {
     /// That key's name in the records.
     pub key_fingerprint: Fingerprint,
     /// The attempt to authenticate, recorded as made.
-    pub attempt: crate::store::AttemptId,
+    pub attempt: AttemptId,
     /// The permission by which it is burned though the clock is not trusted.
     pub clock_override: Option<crate::store::OverrideId>,
 }
@@ -130,8 +138,8 @@ impl From<Failure> for Not {
     }
 }
 
-impl From<crate::store::StoreError> for Not {
-    fn from(error: crate::store::StoreError) -> Self {
+impl From<StoreError> for Not {
+    fn from(error: StoreError) -> Self {
         Failure::from(error).into()
     }
 }
@@ -288,12 +296,24 @@ fn prepare<L: ApduLink>(slot: &Slot<'_>, guest: &Guest<'_>, token: &mut Token<L>
         let Some(job) = core.store.next_job(&guest.serial, &guest.model.name)? else {
             return Err(no_job(core, guest)?);
         };
-        match ready(core, &slot.name, guest, token, job) {
+        if job.state == JobState::Claimed {
+            // The token was at another slot a moment ago, or what became of its burn is not on record yet.
+            return Err(Not::Say {
+                says: format!("job {} of batch \"{}\" is still in hand", job.id, job.batch_name),
+                remedy: "leave the token here; it goes on by itself when the job's last burn is on record"
+                    .into(),
+                doing: Doing::Wait,
+                after: After::WhenChanged,
+                alarm: false,
+            });
+        }
+        let free = job.state == JobState::Queued;
+        match ready(slot, guest, token, job) {
             // Another slot was faster (and its token may have left again already), or the batch was paused meanwhile:
-            // there may be another job.
+            // there may be another job. A job that this token has begun stays the one that it gets.
             Err(Either::Claim(
                 ClaimRefused::Taken(_) | ClaimRefused::OtherSerial(_) | ClaimRefused::BatchNotRunning(_),
-            )) => {}
+            )) if free => {}
             Err(Either::Claim(error)) => return Err(Not::look(error.to_string(), error.remedy())),
             Err(Either::Not(not)) => return Err(not),
             Ok(ready) => return Ok(ready),
@@ -333,12 +353,12 @@ fn no_job(core: &Core, guest: &Guest<'_>) -> Result<Not, Not> {
 }
 
 fn ready<L: ApduLink>(
-    core: &Core,
-    slot: &SlotName,
+    slot: &Slot<'_>,
     guest: &Guest<'_>,
     token: &mut Token<L>,
     job: JobRecord,
 ) -> Result<Ready, Either> {
+    let core = slot.core;
     let serial = &guest.serial;
     core.data_key()?;
     let clock = core.clock.state();
@@ -392,16 +412,18 @@ fn ready<L: ApduLink>(
     let _turn = core.key_turn();
     may_authenticate(core, serial, &batch, key_fingerprint)?;
     (core.crossing)("before-claim");
-    let stamp = core.stamp(STATION);
-    let job = core.store.claim(job.id, serial, slot, &plan_text, &stamp).map_err(Either::Claim)?;
-    if !resumed {
-        for to in consent {
-            core.store.take_consent(serial, to, &stamp)?;
-        }
-    }
-    core.bus.say(job_event(&job, Some(slot)));
+    let job = core.store.claim(job.id, serial, &slot.name, &plan_text, &core.stamp(STATION));
+    let job = job.map_err(Either::Claim)?;
+    slot.hand.hold(job.id);
+    core.bus.say(job_event(&job, Some(&slot.name)));
     (core.crossing)("claimed");
-    let attempt = core.store.attempt_made(serial, key_fingerprint, Some(batch.id), &core.stamp(STATION))?;
+    let used = if resumed { Vec::new() } else { consent };
+    let attempt = attempt(core, serial, used, key_fingerprint, &batch).inspect_err(|error| {
+        // Nothing was sent; but a job that nobody has in hand must not stay claimed.
+        let reason = format!("the attempt could not be recorded: {error}");
+        loose_end::tie(core, LooseEnd { slot: slot.name.clone(), held: slot.hand.take(), reason });
+    })?;
+    slot.hand.attempt_made(attempt);
     (core.crossing)("attempt-made");
     Ok(Ready {
         job,
@@ -413,6 +435,20 @@ fn ready<L: ApduLink>(
         attempt,
         clock_override: clock_override.map(|o| o.id),
     })
+}
+
+/// Uses up what a person allowed for this burn, and records the attempt that is about to be made.
+fn attempt(
+    core: &Core,
+    serial: &Serial,
+    used: Vec<ConsentTo>,
+    key: Fingerprint,
+    batch: &BatchSummary,
+) -> Result<AttemptId, StoreError> {
+    for to in used {
+        core.store.take_consent(serial, to, &core.stamp(STATION))?;
+    }
+    core.store.attempt_made(serial, key, Some(batch.id), &core.stamp(STATION))
 }
 
 fn consent_for(holding: Holding) -> ConsentTo {
