@@ -578,3 +578,24 @@ async fn a_token_whose_job_another_slot_has_in_hand_waits_for_it() {
     assert!(shop.verify(A, 0, &fresh_code(&moved, 0)).await);
     shop.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_with_nothing_to_get_hears_why() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut shop = Shop::open(dir.path(), &["left"]).await;
+    shop.import("spring", &csv(&[A, B])).await.unwrap();
+    let token = shop.single(A);
+    shop.bench.place("left", &token).unwrap();
+    shop.slot_says("its batch \"spring\" is draft").await;
+    token.arm("status:2:6F00".parse::<Fault>().unwrap());
+    shop.start("spring").await;
+    shop.job_reaches(JobState::Failed).await;
+    shop.bench.take("left");
+    shop.bench.place("left", &token).unwrap();
+    shop.slot_says("failed on token").await;
+    let serial: Serial = A.parse().unwrap();
+    let last_four = serial.last_four().to_owned();
+    shop.ask(Command::Scrap { serial, last_four }).await.unwrap();
+    shop.slot_says("was scrapped").await;
+    shop.close().await;
+}

@@ -19,7 +19,7 @@ use crate::{
     link::{ApduLink, LinkError, Port},
     remedy::Remedy,
     store::{
-        AttemptId, BatchSummary, ClaimRefused, ConsentTo, JobRecord, NewReading, StoreError,
+        AttemptId, BatchState, BatchSummary, ClaimRefused, ConsentTo, JobRecord, NewReading, StoreError,
     },
     vault::Fingerprint,
 };
@@ -158,8 +158,8 @@ pub fn visit(slot: &mut Slot<'_>, port: &mut dyn Port, look: Look) -> After {
             if alarm && slot.alarmed.as_ref() != Some(&says) {
                 slot.alarmed = Some(says.clone());
                 let message = match &view.serial {
-                    Some(serial) => format!("token {serial}: {says}"),
-                    None => says.clone(),
+                    Some(serial) if !says.contains(serial.as_str()) => format!("token {serial}: {says}"),
+                    Some(_) | None => says.clone(),
                 };
                 slot.core.bus.say(Event::Alarm {
                     message,
@@ -332,23 +332,52 @@ impl<E: Into<Not>> From<E> for Either {
     }
 }
 
+/// Why there is nothing for this token, and what would give it something.
 fn no_job(core: &Core, guest: &Guest<'_>) -> Result<Not, Not> {
-    let held = core.store.holdings(&guest.serial)?;
-    Ok(match held.iter().filter_map(|mapping| mapping.batch.as_ref()).next_back() {
-        Some(batch) => Not::take(
-            format!("token {} was burned in batch \"{batch}\"; there is nothing more for it", guest.serial),
-            "take it away",
-        ),
-        None => {
-            if core.store.is_any_running()? {
-                Not::look(
-                    format!("no running batch has a job for token {} ({})", guest.serial, guest.model.name),
-                    "take it away, or start the batch that it is for",
-                )
-            } else {
-                Not::look("no batch is running", "start one with \"kiln batch start\"")
+    let (serial, model) = (&guest.serial, &guest.model.name);
+    let known = core.store.token(serial)?;
+    if known.as_ref().is_some_and(|token| token.line.scrapped_at.is_some()) {
+        return Ok(Not::take(format!("token {serial} was scrapped"), "keep it apart from the others"));
+    }
+    for job in known.iter().flat_map(|token| &token.jobs) {
+        let (number, batch, state) = (job.id, &job.batch_name, job.batch_state);
+        match job.state {
+            JobState::Failed if state != BatchState::Cancelled => {
+                let why = job.reason.as_deref().unwrap_or("no reason is on record");
+                return Ok(Not::look(
+                    format!("job {number} of batch \"{batch}\" failed on token {serial}: {why}"),
+                    format!("when that is put right: kiln batch retry {batch}"),
+                ));
             }
+            JobState::Queued if state != BatchState::Running => {
+                return Ok(Not::look(
+                    format!("job {number} is for token {serial}, but its batch \"{batch}\" is {state}"),
+                    format!("start it with: kiln batch start {batch}"),
+                ));
+            }
+            JobState::Queued
+            | JobState::Claimed
+            | JobState::Unfinished
+            | JobState::Burned
+            | JobState::Failed
+            | JobState::Scrapped
+            | JobState::Cancelled => {}
         }
+    }
+    let mut held = known.iter().flat_map(|token| &token.holdings);
+    if let Some(batch) = held.rfind(|mapping| mapping.batch.is_some()).and_then(|m| m.batch.as_ref()) {
+        return Ok(Not::take(
+            format!("token {serial} was burned in batch \"{batch}\"; there is nothing more for it"),
+            "take it away",
+        ));
+    }
+    Ok(if core.store.is_any_running()? {
+        Not::look(
+            format!("no running batch has a job for token {serial} ({model})"),
+            "take it away, or start the batch that it is for",
+        )
+    } else {
+        Not::look("no batch is running", "start one with \"kiln batch start\"")
     })
 }
 
