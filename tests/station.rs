@@ -580,6 +580,30 @@ async fn a_token_whose_job_another_slot_has_in_hand_waits_for_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_slot_asks_for_the_token_that_it_lost_until_it_is_burned() {
+    use kiln::face::{Doing, Event};
+    let dir = tempfile::tempdir().unwrap();
+    let mut shop = Shop::open(dir.path(), &["left"]).await;
+    shop.import("spring", &csv(&[A, B])).await.unwrap();
+    shop.start("spring").await;
+    let token = shop.single(A);
+    token.arm("yank-after:5".parse::<Fault>().unwrap());
+    shop.bench.place("left", &token).unwrap();
+    shop.job_reaches(JobState::Unfinished).await;
+    let says_when_empty = |news: &Numbered| match &news.event {
+        Event::Slot(view) if view.doing == Doing::Place => Some(view.says.clone()),
+        _ => None,
+    };
+    let lost = shop.until("an empty slot", says_when_empty).await;
+    assert!(lost.is_some_and(|says| says.contains(A)));
+    shop.bench.place("left", &token).unwrap();
+    shop.job_reaches(JobState::Burned).await;
+    shop.bench.take("left");
+    assert_eq!(shop.until("an empty slot", says_when_empty).await, None);
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_token_with_nothing_to_get_hears_why() {
     let dir = tempfile::tempdir().unwrap();
     let mut shop = Shop::open(dir.path(), &["left"]).await;

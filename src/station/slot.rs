@@ -215,8 +215,19 @@ impl Slot<'_> {
                 "see \"kiln clock\"; let chrony or systemd-timesyncd set it",
             )
         } else {
-            self.view(Doing::Place)
+            self.view_of_place()
         });
+    }
+
+    /// Any token may come; one that was lost here should.
+    fn view_of_place(&self) -> SlotView {
+        let mut view = self.view(Doing::Place);
+        let lost = self.core.store.unfinished_at(&self.name).ok().flatten();
+        if let Some(serial) = lost.and_then(|job| job.serial) {
+            view.says = Some(format!("token {serial} was lost here in the middle of its burn"));
+            view.remedy = Some("put it back, and leave it until the slot says take".to_owned());
+        }
+        view
     }
 
     /// Says what went wrong with the reader.
