@@ -683,3 +683,121 @@ async fn findings(shop: &Shop, command: Command) -> serde_json::Value {
         other => panic!("{other:?}"),
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_of_a_paused_batch_is_asked_once_and_waits() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut shop = Shop::open(dir.path(), &["left"]).await;
+    shop.import("spring", &csv(&[A])).await.unwrap();
+    shop.start("spring").await;
+    let token = shop.single(A);
+    token.arm("yank-after:5".parse::<Fault>().unwrap());
+    shop.bench.place("left", &token).unwrap();
+    shop.job_reaches(JobState::Unfinished).await;
+    shop.ask(Command::BatchPause { name: "spring".into() }).await.unwrap();
+    let before = token.counters().commands;
+    shop.bench.place("left", &token).unwrap();
+    shop.slot_says("its batch is paused").await;
+    assert_eq!(token.counters().commands - before, 1, "who are you, and no more");
+    shop.start("spring").await;
+    shop.job_reaches(JobState::Burned).await;
+    assert!(shop.verify(A, 0, &fresh_code(&token, 0)).await);
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_refused_at_the_second_burn_leaves_the_job_to_its_token() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut shop = Shop::open(dir.path(), &["left"]).await;
+    shop.import("spring", &csv(&[A])).await.unwrap();
+    shop.start("spring").await;
+    let token = shop.single(A);
+    token.arm("yank-after:5".parse::<Fault>().unwrap());
+    shop.bench.place("left", &token).unwrap();
+    shop.job_reaches(JobState::Unfinished).await;
+    token.arm(Fault::WrongKey);
+    shop.bench.place("left", &token).unwrap();
+    shop.slot_says("refused the key").await;
+    let job = shop.jobs("spring").await.remove(0);
+    assert_eq!((job.state, job.serial.unwrap().as_str()), (JobState::Unfinished, A), "it may hold the seed");
+
+    token.clear_faults();
+    let serial: Serial = A.parse().unwrap();
+    let last_four = serial.last_four().to_owned();
+    shop.ask(Command::Allow { serial, last_four, what: Consent::TryKey }).await.unwrap();
+    shop.bench.take("left");
+    shop.until("an empty slot", |news| match &news.event {
+        kiln::face::Event::Slot(view) => (view.doing == kiln::face::Doing::Place).then_some(()),
+        _ => None,
+    })
+    .await;
+    shop.bench.place("left", &token).unwrap();
+    shop.job_reaches(JobState::Burned).await;
+    assert!(shop.verify(A, 0, &fresh_code(&token, 0)).await);
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_whose_job_another_slot_has_in_hand_waits_for_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut shop = Shop::open(dir.path(), &["left", "right"]).await;
+    shop.import("spring", &csv(&[A])).await.unwrap();
+    shop.start("spring").await;
+    // The same token, moved from a reader that has not noticed to another one.
+    let (hung, moved) = (shop.single(A), shop.single(A));
+    hung.arm("mute:5".parse::<Fault>().unwrap());
+    shop.bench.place("left", &hung).unwrap();
+    shop.job_reaches(JobState::Claimed).await;
+    shop.bench.place("right", &moved).unwrap();
+    shop.slot_says("still in hand").await;
+    assert_eq!((moved.counters().commands, moved.counters().auth_attempts), (1, 0));
+    shop.job_reaches(JobState::Unfinished).await;
+    shop.job_reaches(JobState::Burned).await;
+    assert!(shop.verify(A, 0, &fresh_code(&moved, 0)).await);
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slot_asks_for_the_token_that_it_lost_until_it_is_burned() {
+    use kiln::face::{Doing, Event};
+    let dir = tempfile::tempdir().unwrap();
+    let mut shop = Shop::open(dir.path(), &["left"]).await;
+    shop.import("spring", &csv(&[A, B])).await.unwrap();
+    shop.start("spring").await;
+    let token = shop.single(A);
+    token.arm("yank-after:5".parse::<Fault>().unwrap());
+    shop.bench.place("left", &token).unwrap();
+    shop.job_reaches(JobState::Unfinished).await;
+    let says_when_empty = |news: &Numbered| match &news.event {
+        Event::Slot(view) if view.doing == Doing::Place => Some(view.says.clone()),
+        _ => None,
+    };
+    let lost = shop.until("an empty slot", says_when_empty).await;
+    assert!(lost.is_some_and(|says| says.contains(A)));
+    shop.bench.place("left", &token).unwrap();
+    shop.job_reaches(JobState::Burned).await;
+    shop.bench.take("left");
+    assert_eq!(shop.until("an empty slot", says_when_empty).await, None);
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_with_nothing_to_get_hears_why() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut shop = Shop::open(dir.path(), &["left"]).await;
+    shop.import("spring", &csv(&[A, B])).await.unwrap();
+    let token = shop.single(A);
+    shop.bench.place("left", &token).unwrap();
+    shop.slot_says("its batch \"spring\" is draft").await;
+    token.arm("status:2:6F00".parse::<Fault>().unwrap());
+    shop.start("spring").await;
+    shop.job_reaches(JobState::Failed).await;
+    shop.bench.take("left");
+    shop.bench.place("left", &token).unwrap();
+    shop.slot_says("failed on token").await;
+    let serial: Serial = A.parse().unwrap();
+    let last_four = serial.last_four().to_owned();
+    shop.ask(Command::Scrap { serial, last_four, release_seeds: false }).await.unwrap();
+    shop.slot_says("was scrapped").await;
+    shop.close().await;
+}

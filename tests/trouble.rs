@@ -238,8 +238,11 @@ fn a_full_disk_stops_burns_and_loses_nothing() {
             drop(watch);
             token.take();
             fs::remove_file(home.join("filler")).expect("the filler is ours");
-            station.stop(&scene.kiln);
-            station = scene.start(&[]);
+            // A station that goes on makes good what it could not record; another one reads it from what is there.
+            if n % 2 == 0 {
+                station.stop(&scene.kiln);
+                station = scene.start(&[]);
+            }
             tokens.push(token);
         }
         let watch = Watch::start(&scene.kiln);

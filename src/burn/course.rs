@@ -54,6 +54,26 @@ pub enum Next {
     End(Ending),
 }
 
+/// Whether the token may hold something of this job before the burn begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begins {
+    /// Nothing of this job was ever written.
+    Fresh,
+    /// An earlier burn of this job broke off: nobody can say any more that nothing was written.
+    Again,
+}
+
+/// What it takes for an unfinished job to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GoesOn {
+    /// Putting the same token back.
+    WhenPutBack,
+    /// A person, who looks into what went wrong.
+    AfterALook,
+    /// A person, who finds out which key the token takes: it refused this one.
+    WithItsKey,
+}
+
 /// How a burn ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ending {
@@ -70,8 +90,8 @@ pub enum Ending {
     Unfinished {
         /// Why.
         reason: String,
-        /// Whether putting the same token back is all it takes.
-        goes_on_by_itself: bool,
+        /// What comes next.
+        goes_on: GoesOn,
     },
 }
 
@@ -88,8 +108,9 @@ pub struct Course {
 
 impl Course {
     /// Begins `plan` on the token `serial`.
-    pub fn new(plan: Plan, serial: Serial) -> Self {
-        Self { plan, serial, at: 0, written: false, read_back: Vec::new(), ending: None }
+    pub fn new(plan: Plan, serial: Serial, begins: Begins) -> Self {
+        let written = begins == Begins::Again;
+        Self { plan, serial, at: 0, written, read_back: Vec::new(), ending: None }
     }
 
     /// The plan.
@@ -125,7 +146,7 @@ impl Course {
         self.written |= step.writes();
         match (step, answer) {
             (_, Answer::Lost(reason)) => {
-                self.ending = Some(Ending::Unfinished { reason, goes_on_by_itself: true });
+                self.ending = Some(Ending::Unfinished { reason, goes_on: GoesOn::WhenPutBack });
             }
             (Step::Authenticate, Answer::KeyRefused { tries_left }) => {
                 let reason = match tries_left {
@@ -177,7 +198,8 @@ impl Course {
 
     fn end(&mut self, reason: String, key_refused: Option<Option<u8>>) {
         self.ending = Some(if self.written {
-            Ending::Unfinished { reason, goes_on_by_itself: false }
+            let goes_on = if key_refused.is_some() { GoesOn::WithItsKey } else { GoesOn::AfterALook };
+            Ending::Unfinished { reason, goes_on }
         } else {
             Ending::Failed { reason, key_refused }
         });
@@ -234,7 +256,7 @@ mod tests {
             title: None,
             display_timeout_s: 30,
         };
-        Course::new(plan(vec![write], &[], reads_back), serial())
+        Course::new(plan(vec![write], &[], reads_back), serial(), Begins::Fresh)
     }
 
     fn right_clock() -> Answer {
@@ -270,13 +292,22 @@ mod tests {
     fn a_profile_that_reads_back_empty_is_unfinished_not_burned() {
         let state = ProfileState { filled: false, parameters: None, title: String::new() };
         let end = ending(course(true), [Answer::Done, Answer::Done, Answer::Done, Answer::Profile(state)]);
-        assert!(matches!(end, Ending::Unfinished { goes_on_by_itself: false, .. }), "{end:?}");
+        assert!(matches!(end, Ending::Unfinished { goes_on: GoesOn::AfterALook, .. }), "{end:?}");
     }
 
     #[test]
     fn a_refused_key_fails_the_job_and_frees_its_seed() {
         let end = ending(course(false), [Answer::KeyRefused { tries_left: Some(9) }]);
         assert!(matches!(end, Ending::Failed { key_refused: Some(Some(9)), .. }), "{end:?}");
+    }
+
+    #[test]
+    fn a_job_that_broke_off_before_is_never_called_failed() {
+        let again = || Course::new(course(false).plan, serial(), Begins::Again);
+        let end = ending(again(), [Answer::KeyRefused { tries_left: None }]);
+        assert!(matches!(end, Ending::Unfinished { goes_on: GoesOn::WithItsKey, .. }), "{end:?}");
+        let end = ending(again(), [Answer::Refused("6F00".into())]);
+        assert!(matches!(end, Ending::Unfinished { goes_on: GoesOn::AfterALook, .. }), "{end:?}");
     }
 
     #[test]
@@ -287,7 +318,7 @@ mod tests {
                 course.answered(Answer::Done);
             }
             let end = ending(course, [Answer::Lost("taken off".into())]);
-            assert_eq!(end, Ending::Unfinished { reason: "taken off".into(), goes_on_by_itself: true });
+            assert_eq!(end, Ending::Unfinished { reason: "taken off".into(), goes_on: GoesOn::WhenPutBack });
         }
     }
 
@@ -305,7 +336,7 @@ mod tests {
         let slow = Answer::Clock { serial: serial(), drift_s: -3.0 };
         for last in [other, slow, Answer::Done] {
             let end = ending(course(false), [Answer::Done, Answer::Done, Answer::Done, last]);
-            assert!(matches!(end, Ending::Unfinished { goes_on_by_itself: false, .. }), "{end:?}");
+            assert!(matches!(end, Ending::Unfinished { goes_on: GoesOn::AfterALook, .. }), "{end:?}");
         }
     }
 

@@ -5,6 +5,6 @@ mod course;
 mod judge;
 mod plan;
 
-pub use course::{Answer, CLOCK_TOLERANCE_S, Course, Ending, Next, ProfileState};
+pub use course::{Answer, Begins, CLOCK_TOLERANCE_S, Course, Ending, GoesOn, Next, ProfileState};
 pub use judge::{KeyStanding, KeyUse, MIN_TRIES_LEFT, Occupancy, Verdict, holding, judge, key_use};
 pub use plan::{Plan, Step, Write, plan};

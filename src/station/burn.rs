@@ -4,11 +4,12 @@
 use super::{
     breaker::Kind,
     core::{Core, STATION},
+    loose_end::{self, LooseEnd},
     slot::Slot,
     visit::{After, Guest, Ready, drift_of, job_event, reading},
 };
 use crate::{
-    burn::{Answer, Course, Ending, Next, ProfileState, Step, Write},
+    burn::{Answer, Begins, Course, Ending, GoesOn, Next, ProfileState, Step, Write},
     domain::{Clock, UnixTime},
     drivers::{Configuration, ReadError, Token, UnlockError, Unlocked, WriteError},
     face::{Doing, Event, SlotView},
@@ -46,7 +47,6 @@ pub fn burn<L: ApduLink>(
     view: &SlotView,
 ) -> After {
     let core = slot.core;
-    slot.hand.hold(ready.job.id, ready.attempt);
     let work = Work { core, guest, ready: &ready, view };
     let ended = work.run(token, slot);
     let after = match ended {
@@ -62,11 +62,10 @@ pub fn burn<L: ApduLink>(
         }
         Err(Broken::Fenced) => After::Lost,
         Err(Broken::Store(error)) => {
-            // The job stays claimed on disk, which a restart reads as unfinished: nothing is lost.
-            slot.hand.take();
-            tracing::error!(%error, job = ready.job.id.0, "the end of a burn could not be recorded");
             let says = format!("the end of this burn could not be recorded: {error}");
-            let remedy = "see to the station's disk, then restart the station; the job goes on from there";
+            let remedy = "see to the station's disk; then put the token back: its job goes on";
+            let reason = says.clone();
+            loose_end::tie(core, LooseEnd { slot: slot.name.clone(), held: slot.hand.take(), reason });
             core.bus.say(Event::Alarm {
                 message: says.clone(),
                 remedy: remedy.into(),
@@ -99,7 +98,8 @@ impl Work<'_> {
         slot: &Slot<'_>,
     ) -> Result<(Ending, Option<NewReading>), Broken> {
         let core = self.core;
-        let mut course = Course::new(self.ready.plan.clone(), self.guest.serial.clone());
+        let begins = if self.ready.job.may_hold_seed { Begins::Again } else { Begins::Fresh };
+        let mut course = Course::new(self.ready.plan.clone(), self.guest.serial.clone(), begins);
         let unlocked = token.unlock(&self.ready.key);
         (core.crossing)("attempt-answered");
         let (result, answer) = match &unlocked {
@@ -251,20 +251,32 @@ impl Work<'_> {
                 self.went_wrong(slot, &record, &reason, remedy, Some(kind))?;
                 Ok(After::Take)
             }
-            Ending::Unfinished { reason, goes_on_by_itself } => {
+            Ending::Unfinished { reason, goes_on } => {
                 let record = core.store.interrupted(job, &reason, &stamp)?;
                 (core.crossing)("ended");
                 core.bus.say(job_event(&record, Some(&slot.name)));
-                if goes_on_by_itself {
-                    let remedy = "put the same token back and leave it until the slot says take";
-                    self.show(slot, Doing::Look, &reason, remedy);
-                    Ok(After::Lost)
-                } else {
-                    let remedy =
-                        "take it off and put it back once; if it fails again, scrap it: kiln token scrap";
-                    self.went_wrong(slot, &record, &reason, remedy, Some(Kind::WentWrong))?;
-                    Ok(After::Take)
-                }
+                let (remedy, kind) = match goes_on {
+                    GoesOn::WhenPutBack => {
+                        let remedy = "put the same token back and leave it until the slot says take";
+                        self.show(slot, Doing::Look, &reason, remedy);
+                        return Ok(After::Lost);
+                    }
+                    GoesOn::AfterALook => (
+                        "take it off and put it back once; if it fails again, scrap it: kiln token scrap"
+                            .to_owned(),
+                        Kind::WentWrong,
+                    ),
+                    GoesOn::WithItsKey => (
+                        format!(
+                            "it may hold its seed already, so its job waits for it; find out which key it takes; do \
+                             not guess; then: kiln token allow {} --try-key",
+                            self.guest.serial
+                        ),
+                        Kind::KeyRefused,
+                    ),
+                };
+                self.went_wrong(slot, &record, &reason, &remedy, Some(kind))?;
+                Ok(After::Take)
             }
         }
     }
@@ -349,7 +361,8 @@ fn ending(course: &Course) -> Ending {
     match course.next() {
         Next::End(ending) => ending,
         Next::Attempt | Next::Send(_) => {
-            Ending::Unfinished { reason: "the burn stopped before its end".into(), goes_on_by_itself: true }
+            let reason = "the burn stopped before its end".into();
+            Ending::Unfinished { reason, goes_on: GoesOn::WhenPutBack }
         }
     }
 }

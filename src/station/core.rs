@@ -1,6 +1,8 @@
 //! What every part of a station shares: the store, the open vault, the clock, the catalog, the bus.
 
-use super::{breaker::Batches, bus::Bus, clock_gate::ClockGate, device::Orders, failure::locked};
+use super::{
+    breaker::Batches, bus::Bus, clock_gate::ClockGate, device::Orders, failure::locked, loose_end::LooseEnds,
+};
 use crate::{
     domain::{Clock, CustomerKey, SeedId, SlotName, catalog::Catalog},
     face::{ClockView, Event, Failure, Finding, Snapshot, VaultState},
@@ -93,6 +95,8 @@ pub struct Core {
     pub breakers: Batches,
     /// Resets and key changes that wait for their tokens.
     pub orders: Orders,
+    /// Burns that ended and are not on record yet.
+    pub loose_ends: LooseEnds,
     /// Told of each crossing of a burn.
     pub crossing: Crossing,
     /// What only the composition can look at.
@@ -128,6 +132,7 @@ impl Core {
             readers: RwLock::default(),
             breakers: Batches::default(),
             orders: Orders::default(),
+            loose_ends: LooseEnds::default(),
             crossing: parts.crossing,
             probe: parts.probe,
         }

@@ -11,6 +11,7 @@ mod core;
 mod device;
 mod failure;
 mod handle;
+mod loose_end;
 mod slot;
 mod slots;
 mod views;

@@ -31,9 +31,14 @@ pub struct InHand {
 }
 
 impl Hand {
-    /// Takes a job and its attempt in hand.
-    pub fn hold(&self, job: JobId, attempt: AttemptId) {
-        *self.lock() = InHand { job: Some(job), attempt: Some(attempt) };
+    /// Takes a job in hand that was claimed just now.
+    pub fn hold(&self, job: JobId) {
+        *self.lock() = InHand { job: Some(job), attempt: None };
+    }
+
+    /// Takes the attempt in hand that is about to be made for the job.
+    pub fn attempt_made(&self, attempt: AttemptId) {
+        self.lock().attempt = Some(attempt);
     }
 
     /// How the attempt went is on record.
@@ -164,7 +169,7 @@ fn watch(slot: &mut Slot<'_>, port: &mut dyn Port) -> Result<(), LinkError> {
         if let Some(look) = look {
             let count = core.change_count();
             let mut after = visit::visit(slot, port, look);
-            if after == After::Lost {
+            if after == After::Lost && !slot.fence.is_closed() {
                 // Something may lie there that came so fast that nobody saw the first one leave.
                 after = visit::visit(slot, port, Look::First);
             }
@@ -226,8 +231,19 @@ impl Slot<'_> {
                 "see \"kiln clock\"; let chrony or systemd-timesyncd set it",
             )
         } else {
-            self.view(Doing::Place)
+            self.view_of_place()
         });
+    }
+
+    /// Any token may come; one that was lost here should.
+    fn view_of_place(&self) -> SlotView {
+        let mut view = self.view(Doing::Place);
+        let lost = self.core.store.unfinished_at(&self.name).ok().flatten();
+        if let Some(serial) = lost.and_then(|job| job.serial) {
+            view.says = Some(format!("token {serial} was lost here in the middle of its burn"));
+            view.remedy = Some("put it back, and leave it until the slot says take".to_owned());
+        }
+        view
     }
 
     /// Says what went wrong with the reader.

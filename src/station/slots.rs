@@ -5,7 +5,8 @@
 //! which waits until the call has returned or the token has left; no other slot notices.
 
 use super::{
-    core::{Core, STATION},
+    core::Core,
+    loose_end::{self, LooseEnd},
     slot::{self, Hand},
 };
 use crate::{
@@ -14,7 +15,6 @@ use crate::{
     face::{Doing, Event, SlotView},
     link::LinkError,
     remedy::Remedy,
-    store::AttemptResult,
 };
 use std::{collections::BTreeMap, sync::Arc, thread};
 
@@ -31,6 +31,7 @@ pub fn look_after(core: &Arc<Core>) {
     let mut clock = None;
     while !core.is_stopping() {
         watch_clock(core, &mut clock);
+        loose_end::tie_again(core);
         let listed = core.source.list();
         report_service(core, &mut service, listed.as_ref().map(|_| ()).map_err(Clone::clone));
         if let Ok(names) = listed {
@@ -110,19 +111,7 @@ fn report_hung(core: &Core, name: &SlotName, hand: &Hand) {
 
 /// Records for a thread that can't: its job may have been written, its attempt may have been counted.
 fn interrupt_hand(core: &Core, name: &SlotName, hand: &Hand, reason: &str) {
-    let held = hand.take();
-    if let Some(attempt) = held.attempt
-        && let Err(error) = core.store.attempt_result(attempt, AttemptResult::Unknown, &core.stamp(STATION))
-    {
-        tracing::error!(%error, "an attempt could not be marked as without an answer");
-    }
-    if let Some(job) = held.job {
-        match core.store.interrupted(job, reason, &core.stamp(STATION)) {
-            Ok(record) => core.bus.say(super::visit::job_event(&record, Some(name))),
-            Err(error) => tracing::error!(%error, job = job.0, "a job could not be marked unfinished"),
-        }
-        core.changed();
-    }
+    loose_end::tie(core, LooseEnd { slot: name.clone(), held: hand.take(), reason: reason.to_owned() });
 }
 
 fn watch_clock(core: &Core, last: &mut Option<(ClockState, bool)>) {

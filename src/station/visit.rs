@@ -1,6 +1,13 @@
 //! A token lies on a reader: who is it, is there a job for it, may that job begin? If so, the burn.
 
-use super::{burn::burn, core::Core, core::STATION, device, slot::Slot, views};
+use super::{
+    burn::burn,
+    core::{Core, STATION},
+    device,
+    loose_end::{self, LooseEnd},
+    slot::Slot,
+    views,
+};
 use crate::{
     burn::{self as rules, KeyUse, Occupancy, Plan, Verdict, Write},
     domain::{
@@ -12,7 +19,9 @@ use crate::{
     face::{Doing, Event, Failure, SlotView},
     link::{ApduLink, LinkError, Port},
     remedy::Remedy,
-    store::{BatchSummary, ClaimRefused, ConsentTo, JobRecord, NewReading},
+    store::{
+        AttemptId, BatchState, BatchSummary, ClaimRefused, ConsentTo, JobRecord, NewReading, StoreError,
+    },
     vault::Fingerprint,
 };
 use std::{
@@ -69,7 +78,7 @@ pub struct Ready {
     /// That key's name in the records.
     pub key_fingerprint: Fingerprint,
     /// The attempt to authenticate, recorded as made.
-    pub attempt: crate::store::AttemptId,
+    pub attempt: AttemptId,
     /// Whether another token of the batch has taken the key: then no slot waits for what this one says to it.
     pub key_is_proven: bool,
     /// The permission by which it is burned though the clock is not trusted.
@@ -132,8 +141,8 @@ impl From<Failure> for Not {
     }
 }
 
-impl From<crate::store::StoreError> for Not {
-    fn from(error: crate::store::StoreError) -> Self {
+impl From<StoreError> for Not {
+    fn from(error: StoreError) -> Self {
         Failure::from(error).into()
     }
 }
@@ -152,8 +161,8 @@ pub fn visit(slot: &mut Slot<'_>, port: &mut dyn Port, look: Look) -> After {
             if alarm && slot.alarmed.as_ref() != Some(&says) {
                 slot.alarmed = Some(says.clone());
                 let message = match &view.serial {
-                    Some(serial) => format!("token {serial}: {says}"),
-                    None => says.clone(),
+                    Some(serial) if !says.contains(serial.as_str()) => format!("token {serial}: {says}"),
+                    Some(_) | None => says.clone(),
                 };
                 slot.core.bus.say(Event::Alarm {
                     message,
@@ -294,12 +303,24 @@ fn prepare<L: ApduLink>(slot: &Slot<'_>, guest: &Guest<'_>, token: &mut Token<L>
         let Some(job) = core.store.next_job(&guest.serial, &guest.model.name)? else {
             return Err(no_job(core, guest)?);
         };
-        match ready(core, &slot.name, guest, token, job) {
+        if job.state == JobState::Claimed {
+            // The token was at another slot a moment ago, or what became of its burn is not on record yet.
+            return Err(Not::Say {
+                says: format!("job {} of batch \"{}\" is still in hand", job.id, job.batch_name),
+                remedy: "leave the token here; it goes on by itself when the job's last burn is on record"
+                    .into(),
+                doing: Doing::Wait,
+                after: After::WhenChanged,
+                alarm: false,
+            });
+        }
+        let free = job.state == JobState::Queued;
+        match ready(slot, guest, token, job) {
             // Another slot was faster (and its token may have left again already), or the batch was paused meanwhile:
-            // there may be another job.
+            // there may be another job. A job that this token has begun stays the one that it gets.
             Err(Either::Claim(
                 ClaimRefused::Taken(_) | ClaimRefused::OtherSerial(_) | ClaimRefused::BatchNotRunning(_),
-            )) => {}
+            )) if free => {}
             Err(Either::Claim(error)) => return Err(Not::look(error.to_string(), error.remedy())),
             Err(Either::Not(not)) => return Err(not),
             Ok(ready) => return Ok(ready),
@@ -318,33 +339,62 @@ impl<E: Into<Not>> From<E> for Either {
     }
 }
 
+/// Why there is nothing for this token, and what would give it something.
 fn no_job(core: &Core, guest: &Guest<'_>) -> Result<Not, Not> {
-    let held = core.store.holdings(&guest.serial)?;
-    Ok(match held.iter().filter_map(|mapping| mapping.batch.as_ref()).next_back() {
-        Some(batch) => Not::take(
-            format!("token {} was burned in batch \"{batch}\"; there is nothing more for it", guest.serial),
-            "take it away",
-        ),
-        None => {
-            if core.store.is_any_running()? {
-                Not::look(
-                    format!("no running batch has a job for token {} ({})", guest.serial, guest.model.name),
-                    "take it away, or start the batch that it is for",
-                )
-            } else {
-                Not::look("no batch is running", "start one with \"kiln batch start\"")
+    let (serial, model) = (&guest.serial, &guest.model.name);
+    let known = core.store.token(serial)?;
+    if known.as_ref().is_some_and(|token| token.line.scrapped_at.is_some()) {
+        return Ok(Not::take(format!("token {serial} was scrapped"), "keep it apart from the others"));
+    }
+    for job in known.iter().flat_map(|token| &token.jobs) {
+        let (number, batch, state) = (job.id, &job.batch_name, job.batch_state);
+        match job.state {
+            JobState::Failed if state != BatchState::Cancelled => {
+                let why = job.reason.as_deref().unwrap_or("no reason is on record");
+                return Ok(Not::look(
+                    format!("job {number} of batch \"{batch}\" failed on token {serial}: {why}"),
+                    format!("when that is put right: kiln batch retry {batch}"),
+                ));
             }
+            JobState::Queued if state != BatchState::Running => {
+                return Ok(Not::look(
+                    format!("job {number} is for token {serial}, but its batch \"{batch}\" is {state}"),
+                    format!("start it with: kiln batch start {batch}"),
+                ));
+            }
+            JobState::Queued
+            | JobState::Claimed
+            | JobState::Unfinished
+            | JobState::Burned
+            | JobState::Failed
+            | JobState::Scrapped
+            | JobState::Cancelled => {}
         }
+    }
+    let mut held = known.iter().flat_map(|token| &token.holdings);
+    if let Some(batch) = held.rfind(|mapping| mapping.batch.is_some()).and_then(|m| m.batch.as_ref()) {
+        return Ok(Not::take(
+            format!("token {serial} was burned in batch \"{batch}\"; there is nothing more for it"),
+            "take it away",
+        ));
+    }
+    Ok(if core.store.is_any_running()? {
+        Not::look(
+            format!("no running batch has a job for token {serial} ({model})"),
+            "take it away, or start the batch that it is for",
+        )
+    } else {
+        Not::look("no batch is running", "start one with \"kiln batch start\"")
     })
 }
 
 fn ready<L: ApduLink>(
-    core: &Core,
-    slot: &SlotName,
+    slot: &Slot<'_>,
     guest: &Guest<'_>,
     token: &mut Token<L>,
     job: JobRecord,
 ) -> Result<Ready, Either> {
+    let core = slot.core;
     let serial = &guest.serial;
     core.data_key()?;
     let clock = core.clock.state();
@@ -401,14 +451,20 @@ fn ready<L: ApduLink>(
     let stamp = core.stamp(STATION);
     let (job, attempt) = core
         .store
-        .claim_to_try(job.id, serial, slot, &plan_text, key_fingerprint, &stamp)
+        .claim_to_try(job.id, serial, &slot.name, &plan_text, key_fingerprint, &stamp)
         .map_err(Either::Claim)?;
+    slot.hand.hold(job.id);
+    slot.hand.attempt_made(attempt);
+    core.bus.say(job_event(&job, Some(&slot.name)));
     // A person's word is used up only now, when it has served.
     let used = consent.into_iter().filter(|_| consented && !resumed);
     for to in used.chain((trust == KeyTrust::ByConsent).then_some(ConsentTo::AnotherAttempt)) {
-        core.store.take_consent(serial, to, &stamp)?;
+        core.store.take_consent(serial, to, &stamp).inspect_err(|error| {
+            // Nothing was sent; but a job that nobody has in hand must not stay claimed.
+            let reason = format!("a person's word could not be recorded as used: {error}");
+            loose_end::tie(core, LooseEnd { slot: slot.name.clone(), held: slot.hand.take(), reason });
+        })?;
     }
-    core.bus.say(job_event(&job, Some(slot)));
     (core.crossing)("claimed");
     Ok(Ready {
         job,

@@ -327,7 +327,7 @@ impl Remedy for ClaimRefused {
             Self::SerialBusy(_) => "put the token down and leave it until that job has ended",
             Self::AlreadyBurned(_) => "take the token off; it is done",
             Self::TokenScrapped(_) => "take the token off and keep it apart from the others",
-            Self::BatchNotRunning(_) => "start the batch with \"kiln batch start\" or \"kiln batch resume\"",
+            Self::BatchNotRunning(_) => "start the batch with \"kiln batch start\"",
             Self::NoJob => "look at the queue with \"kiln status\"",
             Self::Store(error) => error.remedy(),
         }

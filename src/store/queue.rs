@@ -221,6 +221,17 @@ impl Store {
         })
     }
 
+    /// The job whose burn broke off last on this slot, if it has not gone on since.
+    pub fn unfinished_at(&self, slot: &SlotName) -> Result<Option<JobRecord>, StoreError> {
+        self.read(|c| {
+            // The first condition is that of the small index over begun jobs: idle slots ask this all the time.
+            let of_slot =
+                "WHERE j.state IN ('claimed', 'unfinished') AND j.state = 'unfinished' AND j.slot = ?1
+                 ORDER BY j.moved_at DESC LIMIT 1";
+            Ok(rows::jobs(c, of_slot, [slot])?.pop())
+        })
+    }
+
     /// The job with that id.
     pub fn job(&self, id: JobId) -> Result<Option<JobRecord>, StoreError> {
         self.read(|c| Ok(rows::job(c, id)?))
