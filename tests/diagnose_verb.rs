@@ -167,10 +167,10 @@ fn a_display_without_a_code_has_reasons() {
 #[test]
 fn what_cannot_be_asked_says_what_to_do() {
     for (input, args, part) in [
-        (SEED, &["--secret", "-", "12345x"][..], "what to do: give the digits"),
-        (SEED, &["123456"], "what to do: give the seed with --secret"),
-        (SEED, &["--secret", "-", "--target", "nowhere", "123456"], "what to do: name a file of"),
-        ("", &["--secret", "-", "123456"], "what to do: scan, paste or type"),
+        (SEED, &["--secret", "-", "12345x"][..], "-> give the digits"),
+        (SEED, &["123456"], "-> name the token with --token"),
+        (SEED, &["--secret", "-", "--target", "nowhere", "123456"], "-> name a file of"),
+        ("", &["--secret", "-", "123456"], "-> scan, paste or type"),
         (SEED, &["--secret", "-"], "<CODE>"),
     ] {
         let ran = given(input, args);

@@ -615,3 +615,71 @@ async fn a_new_key_is_tried_once_after_the_button_and_burns_need_it_from_then_on
     assert_eq!(token.counters().wrong_answers, 0);
     shop.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rejected_code_is_explained_by_the_records() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut shop = Shop::open(dir.path(), &["left"]).await;
+    shop.import("spring", &csv(&[A, B])).await.unwrap();
+    shop.start("spring").await;
+    let (a, b) = (shop.single(A), shop.single(B));
+    for token in [&a, &b] {
+        shop.bench.place("left", token).unwrap();
+        shop.job_reaches(JobState::Burned).await;
+        shop.bench.take("left");
+    }
+    let (shown_by_a, shown_by_b) = (fresh_code(&a, 0), fresh_code(&b, 0));
+    let causes = |found: &serde_json::Value| found["findings"][0]["causes"].clone();
+    let right = findings(&shop, diagnose(A, &[&shown_by_a])).await;
+    assert_eq!(causes(&right), serde_json::json!(["ok"]));
+
+    // The neighbour's code, typed for this one; a second display makes it sure.
+    shop.clock.now.fetch_add(30_000, Ordering::SeqCst);
+    let next = fresh_code(&b, 0);
+    let swapped = findings(&shop, diagnose(A, &[&shown_by_b, &next])).await;
+    assert_eq!(causes(&swapped), serde_json::json!(["other-token"]), "{swapped:#}");
+    assert_eq!(swapped["findings"][0]["token"]["serial"], B);
+
+    let whose = Command::Whose { codes: vec![shown_by_b.clone(), next], at: None, within_s: 600 };
+    let owners = findings(&shop, whose).await;
+    assert_eq!(owners["matches"][0]["token"]["serial"], B, "{owners:#}");
+    assert_eq!(owners["ask_another_code"], false);
+
+    let when = Command::When {
+        serial: B.parse().unwrap(),
+        profile: Profile::ZERO,
+        codes: vec![shown_by_b],
+        since: None,
+        until: None,
+    };
+    let times = findings(&shop, when).await;
+    let from = times["times"][0]["from"].as_i64().unwrap();
+    assert!((shop.clock.now().0 / 1000 - from).abs() <= 60, "{times:#}");
+
+    // Every question about seeds is on record.
+    let Reply::Audit(log) = shop.ask(Command::AuditShow { page: Page::default() }).await.unwrap() else {
+        panic!()
+    };
+    for what in ["code diagnosed", "inventory searched", "code dated"] {
+        assert!(log.items.iter().any(|entry| entry.what == what && entry.who == "tester"), "{what}");
+    }
+    shop.close().await;
+}
+
+fn diagnose(serial: &str, codes: &[&str]) -> Command {
+    Command::Diagnose {
+        serial: serial.parse().unwrap(),
+        profile: Profile::ZERO,
+        codes: codes.iter().map(|code| (*code).to_owned()).collect(),
+        shows: None,
+        at: None,
+        wider: 1,
+    }
+}
+
+async fn findings(shop: &Shop, command: Command) -> serde_json::Value {
+    match shop.ask(command).await.unwrap() {
+        Reply::Findings(found) => found,
+        other => panic!("{other:?}"),
+    }
+}

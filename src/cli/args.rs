@@ -8,7 +8,9 @@ use super::{
     diagnose::DiagnoseArgs, doctor::DoctorArgs, export::ExportArgs, holder::HolderVerb, import::ImportArgs,
     init::InitArgs, key::KeyVerb, man::ManArgs, otp::OtpArgs, run::Form, slots::SlotsArgs, stop::StationVerb,
     token::TokenArgs, tokens::TokensArgs, unlock::UnlockArgs, verify::VerifyArgs, watch::WatchArgs,
+    when::WhenArgs, whose::WhoseArgs,
 };
+use crate::domain::Serial;
 use clap::{Args, Parser, Subcommand};
 
 /// Laid out by hand for 80 columns.
@@ -79,7 +81,7 @@ pub enum Verb<S: Args> {
     Papers(Papers),
     /// Seeds, codes and QR codes; nothing here needs a station or a token
     Otp(OtpArgs),
-    /// Why is a code rejected? From a seed or a key URI at hand
+    /// Why is a code rejected?
     Diagnose(Box<DiagnoseArgs>),
     /// Be the station, or end it
     #[command(subcommand)]
@@ -113,6 +115,13 @@ pub enum Asks {
     Token(TokenArgs),
     /// Prove that a token shows the right code
     Verify(VerifyArgs),
+    /// `kiln diagnose --token`, which shares its word with a verb that asks nobody.
+    #[command(skip)]
+    Diagnose(Box<DiagnoseArgs>, Serial),
+    /// Which token of the inventory shows this code?
+    Whose(WhoseArgs),
+    /// When did a token show this code?
+    When(WhenArgs),
     /// Write what is burned, in a server's format
     Export(ExportArgs),
     /// The slots, and names for them that stay
@@ -195,9 +204,12 @@ impl<S: Args> Cli<S> {
             None => Route::Asks(None),
             Some(Verb::Asks(asks)) => Route::Asks(Some(asks)),
             Some(Verb::Otp(otp)) => Route::Otp(otp),
+            Some(Verb::Diagnose(args)) => match args.token.clone() {
+                Some(serial) => Route::Asks(Some(Asks::Diagnose(args, serial))),
+                None => Route::Diagnose(args),
+            },
             Some(Verb::Doctor(args)) => Route::Doctor(args),
             Some(Verb::Papers(papers)) => Route::Papers(papers),
-            Some(Verb::Diagnose(args)) => Route::Diagnose(args),
             Some(Verb::Hosts(hosts)) => Route::Hosts(hosts),
             Some(Verb::Station(StationVerb::Stop)) => Route::Asks(Some(Asks::StationStop)),
             Some(Verb::Station(StationVerb::Run { detached })) => {

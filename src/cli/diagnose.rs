@@ -1,8 +1,11 @@
-//! `kiln diagnose`, as far as it needs no station: why a code is rejected, from a seed or a key URI at hand.
+//! `kiln diagnose`: why a code is rejected, by a station's records or from a seed or a key URI at hand.
 
 use super::{
-    Exit, Io, VerbError, moment,
+    Ask, CliError, Exit, Io, VerbError,
+    ask::answer,
+    moment,
     otp::{OtpError, ParameterArgs},
+    run::{Form, print_json},
     seed_input::{Format, GivenSeed, SeedArgs, SeedInputError, read_seed},
 };
 use crate::{
@@ -10,7 +13,8 @@ use crate::{
         DiagnoseError, Diagnosis, Evidence, EvidenceError, Finding, Known, Read, Symptom, Windows, diagnose,
         symptom,
     },
-    domain::{Catalog, Code, Parameters, Target, UnixTime},
+    domain::{Catalog, Code, Parameters, Profile, Serial, Target, UnixTime},
+    face::{Command, Reply},
     remedy::{Remedy, Retry},
 };
 use std::{
@@ -24,8 +28,9 @@ Several codes are successive displays. Without --at, the last was read just now.
 Status 0: the code is right as recorded. 1: it is not, or nothing explains it.
 
 Examples:
+  kiln diagnose --token 86596100000001 123456
   kiln diagnose --secret seed.txt 123456 654321
-  echo 'otpauth://totp/...' | kiln diagnose --uri - 123456 --at 2026-03-01T12:00:00Z
+  echo 'otpauth://totp/...' | kiln diagnose --uri - 123456 --at 1772366400
   kiln diagnose --secret - --shows dashes";
 
 /// Find out why a code is rejected
@@ -35,6 +40,12 @@ pub struct DiagnoseArgs {
     /// The codes that the token showed, in their order
     #[arg(value_name = "CODE", required_unless_present = "shows")]
     codes: Vec<String>,
+    /// The token, by its serial: its seeds, parameters and clock are on record at the station
+    #[arg(long, value_name = "SERIAL", conflicts_with_all = ["secret", "uri", "format", "target"])]
+    pub token: Option<Serial>,
+    /// Which of its profiles
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "token")]
+    profile: u8,
     /// Read the seed from FILE, "-" for standard input or a prompt
     #[arg(long, value_name = "FILE")]
     secret: Option<PathBuf>,
@@ -119,7 +130,7 @@ impl Remedy for DiagnoseVerbError {
             Self::Evidence(error) => error.remedy(),
             Self::Nothing(error) => error.remedy(),
             Self::NoSeed => {
-                "give the seed with --secret FILE or a key URI with --uri FILE (\"-\" is standard input)"
+                "name the token with --token SERIAL, or give the seed with --secret FILE or a key URI with --uri FILE (\"-\" is standard input)"
             }
             Self::Target { .. } => "name a file of profiles/targets, such as entra or privacyidea",
             Self::Output(_) => "check where the output goes",
@@ -205,6 +216,31 @@ fn print(
         return write!(io.out, "{}", diagnosis.report(parameters, target));
     }
     show(diagnosis, io.out)
+}
+
+/// Asks the station about a token on record, and prints.
+pub fn ask(
+    args: &DiagnoseArgs,
+    serial: Serial,
+    form: Form,
+    io: &mut Io<'_>,
+    station: &mut dyn Ask,
+) -> Result<Exit, CliError> {
+    let command = Command::Diagnose {
+        serial,
+        profile: Profile::new(args.profile),
+        codes: args.codes.clone(),
+        shows: args.shows.map(|symptom| symptom.name().to_owned()),
+        at: args.at,
+        wider: args.wider,
+    };
+    let found = answer!(station, command, Reply::Findings(found) => found);
+    let diagnosis: Diagnosis = serde_json::from_value(found.clone())?;
+    match form {
+        Form::Json => print_json(io.out, &found)?,
+        Form::Text => show(&diagnosis, io.out)?,
+    }
+    Ok(if diagnosis.is_right() { Exit::Done } else { Exit::No })
 }
 
 /// How many findings are shown in full.

@@ -80,6 +80,7 @@ impl CliError {
                 Reply::Token(_) => "token",
                 Reply::Verdict(_) => "verdict",
                 Reply::Exported(_) => "exported",
+                Reply::Findings(_) => "findings",
                 Reply::Slots(_) => "slots",
                 Reply::Clock(_) => "clock",
                 Reply::AuditHead(_) => "audit head",

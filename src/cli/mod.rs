@@ -40,6 +40,8 @@ mod tokens;
 mod unlock;
 mod verify;
 mod watch;
+mod when;
+mod whose;
 
 #[cfg(test)]
 mod testing;

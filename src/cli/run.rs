@@ -9,7 +9,7 @@ use super::{
     doctor::{self, DoctorArgs, Premises},
     export, holder, import, init, key, man,
     otp::{self, OtpArgs},
-    slots, status, stop, token, tokens, unlock, verify, watch,
+    slots, status, stop, token, tokens, unlock, verify, watch, when, whose,
 };
 use crate::{domain::Catalog, face::Command};
 use serde::Serialize;
@@ -89,6 +89,9 @@ fn dispatch(
         Asks::Token(args) => token::run(args, json, io, &mut *connect(connector)?),
         Asks::Verify(args) => verify::run(args, json, io, &mut *connect(connector)?),
         Asks::Export(args) => export::run(args, json, io, &mut *connect(connector)?),
+        Asks::Diagnose(args, serial) => diagnose::ask(&args, serial, json, io, &mut *connect(connector)?),
+        Asks::Whose(args) => whose::run(args, json, io, &mut *connect(connector)?),
+        Asks::When(args) => when::run(args, json, io, &mut *connect(connector)?),
         Asks::Device(verb) => device::run(verb, json, io, connector),
         Asks::Slots(args) => slots::run(args, json, io, &mut *connect(connector)?),
         Asks::Clock(args) => clock::run(args, json, io, &mut *connect(connector)?),

@@ -2,36 +2,38 @@
 
 use super::cause::Cause;
 use crate::domain::{Parameters, Profile, Serial};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
-/// What came out of a search. Serialises to what `kiln diagnose --json` prints.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// What came out of a search. Serialises to what `kiln diagnose --json` prints, and comes
+/// back from a station so.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Diagnosis {
     /// All explanations, the likeliest first.
     pub findings: Vec<Finding>,
     /// Whether another code must be seen before the first finding may be called the cause.
     pub ask_another_code: bool,
     /// Why.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why_ask: Option<String>,
     /// How likely it is that none of the findings is right.
     pub none_of_these: f64,
     /// What was searched, in its order, and how wide.
     pub searched: Vec<Searched>,
     /// Who else is affected, if the first finding lies in the records and not in one token or one person.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also_affected: Vec<String>,
 }
 
 /// One explanation, or several that the codes cannot tell apart.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
     /// What is wrong; all of it at once.
     pub causes: Vec<Cause>,
     /// Other causes that explain the same codes by the same calculation, the likeliest first.
     pub equivalent: Vec<Cause>,
     /// Why `causes` stands before `equivalent`, and what would tell them apart.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tie_break: Option<String>,
     /// How likely this finding (with its equivalents) is, given the codes.
     pub posterior: f64,
@@ -44,7 +46,7 @@ pub struct Finding {
     /// The chance that random codes would have matched one candidate of that stage.
     pub chance: f64,
     /// The stage, as in [`Searched::stage`].
-    pub stage: &'static str,
+    pub stage: Cow<'static, str>,
     /// The parameters that explain the codes. For HOTP the counter is that of the first code.
     pub parameters: Parameters,
     /// Where the token's clock stands; `None` for HOTP.
@@ -58,7 +60,7 @@ pub struct Finding {
 }
 
 /// Token clock minus the clock of the one who read the code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Offset {
     /// In whole steps of the finding's period.
     pub steps: i64,
@@ -67,7 +69,7 @@ pub struct Offset {
 }
 
 /// A profile of a token on record.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Token {
     /// The token.
     pub serial: Serial,
@@ -76,10 +78,10 @@ pub struct Token {
 }
 
 /// One stage of the search.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Searched {
     /// Its name.
-    pub stage: &'static str,
+    pub stage: Cow<'static, str>,
     /// What it tried, with its windows.
     pub what: String,
     /// How many candidates: seed, parameters, step and reading.

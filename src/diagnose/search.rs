@@ -166,7 +166,12 @@ impl<'k> Search<'k> {
 
     /// Opens a stage: what follows is counted to it.
     fn stage(&mut self, stage: &'static str, what: impl Into<String>) {
-        self.searched.push(Searched { stage, what: what.into(), candidates: 0, accidental: 0.0 });
+        self.searched.push(Searched {
+            stage: stage.into(),
+            what: what.into(),
+            candidates: 0,
+            accidental: 0.0,
+        });
     }
 
     fn singles(&mut self, neighbours: &mut dyn Iterator<Item = Neighbour>) {
@@ -604,7 +609,7 @@ impl<'k> Search<'k> {
             accidental,
             candidates: self.searched[..=class.stage].iter().map(|searched| searched.candidates).sum(),
             chance: stage.accidental / (stage.candidates.max(1)) as f64,
-            stage: stage.stage,
+            stage: stage.stage.clone(),
             parameters: first.parameters,
             offset: first.offset,
             token: first.seed.token.clone().map(|(serial, profile)| Token { serial, profile }),

@@ -71,7 +71,7 @@ pub fn symptom(known: &Known<'_>, symptom: Symptom) -> Result<Diagnosis, Diagnos
         accidental: 0.0,
         candidates: reasons.len() as u64,
         chance: 0.0,
-        stage: "symptom",
+        stage: "symptom".into(),
         parameters: current.parameters,
         offset: None,
         token: known.serial.clone().map(|serial| super::finding::Token { serial, profile: current.profile }),
@@ -88,7 +88,7 @@ pub fn symptom(known: &Known<'_>, symptom: Symptom) -> Result<Diagnosis, Diagnos
         why_ask: None,
         none_of_these,
         searched: vec![Searched {
-            stage: "symptom",
+            stage: "symptom".into(),
             what: format!("reasons for a display that shows: {symptom}"),
             candidates: reasons.len() as u64,
             accidental: 0.0,

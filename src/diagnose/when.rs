@@ -14,7 +14,7 @@ use crate::{
     domain::{Code, Digits, Mode, Parameters, Period, Seed, UnixTime},
     remedy::{Remedy, Retry},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Why a code has no time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -83,7 +83,7 @@ pub struct When {
 }
 
 /// One time at which the codes were shown.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Shown {
     /// The step of the first code.
     pub step: u64,
@@ -96,7 +96,7 @@ pub struct Shown {
 }
 
 /// How far a code proves a time.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Collisions {
     /// Steps in the range.
     pub steps: u64,

@@ -12,7 +12,7 @@ use super::{
     reading::{Level, Readings},
 };
 use crate::domain::{Digits, Mode, Parameters, Profile, Seed, Serial};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What is looked for, and how far. Shared by all cores.
 pub struct Whose<'e> {
@@ -49,7 +49,7 @@ pub struct Shard {
 }
 
 /// A token that shows, showed or will show the codes.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Match {
     /// Whose.
     pub token: Token,
@@ -62,7 +62,7 @@ pub struct Match {
 }
 
 /// The answer.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Owners {
     /// Every token that matches, the likeliest first.
     pub matches: Vec<Match>,

@@ -1,7 +1,7 @@
 //! What a client can ask of a station.
 
 use super::{Role, SecretBytes};
-use crate::domain::{Hash, JobState, OnFound, Profile, SeenPolicy, Serial};
+use crate::domain::{Hash, JobState, OnFound, Profile, SeenPolicy, Serial, UnixTime};
 use serde::{Deserialize, Serialize};
 
 /// One request. Each is answered by one reply; [`Command::needs`] says who may ask.
@@ -163,6 +163,43 @@ pub enum Command {
         /// The token's serial.
         serial: Serial,
     },
+    /// Why is a code of this token rejected?
+    Diagnose {
+        /// The token.
+        serial: Serial,
+        /// The profile that should have shown the codes.
+        profile: Profile,
+        /// Successive displays.
+        codes: Vec<String>,
+        /// What the display shows instead of a code.
+        shows: Option<String>,
+        /// When the first was read; none: the last was read just now.
+        at: Option<UnixTime>,
+        /// Search windows so many times as wide.
+        wider: u32,
+    },
+    /// Which token of the inventory shows these codes?
+    Whose {
+        /// Successive displays.
+        codes: Vec<String>,
+        /// When the first was read; none: the last was read just now.
+        at: Option<UnixTime>,
+        /// Seconds of clock error to each side.
+        within_s: u32,
+    },
+    /// When did this token show these codes?
+    When {
+        /// The token.
+        serial: Serial,
+        /// The profile.
+        profile: Profile,
+        /// Successive displays.
+        codes: Vec<String>,
+        /// From when; none: a day before `until`.
+        since: Option<UnixTime>,
+        /// Until when; none: now.
+        until: Option<UnixTime>,
+    },
     /// Writes what is burned in a server's format.
     Export {
         /// Which.
@@ -241,6 +278,9 @@ impl Command {
             | Self::DeviceSetKey { .. }
             | Self::DevicePressed { .. }
             | Self::DeviceCancel { .. }
+            | Self::Diagnose { .. }
+            | Self::Whose { .. }
+            | Self::When { .. }
             | Self::Export { .. }
             | Self::SlotName { .. }
             | Self::ClockOverride { .. }

@@ -32,6 +32,8 @@ pub enum Reply {
     Verdict(Verdict),
     /// To `export`.
     Exported(Exported),
+    /// To `diagnose`, `whose` and `when`: the documents that these verbs print with `--json`.
+    Findings(serde_json::Value),
     /// To `slots` and `slot_name`.
     Slots(Vec<SlotInfo>),
     /// To `clock` and `clock_override`.

@@ -93,6 +93,21 @@ impl Store {
         })
     }
 
+    /// What every token holds now, burned or delivered.
+    pub fn held_now(&self) -> Result<Vec<MappingRecord>, StoreError> {
+        self.read(|c| {
+            Ok(rows::mappings(c, "WHERE m.ended_at IS NULL ORDER BY m.since, m.serial, m.profile", [])?)
+        })
+    }
+
+    /// How many profiles of all tokens hold a seed on record.
+    pub fn seeds_held(&self) -> Result<u64, StoreError> {
+        self.read(|c| {
+            Ok(c.prepare_cached("SELECT count(*) FROM mappings WHERE ended_at IS NULL")?
+                .query_row([], |row| rows::count(row, 0))?)
+        })
+    }
+
     /// A person typed the right code from the token's display: the best proof there is.
     pub fn seen(
         &self,

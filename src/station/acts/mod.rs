@@ -4,6 +4,7 @@
 mod audit;
 pub(super) mod batch;
 mod device;
+mod diagnose;
 mod doctor;
 mod export;
 mod import;
@@ -56,6 +57,16 @@ pub fn carry_out(core: &Core, command: Command, caller: &Caller) -> Result<Reply
         }
         Command::DevicePressed { serial } => device::pressed(core, &serial),
         Command::DeviceCancel { serial } => device::cancel(core, &serial),
+        Command::Diagnose { serial, profile, codes, shows, at, wider } => {
+            let ask = diagnose::Ask { codes: &codes, at };
+            diagnose::diagnose(core, &serial, profile, &ask, shows.as_deref(), wider, who)
+        }
+        Command::Whose { codes, at, within_s } => {
+            diagnose::whose(core, &diagnose::Ask { codes: &codes, at }, within_s, who)
+        }
+        Command::When { serial, profile, codes, since, until } => {
+            diagnose::when(core, &serial, profile, &codes, (since, until), who)
+        }
         Command::Export { format, batch, unproven } => {
             export::export(core, format, batch.as_deref(), unproven, who)
         }
