@@ -150,6 +150,10 @@ impl Cause {
 /// The share of codes that nothing here explains.
 pub const PRIOR_NONE: f64 = 0.03;
 
+/// What each further fault beside a first one is taken down by. The shares of single causes add up to one already, and
+/// people ask after one thing went wrong more often than chance has two of them meet.
+pub(super) const BESIDE: f64 = 0.25;
+
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())

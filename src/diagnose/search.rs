@@ -9,7 +9,7 @@
 use super::{
     advice,
     candidates::{self, Choice, Group, SeedChoice, SeedLabel},
-    cause::{Cause, PRIOR_NONE},
+    cause::{BESIDE, Cause, PRIOR_NONE},
     clock::{ClockLabel, Clocks, Reach, Reason},
     evidence::Evidence,
     finding::{Diagnosis, Finding, Offset, Searched, Token},
@@ -497,7 +497,8 @@ impl<'k> Search<'k> {
                     if causes.is_empty() {
                         causes.push(Cause::Ok);
                     }
-                    let odds = seed.odds * scan.choice.odds * clock.odds * reading.odds;
+                    let beside = BESIDE.powi(causes.len() as i32 - 1);
+                    let odds = seed.odds * scan.choice.odds * clock.odds * reading.odds * beside;
                     let digits = Digits::new(reading.digits.into()).unwrap_or(parameters.digits);
                     members.push(Member {
                         causes,
