@@ -789,7 +789,7 @@ async fn a_token_with_nothing_to_get_hears_why() {
     let token = shop.single(A);
     shop.bench.place("left", &token).unwrap();
     shop.slot_says("its batch \"spring\" is draft").await;
-    token.arm("status:2:6F00".parse::<Fault>().unwrap());
+    token.arm(Fault::WrongKey);
     shop.start("spring").await;
     shop.job_reaches(JobState::Failed).await;
     shop.bench.take("left");

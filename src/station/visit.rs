@@ -342,6 +342,8 @@ impl<E: Into<Not>> From<E> for Either {
 /// Why there is nothing for this token, and what would give it something.
 fn no_job(core: &Core, guest: &Guest<'_>) -> Result<Not, Not> {
     let (serial, model) = (&guest.serial, &guest.model.name);
+    // This visit's own reading puts the token on record.
+    core.store.caught_up()?;
     let known = core.store.token(serial)?;
     if known.as_ref().is_some_and(|token| token.line.scrapped_at.is_some()) {
         return Ok(Not::take(format!("token {serial} was scrapped"), "keep it apart from the others"));

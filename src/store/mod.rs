@@ -128,6 +128,11 @@ impl Store {
         }
     }
 
+    /// Waits until everything that was handed over without waiting is on record.
+    pub fn caught_up(&self) -> Result<(), StoreError> {
+        self.write(|_| Ok(()))
+    }
+
     /// Runs `query` on a read-only connection, all of it on one state of the database.
     fn read<T, E: From<StoreError>>(&self, query: impl FnOnce(&Connection) -> Result<T, E>) -> Result<T, E> {
         let connection = self.free_reader();
