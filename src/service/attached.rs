@@ -6,7 +6,7 @@
 use crate::face::{Event, Role, Who};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// Where it is told who comes and goes.
@@ -18,6 +18,7 @@ pub struct Attached {
     count: Arc<AtomicU32>,
     list: Arc<Mutex<BTreeMap<u64, Entry>>>,
     crier: Arc<OnceLock<Crier>>,
+    hushed: Arc<AtomicBool>,
 }
 
 struct Entry {
@@ -68,8 +69,17 @@ impl Attached {
         self.count.store(u32::try_from(list.len()).unwrap_or(u32::MAX), Ordering::Relaxed);
     }
 
+    /// Nobody is told anything any more: the server ends, and sends all away one after the other.
+    pub(super) fn hush(&self) {
+        let _in_order = self.locked();
+        self.hushed.store(true, Ordering::Relaxed);
+    }
+
+    /// With the list locked.
     fn cry(&self, event: Event) {
-        if let Some(crier) = self.crier.get() {
+        if !self.hushed.load(Ordering::Relaxed)
+            && let Some(crier) = self.crier.get()
+        {
             crier(event);
         }
     }
@@ -140,5 +150,19 @@ mod tests {
         assert_eq!(attached.list(), [who("ann")]);
         drop(ann);
         assert_eq!(*heard.lock().unwrap(), [Event::Attached(as_observer.clone()), Event::Left(as_observer)]);
+    }
+
+    #[test]
+    fn an_ending_server_sends_everybody_away_without_a_word() {
+        let attached = Attached::default();
+        let heard = Arc::new(AtomicU32::new(0));
+        let ear = Arc::clone(&heard);
+        attached.tell(move |_| drop(ear.fetch_add(1, Ordering::Relaxed)));
+        let (ann, bob) = (attached.enter(who("ann")), attached.enter(who("bob")));
+        ann.look_on(Role::Operator);
+        attached.hush();
+        bob.look_on(Role::Operator);
+        drop((ann, bob));
+        assert_eq!((heard.load(Ordering::Relaxed), attached.list().len()), (1, 0));
     }
 }

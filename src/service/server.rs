@@ -76,6 +76,8 @@ pub async fn serve(
     // The name goes first: who comes now finds no server rather than one that never answers.
     drop(name);
     drop(socket);
+    // One that is sent away later would hear of those before it, and the last one of all.
+    terms.attached.hush();
     stop.send_replace(true);
     let all = async { while clients.join_next().await.is_some() {} };
     if timeout(FAREWELL, all).await.is_err() {
