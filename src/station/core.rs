@@ -7,7 +7,7 @@ use crate::{
     domain::{Clock, CustomerKey, SeedId, SlotName, catalog::Catalog},
     face::{ClockView, Event, Failure, Finding, Snapshot, VaultState},
     link::LinkSource,
-    store::{self, BatchState, Stamp, Store},
+    store::{BatchState, Stamp, Store},
     vault::DataKey,
 };
 use std::{
@@ -247,16 +247,10 @@ impl Core {
         let mut queue = Vec::new();
         for batch in batches.iter().filter(|b| matches!(b.state, BatchState::Running | BatchState::Paused)) {
             let left = QUEUE_WINDOW.saturating_sub(u32::try_from(queue.len()).unwrap_or(u32::MAX));
-            let open = store::JobFilter {
-                states: vec![
-                    crate::domain::JobState::Claimed,
-                    crate::domain::JobState::Unfinished,
-                    crate::domain::JobState::Queued,
-                ],
-                text: None,
-            };
-            let page = self.store.jobs(batch.id, &open, store::Page::first(left))?;
-            queue.extend(page.items.iter().map(super::views::job));
+            if left == 0 {
+                break;
+            }
+            queue.extend(self.store.queue(batch.id, left)?.iter().map(super::views::job));
         }
         Ok(Snapshot {
             last_event: shown.last_event,

@@ -83,9 +83,10 @@ impl Store {
                 .optional()?;
             let (accepted_in_batch, in_flight_elsewhere) = c
                 .prepare_cached(
-                    "SELECT coalesce(max(outcome = 'accepted'), 0),
-                         coalesce(max(outcome = 'made' AND serial <> ?3), 0)
-                     FROM attempts WHERE key = ?1 AND batch IS ?2",
+                    "SELECT EXISTS (SELECT 1 FROM attempts
+                             WHERE key = ?1 AND batch IS ?2 AND outcome = 'accepted'),
+                         EXISTS (SELECT 1 FROM attempts
+                             WHERE key = ?1 AND batch IS ?2 AND outcome = 'made' AND serial <> ?3)",
                 )?
                 .query_row(params![key, batch, serial], |row| Ok((row.get(0)?, row.get(1)?)))?;
             let refused_in_batch = c

@@ -3,12 +3,11 @@
 use super::{
     BatchId, BatchMove, BatchRefused, BatchState, BatchSummary, JobCounts, NewBatch, ProofCounts, SeedState,
     SourceFile, Stamp, Store, StoreError, audit, holders,
-    rows::{count, json, to_json},
+    rows::{count, json, to_count, to_json},
 };
 use crate::domain::{JobEvent, JobState, Proof};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use serde_json::json;
-use std::collections::HashMap;
 
 /// Orders proofs by how sure they are; `NULL` where there is none.
 pub(super) const PROOF_RANK: &str = "CASE m.proof WHEN 'written' THEN 0 WHEN 'read back' THEN 1 WHEN 'computed' THEN 2 WHEN 'seen' THEN 3 END";
@@ -244,32 +243,38 @@ fn summaries(
         .query_map(params, summary_row)?
         .collect::<Result<_, _>>()?;
     for batch in &mut batches {
-        let counts: HashMap<JobState, u64> = connection
-            .prepare_cached("SELECT state, count(*) FROM jobs WHERE batch = ?1 GROUP BY state")?
-            .query_map([batch.id], |row| Ok((row.get(0)?, count(row, 1)?)))?
-            .collect::<Result<_, _>>()?;
-        for (state, number) in counts {
-            *batch.counts.of_mut(state) = number;
-        }
-        let proofs: Vec<(u64, u64)> = connection
-            .prepare_cached(&format!(
-                "SELECT rank, count(*) FROM (
-                     SELECT min({PROOF_RANK}) AS rank FROM jobs j JOIN mappings m ON m.job = j.id
-                     WHERE j.batch = ?1 AND j.state = 'burned' GROUP BY j.id
-                 ) GROUP BY rank"
-            ))?
-            .query_map([batch.id], |row| Ok((count(row, 0)?, count(row, 1)?)))?
-            .collect::<Result<_, _>>()?;
-        batch.waiting_for_eyes = connection
-            .prepare_cached(
-                "SELECT count(*) FROM jobs WHERE batch = ?1 AND state = 'burned' AND wants_eyes = 1",
-            )?
-            .query_row([batch.id], |row| count(row, 0))?;
-        for (rank, number) in proofs {
-            if let Some(proof) = ranked(rank) {
-                *batch.proofs.of_mut(proof) = number;
-            }
-        }
+        tally(connection, batch)?;
     }
     Ok(batches)
+}
+
+/// Fills in a batch's numbers. They come from the tallies that its jobs keep, and cost the same whatever its size.
+fn tally(connection: &Connection, batch: &mut BatchSummary) -> rusqlite::Result<()> {
+    let mut statement =
+        connection.prepare_cached("SELECT state, proof, wants_eyes, jobs FROM tallies WHERE batch = ?1")?;
+    let mut rows = statement.query([batch.id])?;
+    let mut tallied = 0;
+    while let Some(row) = rows.next()? {
+        let (state, jobs): (JobState, u64) = (row.get(0)?, count(row, 3)?);
+        tallied += jobs;
+        *batch.counts.of_mut(state) += jobs;
+        if state == JobState::Burned {
+            if let Some(proof) = Proof::from_word(row.get_ref(1)?.as_str()?) {
+                *batch.proofs.of_mut(proof) += jobs;
+            }
+            batch.waiting_for_eyes += if row.get(2)? { jobs } else { 0 };
+        }
+    }
+    let queued = next_position(connection, batch.id)? - to_count(tallied);
+    *batch.counts.of_mut(JobState::Queued) =
+        u64::try_from(queued).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(3, queued))?;
+    Ok(())
+}
+
+/// The place after the last job of a batch, and the number of its jobs: they are counted from 0 without a gap, and none
+/// is ever deleted.
+pub(super) fn next_position(connection: &Connection, batch: BatchId) -> rusqlite::Result<i64> {
+    connection
+        .prepare_cached("SELECT coalesce(max(position) + 1, 0) FROM jobs WHERE batch = ?1")?
+        .query_row([batch], |row| row.get(0))
 }

@@ -36,7 +36,7 @@ impl Store {
             }
             match batch {
                 Some(batch) => {
-                    let first = next_position(tx, batch)?;
+                    let first = batches::next_position(tx, batch)?;
                     for (position, job) in (first..).zip(&jobs) {
                         insert_job(tx, batch, position, job, &stamp)?;
                     }
@@ -218,13 +218,6 @@ fn taken_serial(
             Ok(held.map(|()| Existing::Token(serial.clone())))
         }
     }
-}
-
-/// The place after the last one of a batch.
-pub(super) fn next_position(tx: &Transaction<'_>, batch: BatchId) -> rusqlite::Result<i64> {
-    tx.query_row("SELECT coalesce(max(position) + 1, 0) FROM jobs WHERE batch = ?1", [batch], |row| {
-        row.get(0)
-    })
 }
 
 fn insert_job(

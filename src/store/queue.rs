@@ -3,7 +3,9 @@
 
 use super::{
     AttemptId, BatchState, BurnDone, ClaimRefused, EntryDone, JobFilter, JobId, JobRecord, Listed,
-    MoveRefused, Page, Stamp, Store, StoreError, attempts, audit, batches, clock,
+    MoveRefused, Page, Stamp, Store, StoreError, attempts, audit,
+    batches::{self, PROOF_RANK, ranked},
+    clock,
     rows::{self, count, to_count, to_json},
     tokens,
 };
@@ -33,7 +35,7 @@ impl Store {
                 if after == state {
                     continue;
                 }
-                for job in rows::jobs(tx, "WHERE j.state = ?1 ORDER BY j.id", [state])? {
+                for job in begun(tx, state)? {
                     let reason = "the station stopped during the burn";
                     doubt(tx, &job, after, reason, &stamp)?;
                     recovered.push(job.id);
@@ -194,6 +196,7 @@ impl Store {
             for entry in &done.entries {
                 record_mapping(tx, &job, &done, entry, &stamp)?;
             }
+            weigh_proof(tx, job.id)?;
             if wants_eyes(tx, &job, &done)? {
                 tx.execute("UPDATE jobs SET wants_eyes = 1 WHERE id = ?1", [job.id])?;
             }
@@ -237,6 +240,27 @@ impl Store {
         self.read(|c| Ok(rows::job(c, id)?))
     }
 
+    /// What is next in a batch: the jobs that tokens hold, then the queued ones, at most `limit` in all, by position.
+    pub fn queue(&self, batch: super::BatchId, limit: u32) -> Result<Vec<JobRecord>, StoreError> {
+        self.read(|c| {
+            let mut jobs = rows::jobs(
+                c,
+                "WHERE j.id IN (SELECT id FROM jobs INDEXED BY jobs_at_once
+                     WHERE state IN ('claimed', 'unfinished') AND batch = ?1 ORDER BY position LIMIT ?2)
+                 ORDER BY j.position",
+                params![batch, limit],
+            )?;
+            let left = limit.saturating_sub(u32::try_from(jobs.len()).unwrap_or(u32::MAX));
+            jobs.extend(rows::jobs(
+                c,
+                "WHERE j.batch = ?1 AND j.state = 'queued' ORDER BY j.position LIMIT ?2",
+                params![batch, left],
+            )?);
+            jobs.sort_by_key(|job| job.position);
+            Ok(jobs)
+        })
+    }
+
     /// The jobs of a batch that pass `filter`, by position.
     pub fn jobs(
         &self,
@@ -269,6 +293,17 @@ impl Store {
             Ok(Listed { items, total })
         })
     }
+}
+
+/// The jobs in one of the two states in which a token holds them.
+fn begun(connection: &Connection, state: JobState) -> rusqlite::Result<Vec<JobRecord>> {
+    // Named, since the planner can't know that there are few.
+    rows::jobs(
+        connection,
+        "WHERE j.id IN (SELECT id FROM jobs INDEXED BY jobs_at_once
+             WHERE state IN ('claimed', 'unfinished') AND state = ?1) ORDER BY j.id",
+        [state],
+    )
 }
 
 fn may_claim(tx: &Transaction<'_>, job: &JobRecord, serial: &Serial) -> Result<JobState, ClaimRefused> {
@@ -363,9 +398,22 @@ fn claim(
 fn wants_eyes(tx: &Transaction<'_>, job: &JobRecord, done: &BurnDone) -> rusqlite::Result<bool> {
     let only_written = done.entries.iter().any(|entry| entry.proof == Proof::Written);
     let nth: u32 = tx
-        .prepare_cached("SELECT count(*) FROM jobs WHERE batch = ?1 AND state IN ('burned', 'scrapped')")?
+        .prepare_cached(
+            "SELECT coalesce(sum(jobs), 0) FROM tallies WHERE batch = ?1 AND state IN ('burned', 'scrapped')",
+        )?
         .query_row([job.batch], |row| row.get(0))?;
     Ok(only_written && done.seen.wants(nth))
+}
+
+/// Notes on a job the weakest proof of what it put on its token.
+pub(super) fn weigh_proof(tx: &Transaction<'_>, job: JobId) -> rusqlite::Result<()> {
+    let weakest: Option<u64> = tx
+        .prepare_cached(&format!("SELECT min({PROOF_RANK}) FROM mappings m WHERE m.job = ?1"))?
+        .query_row([job], |row| row.get::<_, Option<u8>>(0))?
+        .map(u64::from);
+    tx.prepare_cached("UPDATE jobs SET proof = ?2 WHERE id = ?1")?
+        .execute(params![job, weakest.and_then(ranked)])?;
+    Ok(())
 }
 
 fn check_entries(job: &JobRecord, done: &[EntryDone]) -> Result<(), MoveRefused> {

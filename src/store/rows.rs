@@ -162,9 +162,7 @@ pub(super) fn to_count(number: u64) -> i64 {
 }
 
 const JOB: &str = "SELECT j.id, j.batch, b.name, b.state, j.position, j.state, j.reason, j.reserved, j.model,
-    j.serial, j.slot, j.plan, j.may_hold_seed, j.moved_at, j.facts, j.wants_eyes,
-    (SELECT min(CASE m.proof WHEN 'written' THEN 0 WHEN 'read back' THEN 1 WHEN 'computed' THEN 2 ELSE 3 END)
-     FROM mappings m WHERE m.job = j.id AND m.proof IS NOT NULL)
+    j.serial, j.slot, j.plan, j.may_hold_seed, j.moved_at, j.facts, j.wants_eyes, j.proof
     FROM jobs j JOIN batches b ON b.id = j.batch ";
 
 fn job_row(row: &Row<'_>) -> rusqlite::Result<JobRecord> {
@@ -185,7 +183,7 @@ fn job_row(row: &Row<'_>) -> rusqlite::Result<JobRecord> {
         moved_at: row.get(13)?,
         facts: json(row, 14)?,
         wants_eyes: row.get(15)?,
-        proof: row.get::<_, Option<u8>>(16)?.and_then(|rank| Proof::ALL.get(usize::from(rank)).copied()),
+        proof: row.get(16)?,
         entries: Vec::new(),
     })
 }

@@ -1,5 +1,7 @@
 //! The store's rules, on a real file.
 
+mod tallies;
+
 use super::*;
 use crate::{
     domain::{

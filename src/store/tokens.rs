@@ -5,7 +5,7 @@ use super::{
     Scrapped, SeedOrigin, SeedRecord, Stamp, Store, StoreError, TokenFilter, TokenLine, TokenRecord,
     TokenRefused, audit,
     batches::{self, PROOF_RANK, ranked},
-    clock, import, queue,
+    clock, queue,
     rows::{self, count, to_count, to_json},
 };
 use crate::domain::{JobEvent, JobState, Profile, Proof, SeedId, Serial};
@@ -131,6 +131,14 @@ impl Store {
                  WHERE serial = ?1 AND profile = ?2 AND ended_at IS NULL)",
                 params![serial, profile],
             )?;
+            let job: Option<JobId> = tx.query_row(
+                "SELECT job FROM mappings WHERE serial = ?1 AND profile = ?2 AND ended_at IS NULL",
+                params![serial, profile],
+                |row| row.get(0),
+            )?;
+            if let Some(job) = job {
+                queue::weigh_proof(tx, job)?;
+            }
             audit::append(
                 tx,
                 &stamp,
@@ -388,7 +396,7 @@ fn release(
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             params![
                 job.batch,
-                import::next_position(tx, job.batch)?,
+                batches::next_position(tx, job.batch)?,
                 JobState::Queued,
                 job.model,
                 stamp.now,

@@ -113,17 +113,7 @@ impl Token {
     pub fn seeds(&self) -> Vec<String> {
         let text = std::fs::read_to_string(&self.memory)
             .unwrap_or_else(|error| panic!("{}: {error}", self.memory.display()));
-        let memory: Value = serde_json::from_str(&text).expect("a token's memory is JSON");
-        let memory = &memory["state"]["memory"];
-        let places = match memory["places"].as_array() {
-            Some(places) => places.clone(),
-            None => vec![memory.clone()],
-        };
-        places
-            .iter()
-            .filter_map(|place| place["seed"].as_str().filter(|seed| !seed.is_empty()))
-            .map(str::to_owned)
-            .collect()
+        seeds_in(&serde_json::from_str(&text).expect("a token's memory is JSON"))
     }
 
     /// Fails unless the display shows, after off and on, what `oathtool` computes.
@@ -133,6 +123,20 @@ impl Token {
         let right = oathtool::code(seed_base32, hash, digits, period, shown.clock);
         assert_eq!(shown.code, right, "profile {profile} of token {} at {}", self.serial, shown.clock);
     }
+}
+
+/// The seeds in a token's saved state, by profile, in hex.
+pub fn seeds_in(saved: &Value) -> Vec<String> {
+    let memory = &saved["state"]["memory"];
+    let places = match memory["places"].as_array() {
+        Some(places) => places.clone(),
+        None => vec![memory.clone()],
+    };
+    places
+        .iter()
+        .filter_map(|place| place["seed"].as_str().filter(|seed| !seed.is_empty()))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Puts all of `tokens` back, as many at a time as there are readers; `done` waits until the station has done with the

@@ -7,7 +7,9 @@
 #![allow(dead_code, reason = "every test binary has a copy of its own and uses a part of it")]
 
 pub mod card;
+pub mod chance;
 pub mod child;
+pub mod floor;
 pub mod hand;
 pub mod kiln;
 pub mod leak;

@@ -6,6 +6,7 @@ use std::{
     collections::HashSet,
     env,
     fs::{self, File},
+    io::{Read, Seek, SeekFrom},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -151,12 +152,50 @@ impl Pcscd {
         });
     }
 
+    /// What pcscd notices of cards, from its last start on.
+    pub fn notices(&self) -> Notices {
+        Notices { log: self.log.clone(), read: 0, rest: Vec::new(), with_card: HashSet::new() }
+    }
+
     fn ready(&self) -> bool {
         let Ok(context) = pcsc::Context::establish(pcsc::Scope::User) else { return false };
         let Ok(listed) = context.list_readers_owned() else { return false };
         let listed: HashSet<String> = listed.iter().map(|name| name.to_string_lossy().into_owned()).collect();
         let ports = listening();
         self.readers.iter().all(|reader| listed.contains(&reader.name) && ports.contains(&reader.port))
+    }
+}
+
+/// Follows pcscd's log, so that asking about many readers often costs what is new only.
+pub struct Notices {
+    log: PathBuf,
+    read: u64,
+    rest: Vec<u8>,
+    with_card: HashSet<String>,
+}
+
+impl Notices {
+    /// Whether pcscd has noticed a card on the reader of that name, and not yet that it left.
+    pub fn has_card(&mut self, name: &str) -> bool {
+        self.catch_up();
+        self.with_card.contains(name)
+    }
+
+    fn catch_up(&mut self) {
+        let mut file = File::open(&self.log).expect("pcscd's log is there");
+        file.seek(SeekFrom::Start(self.read)).expect("a log can be read from anywhere");
+        self.read += u64::try_from(file.read_to_end(&mut self.rest).expect("a log can be read"))
+            .expect("a length fits");
+        let Some(end) = self.rest.iter().rposition(|byte| *byte == b'\n') else { return };
+        let lines: Vec<u8> = self.rest.drain(..=end).collect();
+        for line in String::from_utf8_lossy(&lines).lines() {
+            let name = |notice: &str| Some(line.trim_end().split_once(notice)?.1.to_owned());
+            if let Some(name) = name("Card inserted into ") {
+                self.with_card.insert(name);
+            } else if let Some(name) = name("Card Removed From ") {
+                self.with_card.remove(&name);
+            }
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
 };
 use age::secrecy::ExposeSecret;
 use serde_json::Value;
-use std::{cell::Cell, path::PathBuf, process::Stdio};
+use std::{cell::Cell, os::unix::fs::PermissionsExt, path::PathBuf, process::Stdio};
 
 /// A home whose vault is opened by an age key, which costs none of the work that a passphrase is made to cost.
 pub struct Scene {
@@ -40,6 +40,17 @@ impl Scene {
             self.run(&["clock", "override", "--for", "12h"]);
         }
         station
+    }
+
+    /// The same, with one more recipe in the home.
+    #[track_caller]
+    pub fn start_with_recipe(&self, recipe: &str, env: &[(&str, &str)]) -> Station {
+        let recipes = self.kiln.home().join("profiles/recipes");
+        std::fs::create_dir_all(&recipes).expect("the home is writable");
+        std::fs::write(recipes.join("of-the-test.toml"), recipe).expect("the home is writable");
+        std::fs::set_permissions(self.kiln.home(), std::fs::Permissions::from_mode(0o700))
+            .expect("the home is ours");
+        self.start(env)
     }
 
     /// Opens the vault.
