@@ -100,6 +100,7 @@ pub fn run(verb: BatchVerb, form: Form, io: &mut Io<'_>, station: &mut dyn Ask) 
                 login_target: new.target,
                 key: new.key,
                 policy: new.policy.to_face(),
+                dry_run: false,
             };
             let report = answer!(station, Command::BatchNew(batch), Reply::Imported(report) => report);
             import::print(&report, form, io)?;
