@@ -21,6 +21,7 @@ mod report;
 mod search;
 mod seeds;
 mod symptom;
+pub mod timing;
 pub mod when;
 pub mod whose;
 mod windows;
