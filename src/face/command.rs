@@ -80,6 +80,13 @@ pub enum Command {
         /// Its name.
         name: String,
     },
+    /// Says which of several running batches is served first.
+    BatchPriority {
+        /// The batch's name.
+        name: String,
+        /// The highest number first; a new batch has 0.
+        priority: i32,
+    },
     /// Calls the batch off: what was begun can still be finished.
     BatchCancel {
         /// Its name.
@@ -270,6 +277,7 @@ impl Command {
             | Self::BatchStart { .. }
             | Self::BatchPause { .. }
             | Self::BatchRetry { .. }
+            | Self::BatchPriority { .. }
             | Self::BatchCancel { .. }
             | Self::Verify { .. }
             | Self::Allow { .. }
@@ -320,6 +328,9 @@ pub struct ImportOptions {
     pub key: Option<String>,
     /// What the batch allows.
     pub policy: BatchPolicy,
+    /// Of several running batches the one with the highest number is served first.
+    #[serde(default)]
+    pub priority: i32,
 }
 
 /// What a batch allows, as far as it was said; the rest is the default.
@@ -350,6 +361,9 @@ pub struct NewBatch {
     pub key: Option<String>,
     /// What it allows.
     pub policy: BatchPolicy,
+    /// Of several running batches the one with the highest number is served first.
+    #[serde(default)]
+    pub priority: i32,
 }
 
 /// Which jobs of a batch.
