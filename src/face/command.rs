@@ -82,6 +82,13 @@ pub enum Command {
         /// Its name.
         name: String,
     },
+    /// Says which of several running batches is served first.
+    BatchPriority {
+        /// The batch's name.
+        name: String,
+        /// The highest number first; a new batch has 0.
+        priority: i32,
+    },
     /// Calls the batch off: what was begun can still be finished.
     BatchCancel {
         /// Its name.
@@ -286,6 +293,7 @@ impl Command {
             | Self::BatchStart { .. }
             | Self::BatchPause { .. }
             | Self::BatchRetry { .. }
+            | Self::BatchPriority { .. }
             | Self::BatchCancel { .. }
             | Self::Verify { .. }
             | Self::Reveal { .. }
@@ -337,6 +345,9 @@ pub struct ImportOptions {
     pub key: Option<String>,
     /// What the batch allows.
     pub policy: BatchPolicy,
+    /// Of several running batches the one with the highest number is served first.
+    #[serde(default)]
+    pub priority: i32,
 }
 
 /// What a batch allows, as far as it was said; the rest is the default.
@@ -370,6 +381,9 @@ pub struct NewBatch {
     /// Change nothing.
     #[serde(default)]
     pub dry_run: bool,
+    /// Of several running batches the one with the highest number is served first.
+    #[serde(default)]
+    pub priority: i32,
 }
 
 /// Which jobs of a batch.

@@ -12,7 +12,7 @@ use crate::{
     burn::{self as rules, KeyUse, Occupancy, Plan, Verdict, Write},
     domain::{
         Clock, CustomerKey, Holding, JobState, Profile, Seed, SeedId, Serial,
-        model::{KeyNeeded, Model},
+        model::{KeyNeeded, Misfit, Model},
     },
     drivers::{self, Token},
     face::{Doing, Failure},
@@ -119,8 +119,22 @@ pub fn prepare<L: ApduLink>(slot: &Slot<'_>, guest: &Guest<'_>, token: &mut Toke
         ));
     }
     loop {
-        let Some(job) = core.store.next_job(&guest.serial, &guest.model.name)? else {
-            return Err(no_job(core, guest)?);
+        let mut misfit = None;
+        let fits = |job: &JobRecord| match fits(job, guest.model) {
+            Ok(()) => true,
+            Err(error) => {
+                misfit.get_or_insert_with(|| (job.id, job.batch_name.clone(), error));
+                false
+            }
+        };
+        let Some(job) = core.store.next_job(&guest.serial, &guest.model.name, fits)? else {
+            return Err(match misfit {
+                Some((job, batch, error)) => {
+                    Not::look(format!("job {job} of batch \"{batch}\" does not fit: {error}"), error.remedy())
+                        .alarming()
+                }
+                None => no_job(core, guest)?,
+            });
         };
         if job.state == JobState::Claimed {
             // The token was at another slot a moment ago, or what became of its burn is not on record yet.
@@ -320,25 +334,27 @@ fn key_for(core: &Core, batch: &BatchSummary, model: &Model) -> Result<(Customer
     Ok((key, fingerprint))
 }
 
+/// Whether a token of this model can take all that the job puts on it.
+fn fits(job: &JobRecord, model: &Model) -> Result<(), Misfit> {
+    job.entries.iter().try_for_each(|entry| {
+        let display_timeout_s = entry.display_timeout_s.unwrap_or_else(|| default_timeout(model));
+        let title = entry.title.as_deref();
+        model.check(entry.profile, &entry.parameters, entry.seed_len_bytes, title, display_timeout_s)
+    })
+}
+
 /// What the job puts where, checked against what the model can do.
 fn writes_for(
     core: &Core,
     job: &JobRecord,
     model: &Model,
 ) -> Result<(Vec<Write>, HashMap<SeedId, Seed>), Not> {
+    // One that is reserved for this token is its job whether it fits or not.
+    fits(job, model).map_err(|misfit| Not::look(misfit.to_string(), misfit.remedy()).alarming())?;
     let (mut writes, mut seeds) = (Vec::new(), HashMap::new());
     for entry in &job.entries {
         let display_timeout_s = entry.display_timeout_s.unwrap_or_else(|| default_timeout(model));
         let seed = core.seed(entry.seed)?;
-        model
-            .check(
-                entry.profile,
-                &entry.parameters,
-                seed.len_bytes(),
-                entry.title.as_deref(),
-                display_timeout_s,
-            )
-            .map_err(|misfit| Not::look(misfit.to_string(), misfit.remedy()).alarming())?;
         writes.push(Write {
             profile: entry.profile,
             seed: entry.seed,

@@ -28,6 +28,7 @@ pub fn batch(batch: &store::BatchSummary) -> BatchView {
             waiting_for_eyes: batch.waiting_for_eyes,
         },
         created: batch.created_at,
+        priority: batch.priority,
     }
 }
 

@@ -45,6 +45,7 @@ pub fn carry_out(core: &Core, command: Command, caller: &Caller) -> Result<Reply
         Command::BatchStart { name } => batch::start(core, &name, who),
         Command::BatchPause { name } => batch::pause(core, &name, who),
         Command::BatchRetry { name } => batch::retry(core, &name, who),
+        Command::BatchPriority { name, priority } => batch::prioritise(core, &name, priority, who),
         Command::BatchCancel { name } => batch::cancel(core, &name, who),
         Command::Jobs { batch, filter, page } => batch::jobs(core, &batch, &filter, page),
         Command::Tokens { query, page } => tokens::list(core, &query, page),
