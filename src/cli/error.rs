@@ -81,6 +81,7 @@ impl CliError {
                 Reply::Verdict(_) => "verdict",
                 Reply::Exported(_) => "exported",
                 Reply::Findings(_) => "findings",
+                Reply::Examined(_) => "an examination",
                 Reply::Slots(_) => "slots",
                 Reply::Clock(_) => "clock",
                 Reply::AuditHead(_) => "audit head",
