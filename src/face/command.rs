@@ -1,6 +1,6 @@
 //! What a client can ask of a station.
 
-use super::{Role, SecretBytes};
+use super::{Role, SecretBytes, SeenCode};
 use crate::domain::{Hash, JobState, OnFound, Profile, SeenPolicy, Serial, UnixTime};
 use serde::{Deserialize, Serialize};
 
@@ -197,6 +197,17 @@ pub enum Command {
         /// Search windows so many times as wide.
         wider: u32,
     },
+    /// What explains what this token shows, and what would it show about now under each explanation?
+    Examine {
+        /// The token.
+        serial: Serial,
+        /// The profile that should have shown the codes.
+        profile: Profile,
+        /// What was typed so far, each with its moment; may be empty.
+        seen: Vec<SeenCode>,
+        /// What the display shows instead of a code.
+        shows: Option<String>,
+    },
     /// Which token of the inventory shows these codes?
     Whose {
         /// Successive displays.
@@ -304,6 +315,7 @@ impl Command {
             | Self::DevicePressed { .. }
             | Self::DeviceCancel { .. }
             | Self::Diagnose { .. }
+            | Self::Examine { .. }
             | Self::Whose { .. }
             | Self::When { .. }
             | Self::Export { .. }
