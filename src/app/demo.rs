@@ -249,6 +249,7 @@ fn prepare(
                 login_target: None,
                 key: None,
                 policy: BatchPolicy::default(),
+                dry_run: false,
             }),
         )?;
     }

@@ -100,6 +100,7 @@ pub fn run(verb: BatchVerb, form: Form, io: &mut Io<'_>, station: &mut dyn Ask) 
                 login_target: new.target,
                 key: new.key,
                 policy: new.policy.to_face(),
+                dry_run: false,
             };
             let report = answer!(station, Command::BatchNew(batch), Reply::Imported(report) => report);
             import::print(&report, form, io)?;
@@ -342,7 +343,7 @@ proofs     5 written
         assert_eq!(desk.kiln(line, &station), Exit::Done);
         let asked = serde_json::json!({
             "do": "batch_new", "name": "spring", "count": 3, "model": "c302-i", "recipe": "plain",
-            "login_target": null, "key": null, "policy": {"factory": null, "foreign": "refuse", "seen": null},
+            "login_target": null, "key": null, "policy": {"factory": null, "foreign": "refuse", "seen": null}, "dry_run": false,
         });
         assert_eq!(station.asked(), [asked]);
         assert!(desk.err().contains("kiln batch start spring"), "{}", desk.err());

@@ -5,8 +5,10 @@ use super::{
     breaker::Kind,
     core::{Core, STATION},
     loose_end::{self, LooseEnd},
+    prepare::Ready,
     slot::Slot,
-    visit::{After, Guest, Ready, drift_of, job_event, reading},
+    views::job_event,
+    visit::{After, Guest, drift_of, reading},
 };
 use crate::{
     burn::{Answer, Begins, Course, Ending, GoesOn, Next, ProfileState, Step, Write},
