@@ -243,11 +243,13 @@ impl Plain {
                         None
                     }
                     Some(holders) => {
-                        lines.extend(
-                            unlock.problem.iter().flat_map(failure_lines).filter(|_| self.put.is_none()),
-                        );
                         let name = holders.get(unlock.chosen).map_or("", |holder| holder.name.as_str());
-                        Some(format!("passphrase of {name} (it does not show; an empty line leaves it):"))
+                        let question =
+                            format!("passphrase of {name} (it does not show; an empty line leaves it):");
+                        if self.put.as_ref() != Some(&question) {
+                            lines.extend(unlock.problem.iter().flat_map(failure_lines));
+                        }
+                        Some(question)
                     }
                 },
                 // These are forms: a shell is the better place for them here.
