@@ -83,6 +83,7 @@ impl CliError {
                 Reply::Revealed(_) => "revealed",
                 Reply::Exported(_) => "exported",
                 Reply::Findings(_) => "findings",
+                Reply::Examined(_) => "an examination",
                 Reply::Slots(_) => "slots",
                 Reply::Clock(_) => "clock",
                 Reply::AuditHead(_) => "audit head",

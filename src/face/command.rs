@@ -1,6 +1,6 @@
 //! What a client can ask of a station.
 
-use super::{Role, SecretBytes};
+use super::{Role, SecretBytes, SeenCode};
 use crate::domain::{Hash, JobState, OnFound, Profile, SeenPolicy, Serial, UnixTime};
 use serde::{Deserialize, Serialize};
 
@@ -81,6 +81,13 @@ pub enum Command {
     BatchRetry {
         /// Its name.
         name: String,
+    },
+    /// Says which of several running batches is served first.
+    BatchPriority {
+        /// The batch's name.
+        name: String,
+        /// The highest number first; a new batch has 0.
+        priority: i32,
     },
     /// Calls the batch off: what was begun can still be finished.
     BatchCancel {
@@ -190,6 +197,17 @@ pub enum Command {
         /// Search windows so many times as wide.
         wider: u32,
     },
+    /// What explains what this token shows, and what would it show about now under each explanation?
+    Examine {
+        /// The token.
+        serial: Serial,
+        /// The profile that should have shown the codes.
+        profile: Profile,
+        /// What was typed so far, each with its moment; may be empty.
+        seen: Vec<SeenCode>,
+        /// What the display shows instead of a code.
+        shows: Option<String>,
+    },
     /// Which token of the inventory shows these codes?
     Whose {
         /// Successive displays.
@@ -286,6 +304,7 @@ impl Command {
             | Self::BatchStart { .. }
             | Self::BatchPause { .. }
             | Self::BatchRetry { .. }
+            | Self::BatchPriority { .. }
             | Self::BatchCancel { .. }
             | Self::Verify { .. }
             | Self::Reveal { .. }
@@ -296,6 +315,7 @@ impl Command {
             | Self::DevicePressed { .. }
             | Self::DeviceCancel { .. }
             | Self::Diagnose { .. }
+            | Self::Examine { .. }
             | Self::Whose { .. }
             | Self::When { .. }
             | Self::Export { .. }
@@ -337,6 +357,9 @@ pub struct ImportOptions {
     pub key: Option<String>,
     /// What the batch allows.
     pub policy: BatchPolicy,
+    /// Of several running batches the one with the highest number is served first.
+    #[serde(default)]
+    pub priority: i32,
 }
 
 /// What a batch allows, as far as it was said; the rest is the default.
@@ -370,6 +393,9 @@ pub struct NewBatch {
     /// Change nothing.
     #[serde(default)]
     pub dry_run: bool,
+    /// Of several running batches the one with the highest number is served first.
+    #[serde(default)]
+    pub priority: i32,
 }
 
 /// Which jobs of a batch.

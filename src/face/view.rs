@@ -190,6 +190,9 @@ pub struct BatchView {
     pub proofs: ProofCounts,
     /// Since when.
     pub created: UnixMillis,
+    /// Of several that run the one with the highest number is served first, then the oldest.
+    #[serde(default)]
+    pub priority: i32,
 }
 
 /// One job.

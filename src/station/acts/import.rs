@@ -81,7 +81,7 @@ pub fn import(
         ImportTarget::Batch(name) => ImportInto::NewBatch(store::NewBatch {
             name: name.clone(),
             policy: policy(&options.policy),
-            priority: 0,
+            priority: options.priority,
             recipe: Some(planner.recipe_names()),
             target: options.login_target.clone(),
             key_name: options.key.clone(),
@@ -153,7 +153,7 @@ pub fn random(core: &Core, new: &NewBatch, who: &str) -> Result<Reply, Failure> 
     let into = ImportInto::NewBatch(store::NewBatch {
         name: new.name.clone(),
         policy: policy(&new.policy),
-        priority: 0,
+        priority: new.priority,
         recipe: Some(recipe.name.clone()),
         target: new.login_target.clone(),
         key_name: new.key.clone(),
