@@ -113,6 +113,7 @@ impl Making {
             key: self.form.said(KEY),
             policy: BatchPolicy::default(),
             dry_run,
+            priority: 0,
         })
     }
 
