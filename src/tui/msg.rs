@@ -69,6 +69,8 @@ pub enum Asked {
     Verify(Serial, Profile, String),
     /// A page of the audit log.
     Audit(u32),
+    /// Something that the diagnose view wants.
+    Diagnose(super::diagnose::act::Asked),
     /// Who can open the vault.
     Holders,
 }

@@ -1,7 +1,7 @@
 //! From what happened to what is shown next: no terminal, no clock, no socket.
 
 use super::{
-    act, dialog,
+    act, diagnose, dialog,
     dialog::Dialog,
     keys,
     model::{Link, Model, View, Which},
@@ -46,6 +46,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             model.batches.jobs.reconnected();
             model.batches.of.batch.clear();
             model.tokens.list.reconnected();
+            model.diagnose.reconnected();
             model.log.audit.reconnected();
             snapshot_taken(model, *snapshot)
         }
@@ -59,6 +60,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             {
                 model.batches.jobs.stale();
             }
+            diagnose::act::heard(model, &numbered.event);
             model.station.hear(numbered);
             // Who reads further up must not lose the place.
             if model.log.back > 0 {
@@ -82,6 +84,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             vec![Effect::Quit]
         }
     };
+    diagnose::act::left(model);
     effects.extend(wanted(model));
     effects
 }
@@ -97,6 +100,7 @@ fn wanted(model: &mut Model) -> Vec<Effect> {
             let query = model.tokens.filter.text().to_owned();
             vec![Effect::Ask(Asked::Tokens(query.clone(), page.offset), Command::Tokens { query, page })]
         }),
+        (View::Diagnose, _) => diagnose::act::wants(model),
         (View::Log, Which::Audit) => model.log.audit.want().map_or_else(Vec::new, |page| {
             vec![Effect::Ask(Asked::Audit(page.offset), Command::AuditShow { page })]
         }),
@@ -115,6 +119,7 @@ fn tick(model: &mut Model, now: crate::domain::UnixMillis) {
     }
     // At most once a second, however fast jobs move.
     model.state_asked = false;
+    diagnose::act::tick(model);
 }
 
 fn snapshot_taken(model: &mut Model, snapshot: Snapshot) -> Vec<Effect> {
@@ -135,6 +140,7 @@ fn key(model: &mut Model, pressed: &KeyEvent) -> Vec<Effect> {
     if pressed.kind == KeyEventKind::Release {
         return Vec::new();
     }
+    model.diagnose.awake_until = model.now.plus(diagnose::AWAKE_MS);
     // These work wherever one is; in a raw terminal they come as keys.
     if pressed.modifiers.contains(KeyModifiers::CONTROL)
         && let KeyCode::Char('c' | 'z' | 'l') = pressed.code
@@ -185,7 +191,12 @@ fn scan_key(model: &mut Model, pressed: &KeyEvent) -> Option<Vec<Effect>> {
 
 fn filter_key(model: &mut Model, pressed: &KeyEvent) -> Vec<Effect> {
     match pressed.code {
-        KeyCode::Enter => model.filtering = false,
+        KeyCode::Enter => {
+            model.filtering = false;
+            if model.view == View::Diagnose {
+                return diagnose::act::open(model);
+            }
+        }
         KeyCode::Esc => {
             model.filtering = false;
             if let Some(filter) = model.filter() {
@@ -222,6 +233,7 @@ fn paste(model: &mut Model, text: &str) {
 
 fn answered(model: &mut Model, asked: Asked, result: Result<Reply, Failure>) -> Vec<Effect> {
     match (asked, result) {
+        (Asked::Diagnose(asked), result) => return diagnose::act::answered(model, asked, result),
         (Asked::Act(said), Ok(_)) => {
             model.say(said);
             model.batches.jobs.stale();
@@ -262,9 +274,11 @@ fn answered(model: &mut Model, asked: Asked, result: Result<Reply, Failure>) -> 
             if verdict.right {
                 model.station.eyes.retain(|eyes| eyes.serial != serial);
                 model.aim = None;
+                diagnose::act::right_code(model, &serial);
             } else {
                 // The next code is for the same token, whoever else waits.
                 model.aim = Some(serial.clone());
+                diagnose::act::wrong_code(model, serial.clone(), profile, code.clone());
             }
             model.dialogs.push(Dialog::Verdict { serial, profile, code, verdict });
             return vec![Effect::Bell];
@@ -292,7 +306,7 @@ fn failed(model: &mut Model, asked: &Asked, failure: Failure) {
         Asked::Holders => {
             model.dialogs.retain(|dialog| !matches!(dialog, Dialog::Unlock(_)));
         }
-        Asked::Act(_) | Asked::Token(_) | Asked::Profiles(..) | Asked::Verify(..) => {}
+        Asked::Act(_) | Asked::Token(_) | Asked::Profiles(..) | Asked::Verify(..) | Asked::Diagnose(_) => {}
     }
     if matches!(model.link, Link::Up) {
         model.dialogs.push(Dialog::Failure(failure));

@@ -1,11 +1,13 @@
 //! From the model to cells. Nothing here changes anything; what the terminal can't show is taken away at the end.
 
 mod batches;
+mod diagnose;
 mod dialogs;
 mod large;
 mod log;
 pub(super) mod paint;
 mod station;
+mod timing;
 mod tokens;
 
 use super::{
@@ -39,6 +41,7 @@ pub fn view(model: &Model, area: Rect, buf: &mut Buffer) {
         View::Station => station::draw(model, body, buf),
         View::Batches => batches::draw(model, body, buf),
         View::Tokens => tokens::draw(model, body, buf),
+        View::Diagnose => diagnose::draw(model, body, buf),
         View::Log => log::draw(model, body, buf),
     }
     for dialog in &model.dialogs {
@@ -71,6 +74,8 @@ fn header(model: &Model, area: Rect, buf: &mut Buffer) {
     if model.station.attached.len() > 1 {
         right.push(format!("{} attached", model.station.attached.len()));
     }
+    // What matters less goes first where there is no room.
+    while width(&right.join(" · ")) + 2 > area.right().saturating_sub(x) && right.pop().is_some() {}
     put_right(buf, Rect { width: area.width.saturating_sub(1), ..area }, area.y, &right.join(" · "), STRONG);
 }
 
