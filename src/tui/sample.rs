@@ -37,6 +37,7 @@ pub fn batch(name: &str, state: &str) -> BatchView {
         jobs: JobCounts { queued: 24 - burned, burned, ..JobCounts::default() },
         proofs: ProofCounts::default(),
         created: NOW,
+        priority: 0,
     }
 }
 

@@ -125,6 +125,7 @@ fn token(serial: &str) -> TokenView {
             proof: Some(Proof::Written),
             last_seen: Some(NOW),
             scrapped: None,
+            batch: None,
         },
         mappings: Vec::new(),
         readings: Vec::new(),
@@ -218,7 +219,7 @@ fn batches_with_their_jobs() {
             key: None,
             source: Some(crate::face::Source { name: "tokens.csv".into(), sha256: String::new() }),
         };
-        update(&mut model, Msg::Answer(Asked::Batch("spring".into()), Ok(Reply::Batch(detail))));
+        update(&mut model, Msg::Answer(Asked::Batch("spring".into()), Ok(Reply::Batch(Box::new(detail)))));
         press(&mut model, KeyCode::Enter);
         press(&mut model, KeyCode::Char('j'));
         is_golden("batches", &model);

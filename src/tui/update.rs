@@ -102,7 +102,7 @@ fn wanted(model: &mut Model) -> Vec<Effect> {
         }),
         (View::Diagnose, _) => diagnose::act::wants(model),
         (View::Log, Which::Audit) => model.log.audit.want().map_or_else(Vec::new, |page| {
-            vec![Effect::Ask(Asked::Audit(page.offset), Command::AuditShow { page })]
+            vec![Effect::Ask(Asked::Audit(page.offset), Command::AuditShow { query: String::new(), page })]
         }),
         (View::Station, _) if model.station.queue_is_stale && !model.state_asked => {
             model.state_asked = true;
@@ -257,7 +257,7 @@ fn answered(model: &mut Model, asked: Asked, result: Result<Reply, Failure>) -> 
             model.batches.jobs.answered(offset, page);
         }
         (Asked::Batch(name), Ok(Reply::Batch(detail))) if name == model.batches.of.batch => {
-            model.batches.detail = Some(detail);
+            model.batches.detail = Some(*detail);
         }
         (Asked::Tokens(query, offset), Ok(Reply::Tokens(page))) => {
             let page = Some(page).filter(|_| query == model.tokens.filter.text());

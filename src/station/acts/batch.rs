@@ -14,7 +14,7 @@ pub fn list(core: &Core) -> Result<Reply, Failure> {
 /// One batch with its policy.
 pub fn show(core: &Core, name: &str) -> Result<Reply, Failure> {
     let batch = core.store.batch_by_name(name)?.ok_or_else(|| no_batch(name))?;
-    Ok(Reply::Batch(BatchDetail {
+    Ok(Reply::Batch(Box::new(BatchDetail {
         batch: views::batch(&batch),
         policy: batch.policy,
         recipe: batch.recipe,
@@ -24,7 +24,7 @@ pub fn show(core: &Core, name: &str) -> Result<Reply, Failure> {
             name: source.name,
             sha256: data_encoding::HEXLOWER.encode(&source.sha256),
         }),
-    }))
+    })))
 }
 
 /// Lets slots take its jobs.
@@ -52,6 +52,14 @@ pub fn pause(core: &Core, name: &str, who: &str) -> Result<Reply, Failure> {
 /// Puts its failed jobs back into the queue.
 pub fn retry(core: &Core, name: &str, who: &str) -> Result<Reply, Failure> {
     core.store.retry(name, &core.stamp(who))?;
+    core.say_batch(name);
+    core.changed();
+    show(core, name)
+}
+
+/// Says when its turn is, of several that run.
+pub fn prioritise(core: &Core, name: &str, priority: i32, who: &str) -> Result<Reply, Failure> {
+    core.store.prioritise(name, priority, &core.stamp(who))?;
     core.say_batch(name);
     core.changed();
     show(core, name)

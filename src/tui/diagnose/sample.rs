@@ -122,6 +122,7 @@ pub fn token(serial: &str, profiles: u8) -> TokenView {
             proof: None,
             last_seen: Some(NOW),
             scrapped: None,
+            batch: Some("spring".into()),
         },
         mappings: (0..profiles).map(mapping).collect(),
         readings: Vec::new(),
