@@ -74,11 +74,12 @@ impl ImportArgs {
 pub fn run(args: ImportArgs, form: Form, io: &mut Io<'_>, station: &mut dyn Ask) -> Result<Exit, CliError> {
     args.check()?;
     let from_stdin = args.file == Path::new("-");
-    let (file_name, mut content) = if from_stdin {
-        ("standard input".to_owned(), read_all(io.input, "standard input")?)
+    let (file_name, content) = if from_stdin {
+        let mut content = read_all(io.input, "standard input")?;
+        ("standard input".to_owned(), SecretBytes::new(std::mem::take(&mut *content)))
     } else {
         let name = args.file.file_name().unwrap_or(args.file.as_os_str()).to_string_lossy().into_owned();
-        (name, files::read(&args.file)?)
+        (name, files::read_seed_file(&args.file)?)
     };
     let good_lines_only = args.good_lines_only;
     let options = ImportOptions {
@@ -93,7 +94,6 @@ pub fn run(args: ImportArgs, form: Form, io: &mut Io<'_>, station: &mut dyn Ask)
         policy: args.policy.to_face(),
         priority: args.priority.priority,
     };
-    let content = SecretBytes::new(std::mem::take(&mut *content));
     let report =
         answer!(station, Command::Import { file_name, content, options }, Reply::Imported(report) => report);
     print(&report, form, io)?;
