@@ -93,6 +93,10 @@ const MAP: &[Row] = &[
         why: "a holder's file for a test holds a data key",
         ..row("tui", &["vault::DataKey"])
     },
+    Row {
+        why: "a diagnosis comes as the document that `diagnose` writes, and changes are timed without a station",
+        ..row("tui", &["diagnose"])
+    },
     row("cli", &["domain", "face", "service::client"]),
     Row { why: "stateless verbs work without a station", ..row("cli", &["diagnose", "formats", "envelope"]) },
     Row {

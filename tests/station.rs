@@ -853,7 +853,9 @@ async fn rivals_are_told_by_the_first_digits_of_what_they_show() {
     for code in &whole {
         assert!(!sent.contains(code.as_str()), "a whole code crossed");
     }
-    let Reply::Audit(log) = shop.ask(Command::AuditShow { query: String::new(), page: Page::default() }).await.unwrap() else {
+    let Reply::Audit(log) =
+        shop.ask(Command::AuditShow { query: String::new(), page: Page::default() }).await.unwrap()
+    else {
         panic!()
     };
     let told: Vec<_> = log.items.iter().filter(|entry| entry.what == "displays told").collect();
