@@ -215,6 +215,7 @@ impl Import {
             dry_run,
             key: self.form.said(KEY).filter(|_| burn),
             policy: BatchPolicy::default(),
+            priority: 0,
         }
     }
 
