@@ -18,6 +18,7 @@ pub mod oathtool;
 pub mod pcscd;
 pub mod scene;
 pub mod seed_file;
+pub mod tool;
 pub mod wiretap;
 
 use std::time::{Duration, Instant};
