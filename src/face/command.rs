@@ -1,7 +1,7 @@
 //! What a client can ask of a station.
 
 use super::{Role, SecretBytes, SeenCode};
-use crate::domain::{Hash, JobState, OnFound, Profile, SeenPolicy, Serial, UnixTime};
+use crate::domain::{Hash, JobState, OnFound, Profile, SeenPolicy, Serial, Serials, UnixTime};
 use serde::{Deserialize, Serialize};
 
 /// One request. Each is answered by one reply; [`Command::needs`] says who may ask.
@@ -248,6 +248,23 @@ pub enum Command {
         /// The new name.
         name: Option<String>,
     },
+    /// Gives the token that lies on a slot and tells no serial the one by which it goes from now on.
+    SlotSerial {
+        /// The slot, by its name or its reader's.
+        slot: String,
+        /// The serial.
+        serial: Serial,
+    },
+    /// Reads codes from the key on a slot: all that it calculates by itself, or one, by its name.
+    OtpRead {
+        /// The slot, by its name or its reader's; none: the only one on which something lies.
+        slot: Option<String>,
+        /// Which: the whole name, its title, or its account. One that wants a touch waits for it; one that counts is used
+        /// up.
+        name: Option<String>,
+        /// The password of the key, by its name in the vault.
+        key: Option<String>,
+    },
     /// The station's clock.
     Clock,
     /// Lets burns go on with a clock that is not trusted, for a while.
@@ -320,6 +337,8 @@ impl Command {
             | Self::When { .. }
             | Self::Export { .. }
             | Self::SlotName { .. }
+            | Self::SlotSerial { .. }
+            | Self::OtpRead { .. }
             | Self::ClockOverride { .. }
             | Self::Stop => Role::Operator,
         }
@@ -371,6 +390,9 @@ pub struct BatchPolicy {
     pub foreign: Option<OnFound>,
     /// Which tokens a person must prove.
     pub seen: Option<SeenPolicy>,
+    /// By what serial a token goes that tells none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serials: Option<Serials>,
 }
 
 /// A batch with random seeds.

@@ -2,6 +2,7 @@
 
 use super::{
     breaker::Batches, bus::Bus, clock_gate::ClockGate, device::Orders, failure::locked, loose_end::LooseEnds,
+    reads::Reads,
 };
 use crate::{
     domain::{Clock, CustomerKey, SeedId, SlotName, catalog::Catalog},
@@ -95,6 +96,8 @@ pub struct Core {
     pub breakers: Batches,
     /// Resets and key changes that wait for their tokens.
     pub orders: Orders,
+    /// Codes that wait to be read from the key on a slot.
+    pub reads: Reads,
     /// Burns that ended and are not on record yet.
     pub loose_ends: LooseEnds,
     /// Told of each crossing of a burn.
@@ -132,6 +135,7 @@ impl Core {
             readers: RwLock::default(),
             breakers: Batches::default(),
             orders: Orders::default(),
+            reads: Reads::default(),
             loose_ends: LooseEnds::default(),
             crossing: parts.crossing,
             probe: parts.probe,

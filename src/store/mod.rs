@@ -18,6 +18,7 @@ pub mod error;
 mod finder;
 mod holders;
 mod import;
+mod lent;
 mod peek;
 mod queue;
 pub mod records;
@@ -30,6 +31,7 @@ mod tokens;
 pub use error::{
     BatchRefused, Broken, ClaimRefused, ImportRefused, MoveRefused, StoreError, TokenRefused, VaultRefused,
 };
+pub use lent::NotLent;
 pub use peek::{OnDisk, SCHEMA, peek};
 pub use records::*;
 
