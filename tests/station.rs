@@ -264,7 +264,45 @@ async fn a_token_is_burned_seen_and_exported() {
     assert_eq!((after.tokens, after.left_out), (1, vec![]));
     let exported = String::from_utf8(after.content.expose().to_vec()).unwrap();
     assert!(exported.lines().eq(file.lines()), "what came in goes out");
+
+    // A seed is shown on an explicit word, and that is on record.
+    let reveal = |last_four: &str| Command::Reveal {
+        serial: A.parse().unwrap(),
+        profile: Profile::ZERO,
+        last_four: last_four.into(),
+    };
+    assert_eq!(shop.ask(reveal("0000")).await.unwrap_err().kind, FailureKind::No);
+    let Reply::Revealed(revealed) = shop.ask(reveal(&A[A.len() - 4..])).await.unwrap() else { panic!() };
+    let uri = String::from_utf8(revealed.key_uri.expose().to_vec()).unwrap();
+    let seed = kiln::domain::key_uri::KeyUri::parse(&uri).unwrap().seed;
+    assert!(exported.contains(&kiln::domain::seed_text::base32(&seed)[..]));
+    assert!(!format!("{revealed:?}").contains("otpauth"));
+    let log = Command::AuditShow { query: "seed revealed".into(), page: Page::default() };
+    let Reply::Audit(log) = shop.ask(log).await.unwrap() else { panic!() };
+    assert_eq!((log.total, log.items[0].serial.as_deref()), (1, Some(A)));
     assert!(shop.ask(Command::AuditVerify).await.is_ok());
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_is_looked_at_before_it_is_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let shop = Shop::open(dir.path(), &["left"]).await;
+    let Reply::Catalog(catalog) = shop.ask(Command::Catalog).await.unwrap() else { panic!() };
+    let ten = catalog.recipes.iter().find(|recipe| recipe.named.name == "molto2-ten-random").unwrap();
+    assert_eq!((ten.profiles, ten.wants_file), (10, false));
+    assert!(ten.models.iter().any(|model| model == "molto2-v2") && !ten.models.contains(&"c301-i".into()));
+    let batch = |model: &str, dry_run| {
+        Command::BatchNew(NewBatch { count: 100_000, dry_run, ..of_one("spare", model, "molto2-ten-random") })
+    };
+    let misfit = shop.ask(batch("c301-i", true)).await.unwrap_err();
+    assert!(!misfit.remedy.is_empty());
+    let Reply::Imported(report) = shop.ask(batch("molto2-v2", true)).await.unwrap() else { panic!() };
+    assert_eq!((report.dry_run, report.jobs), (true, 100_000));
+    let Reply::Batches(none) = shop.ask(Command::Batches).await.unwrap() else { panic!() };
+    assert!(none.is_empty(), "a look changes nothing");
+    shop.import("spare", &csv(&[A])).await.unwrap();
+    assert!(shop.ask(batch("molto2-v2", true)).await.is_err(), "its name is taken");
     shop.close().await;
 }
 
@@ -394,6 +432,7 @@ fn of_one(name: &str, model: &str, recipe: &str) -> NewBatch {
         key: None,
         policy: BatchPolicy::default(),
         priority: 0,
+        dry_run: false,
     }
 }
 
@@ -741,7 +780,9 @@ async fn a_rejected_code_is_explained_by_the_records() {
     assert!((shop.clock.now().0 / 1000 - from).abs() <= 60, "{times:#}");
 
     // Every question about seeds is on record.
-    let Reply::Audit(log) = shop.ask(Command::AuditShow { page: Page::default() }).await.unwrap() else {
+    let Reply::Audit(log) =
+        shop.ask(Command::AuditShow { query: String::new(), page: Page::default() }).await.unwrap()
+    else {
         panic!()
     };
     for what in ["code diagnosed", "inventory searched", "code dated"] {

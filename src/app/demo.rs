@@ -251,6 +251,7 @@ fn prepare(
                 key: None,
                 policy: BatchPolicy::default(),
                 priority: 0,
+                dry_run: false,
             }),
         )?;
     }

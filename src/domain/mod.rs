@@ -7,6 +7,7 @@ pub mod key_uri;
 pub mod model;
 pub mod otp;
 pub mod params;
+pub mod qr;
 pub mod recipe;
 pub mod seed;
 pub mod seed_text;

@@ -56,7 +56,9 @@ pub enum Command {
         /// What to do with it.
         options: ImportOptions,
     },
-    /// Makes a batch with random seeds.
+    /// Models, recipes and targets, for whoever makes batches.
+    Catalog,
+    /// Makes a batch with random seeds; with `dry_run` only says whether it could be made.
     BatchNew(NewBatch),
     /// All batches.
     Batches,
@@ -101,9 +103,9 @@ pub enum Command {
         /// Which page.
         page: Page,
     },
-    /// The inventory, filtered by a text that is searched in serial, user, model and batch.
+    /// The inventory, filtered by words, each of which is searched in serial, user, model, titles, batch and state.
     Tokens {
-        /// The text; empty for all.
+        /// The words; empty for all.
         query: String,
         /// Which page.
         page: Page,
@@ -121,6 +123,16 @@ pub enum Command {
         profile: Profile,
         /// One or more codes, in the order they were read.
         codes: Vec<String>,
+    },
+    /// Shows what enrols one profile of a token elsewhere: whoever sees it can make the token's codes from then on.
+    /// Recorded before it is answered.
+    Reveal {
+        /// The token's serial.
+        serial: Serial,
+        /// Which profile.
+        profile: Profile,
+        /// The serial's last four characters, typed by the person.
+        last_four: String,
     },
     /// A person allows, for one serial and one time, what kiln would not do by itself.
     Allow {
@@ -238,6 +250,9 @@ pub enum Command {
     AuditAnchor,
     /// Entries of the log, newest first.
     AuditShow {
+        /// Only those that hold this text in who, what, serial or detail; empty for all.
+        #[serde(default)]
+        query: String,
         /// Which page.
         page: Page,
     },
@@ -254,6 +269,7 @@ impl Command {
             Self::Snapshot
             | Self::Subscribe
             | Self::Keys
+            | Self::Catalog
             | Self::Batches
             | Self::BatchShow { .. }
             | Self::Jobs { .. }
@@ -280,6 +296,7 @@ impl Command {
             | Self::BatchPriority { .. }
             | Self::BatchCancel { .. }
             | Self::Verify { .. }
+            | Self::Reveal { .. }
             | Self::Allow { .. }
             | Self::Scrap { .. }
             | Self::DeviceReset { .. }
@@ -364,6 +381,9 @@ pub struct NewBatch {
     /// Of several running batches the one with the highest number is served first.
     #[serde(default)]
     pub priority: i32,
+    /// Change nothing.
+    #[serde(default)]
+    pub dry_run: bool,
 }
 
 /// Which jobs of a batch.

@@ -21,8 +21,8 @@ pub use command::{
 pub use event::{DeviceState, Event, Numbered};
 pub use finding::{Check, Finding, Health, Side};
 pub use reply::{
-    AuditEntry, AuditHead, BatchDetail, Exported, Failure, FailureKind, HolderFile, ImportLine, ImportReport,
-    KeyInfo, PageOf, Reply, SlotInfo, Source, Verdict,
+    AuditEntry, AuditHead, BatchDetail, CatalogView, Exported, Failure, FailureKind, HolderFile, ImportLine,
+    ImportReport, KeyInfo, Named, PageOf, RecipeView, Reply, Revealed, SlotInfo, Source, Verdict,
 };
 pub use secret::SecretBytes;
 pub use view::{

@@ -268,6 +268,9 @@ pub struct TokenLine {
     pub last_seen: Option<UnixMillis>,
     /// When a person said that it is dead.
     pub scrapped: Option<UnixMillis>,
+    /// The batch of its last job.
+    #[serde(default)]
+    pub batch: Option<String>,
 }
 
 /// All about one token.

@@ -60,6 +60,7 @@ pub fn token_line(line: &store::TokenLine) -> TokenLine {
         proof: line.proof,
         last_seen: Some(line.last_seen),
         scrapped: line.scrapped_at,
+        batch: line.batch.clone(),
     }
 }
 

@@ -756,6 +756,8 @@ pub struct TokenLine {
     pub proof: Option<Proof>,
     /// Whose it is, by the first profile that says so.
     pub upn: Option<String>,
+    /// The batch of its last job.
+    pub batch: Option<String>,
 }
 
 /// All that is on record about a token.
@@ -776,7 +778,8 @@ pub struct TokenRecord {
 /// Which tokens are wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TokenFilter {
-    /// Only those with this in their serial, model, titles or user's name, in any case.
+    /// Only those with each of these words somewhere in serial, model, titles, user's name, batch or state (of the last
+    /// job, of the proofs, `scrapped`), in any case.
     pub text: Option<String>,
 }
 

@@ -598,7 +598,18 @@ fn tokens_are_found_by_serial_model_title_and_user() {
     assert_eq!(find(Some("MOLTO")), ["B2"]);
     assert_eq!(find(Some("user1")), ["A1"]);
     assert_eq!(find(Some("title 1")), ["A1"]);
+    assert_eq!(find(Some("burned written")), ["A1"], "state and proof");
+    assert_eq!(find(Some("b")), ["A1", "B2"]);
+    assert_eq!(find(Some("1 b user")), ["A1"], "every word");
     assert_eq!(find(Some("%")), Vec::<String>::new(), "nothing is a wildcard");
+    // What was found once is found as it is now.
+    bench.store.seen(&serial("A1"), Profile::ZERO, None, &stamp(31)).unwrap();
+    bench.store.scrap(&serial("A1"), ImportedSeeds::Hold, &stamp(32)).unwrap();
+    assert_eq!(find(Some("a1 scrapped")), ["A1"]);
+    assert_eq!(find(Some("a1 burned")), Vec::<String>::new());
+    bench.store.reading(&serial("C9"), "molto2", NewReading { drift_ms: 0, uncertainty_ms: 500 }, &stamp(33));
+    bench.store.caught_up().unwrap();
+    assert_eq!(find(Some("molto2")), ["B2", "C9"]);
     assert!(bench.store.token(&serial("C3")).unwrap().is_none());
 }
 
@@ -811,7 +822,7 @@ fn an_untouched_log_holds_together_and_shows_latest_first() {
     let (bench, _) = audited();
     let head = bench.store.audit_verify(&[]).unwrap();
     assert_eq!((head.seq, head), (5, bench.store.audit_head().unwrap()));
-    let page = bench.store.audit_page(Page { offset: 1, limit: 2 }).unwrap();
+    let page = bench.store.audit_page("", Page { offset: 1, limit: 2 }).unwrap();
     assert_eq!((page.items.iter().map(|entry| entry.seq).collect::<Vec<_>>(), page.total), (vec![4, 3], 5));
     assert_eq!(page.items[0].clock, "synchronised (error at most 5 ms)");
     assert!(Bench::new().store.audit_verify(&[]).is_ok_and(|head| head.seq == 0));
@@ -864,7 +875,7 @@ fn every_act_is_told_with_who_when_and_the_clock() {
     let bench = Bench::new();
     let jobs = bench.running("b", vec![bench.job(1)]);
     bench.burn(jobs[0], "A1");
-    let told: Vec<_> = bench.store.audit_page(Page::first(50)).unwrap().items;
+    let told: Vec<_> = bench.store.audit_page("", Page::first(50)).unwrap().items;
     let words: Vec<_> = told.iter().rev().map(|entry| entry.what.as_str()).collect();
     assert_eq!(
         words,

@@ -123,6 +123,7 @@ fn token(serial: &str) -> TokenView {
             proof: Some(Proof::Written),
             last_seen: Some(NOW),
             scrapped: None,
+            batch: None,
         },
         mappings: Vec::new(),
         readings: Vec::new(),

@@ -98,7 +98,7 @@ fn wanted(model: &mut Model) -> Vec<Effect> {
             vec![Effect::Ask(Asked::Tokens(query.clone(), page.offset), Command::Tokens { query, page })]
         }),
         (View::Log, Which::Audit) => model.log.audit.want().map_or_else(Vec::new, |page| {
-            vec![Effect::Ask(Asked::Audit(page.offset), Command::AuditShow { page })]
+            vec![Effect::Ask(Asked::Audit(page.offset), Command::AuditShow { query: String::new(), page })]
         }),
         (View::Station, _) if model.station.queue_is_stale && !model.state_asked => {
             model.state_asked = true;

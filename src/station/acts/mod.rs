@@ -3,11 +3,13 @@
 
 mod audit;
 pub(super) mod batch;
+mod catalog;
 mod device;
 mod diagnose;
 mod doctor;
 mod export;
 mod import;
+mod reveal;
 mod slots;
 mod tokens;
 mod vault;
@@ -36,6 +38,7 @@ pub fn carry_out(core: &Core, command: Command, caller: &Caller) -> Result<Reply
         Command::Import { file_name, content, options } => {
             import::import(core, &file_name, &content, &options, who)
         }
+        Command::Catalog => Ok(catalog::list(core)),
         Command::BatchNew(new) => import::random(core, &new, who),
         Command::Batches => batch::list(core),
         Command::BatchShow { name } => batch::show(core, &name),
@@ -48,6 +51,9 @@ pub fn carry_out(core: &Core, command: Command, caller: &Caller) -> Result<Reply
         Command::Tokens { query, page } => tokens::list(core, &query, page),
         Command::Token { serial } => tokens::show(core, &serial),
         Command::Verify { serial, profile, codes } => verify::verify(core, &serial, profile, &codes, who),
+        Command::Reveal { serial, profile, last_four } => {
+            reveal::reveal(core, &serial, profile, &last_four, who)
+        }
         Command::Allow { serial, last_four, what } => tokens::allow(core, &serial, &last_four, what, who),
         Command::Scrap { serial, last_four, release_seeds } => {
             tokens::scrap(core, &serial, &last_four, release_seeds, who)
@@ -77,7 +83,7 @@ pub fn carry_out(core: &Core, command: Command, caller: &Caller) -> Result<Reply
         Command::ClockOverride { seconds } => audit::override_clock(core, seconds, who),
         Command::AuditVerify => audit::verify(core),
         Command::AuditAnchor => audit::anchor(core),
-        Command::AuditShow { page } => audit::show(core, page),
+        Command::AuditShow { query, page } => audit::show(core, &query, page),
         Command::Doctor => Ok(Reply::Doctor(doctor::findings(core))),
         Command::Stop => {
             core.stop();

@@ -1,18 +1,30 @@
--- A key that was never shown, since the token was lost before the answer left, costs no try: such an attempt is known.
--- A check can't be altered, so the table is made anew.
-CREATE TABLE attempts_new (
-    id INTEGER PRIMARY KEY,
-    serial TEXT NOT NULL REFERENCES tokens (serial),
-    key BLOB NOT NULL CHECK (length(key) = 16),
-    batch INTEGER REFERENCES batches (id),
-    at INTEGER NOT NULL,
-    outcome TEXT NOT NULL CHECK (outcome IN ('made', 'accepted', 'refused', 'unknown', 'not made')),
-    tries_left INTEGER,
-    settled_at INTEGER
+-- Which tokens changed, in order: who searches the inventory with every key keeps the words of all tokens in memory and
+-- asks here what to read again. `at` grows for ever; a token that changes again moves to the end.
+CREATE TABLE token_changes (
+    at INTEGER PRIMARY KEY AUTOINCREMENT,
+    serial TEXT NOT NULL UNIQUE
 ) STRICT;
-INSERT INTO attempts_new SELECT id, serial, key, batch, at, outcome, tries_left, settled_at FROM attempts;
-DROP TABLE attempts;
-ALTER TABLE attempts_new RENAME TO attempts;
-CREATE INDEX attempts_here ON attempts (serial, key);
-CREATE INDEX attempts_batch ON attempts (key, batch, outcome, serial);
-CREATE INDEX attempts_open ON attempts (id) WHERE outcome = 'made';
+INSERT INTO token_changes (serial) SELECT serial FROM tokens ORDER BY serial;
+
+CREATE TRIGGER tokens_begin_changed AFTER INSERT ON tokens
+BEGIN
+    INSERT OR REPLACE INTO token_changes (serial) VALUES (NEW.serial);
+END;
+CREATE TRIGGER tokens_change AFTER UPDATE OF model, scrapped_at ON tokens
+WHEN OLD.model IS NOT NEW.model OR OLD.scrapped_at IS NOT NEW.scrapped_at
+BEGIN
+    INSERT OR REPLACE INTO token_changes (serial) VALUES (NEW.serial);
+END;
+CREATE TRIGGER tokens_change_with_a_new_mapping AFTER INSERT ON mappings
+BEGIN
+    INSERT OR REPLACE INTO token_changes (serial) VALUES (NEW.serial);
+END;
+CREATE TRIGGER tokens_change_with_their_mappings AFTER UPDATE OF upn, title, ended_at, proof ON mappings
+BEGIN
+    INSERT OR REPLACE INTO token_changes (serial) VALUES (NEW.serial);
+END;
+CREATE TRIGGER tokens_change_with_their_jobs AFTER UPDATE OF state, serial ON jobs
+WHEN NEW.serial IS NOT NULL OR OLD.serial IS NOT NULL
+BEGIN
+    INSERT OR REPLACE INTO token_changes (serial) VALUES (coalesce(NEW.serial, OLD.serial));
+END;
