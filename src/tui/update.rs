@@ -245,7 +245,7 @@ fn answered(model: &mut Model, asked: Asked, result: Result<Reply, Failure>) -> 
             model.batches.jobs.answered(offset, page);
         }
         (Asked::Batch(name), Ok(Reply::Batch(detail))) if name == model.batches.of.batch => {
-            model.batches.detail = Some(detail);
+            model.batches.detail = Some(*detail);
         }
         (Asked::Tokens(query, offset), Ok(Reply::Tokens(page))) => {
             let page = Some(page).filter(|_| query == model.tokens.filter.text());
