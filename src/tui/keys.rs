@@ -156,7 +156,7 @@ const fn diagnose(
 /// The table.
 pub const KEYS: &[Entry] = &[
     entry(&[letter('?')], "?", Action::Help, "keys", "show the keys of this view"),
-    entry(&[letter(':')], ":", Action::Palette, "all actions", "find any action by its name"),
+    entry(&[letter(':')], ":", Action::Palette, "actions", "find any action by its name"),
     operator(on(
         BATCH_VIEWS,
         entry(&[letter('S')], "S", Action::StartBatch, "start", "start or resume a batch"),

@@ -8,7 +8,7 @@
 //! always a scan. Leaving stops nothing; the station and its burns go on.
 
 pub mod act;
-mod ansi;
+pub mod ansi;
 pub mod batches;
 pub mod diagnose;
 pub mod dialog;

@@ -648,3 +648,31 @@ fn a_gauge_costs_at_most_80_bytes_a_frame_9_kilobytes_and_nothing_nothing() {
     let frame = written(&blank, &before);
     assert!(frame.writes == 1 && frame.bytes <= 9_000, "{} bytes in {} writes", frame.bytes, frame.writes);
 }
+
+/// The text of a kept screen.
+fn kept(name: &str) -> String {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("src/tui/screens/{name}.snap"));
+    let file = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let (_, screen) = file.split_once("\n---\n").unwrap();
+    screen.split("\n(s bold").next().unwrap().trim_end().to_owned()
+}
+
+#[test]
+fn what_the_documents_show_is_what_the_screen_shows() {
+    let mut captures = 0;
+    for document in ["README.md", "docs/day-at-the-bench.md"] {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(document);
+        let text = std::fs::read_to_string(path).unwrap();
+        for part in text.split("<!-- screen ").skip(1) {
+            let (name, rest) = part.split_once(" -->\n\n").unwrap();
+            let shown: String = rest
+                .lines()
+                .take_while(|line| line.is_empty() || line.starts_with("    "))
+                .map(|line| line.strip_prefix("    ").unwrap_or_default().to_owned() + "\n")
+                .collect();
+            assert_eq!(shown.trim_end(), kept(name), "{name} in {document}");
+            captures += 1;
+        }
+    }
+    assert!(captures >= 5, "{captures}");
+}
