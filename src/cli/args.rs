@@ -4,6 +4,7 @@
 //! here know nothing that lies under a station.
 
 use super::{
+    alarms::AlarmsArgs,
     audit::AuditVerb,
     batch::BatchVerb,
     clock::ClockArgs,
@@ -142,6 +143,8 @@ pub enum Asks {
     Batch(BatchVerb),
     /// The state of the station: one look
     Status,
+    /// What wants a person, until it is read or over
+    Alarms(AlarmsArgs),
     /// What happens, as it happens
     Watch(WatchArgs),
     /// The inventory
@@ -305,6 +308,8 @@ mod tests {
             "clock override",
             "clock override --for 30",
             "tokens --limit 0",
+            "alarms read",
+            "alarms read 3 --all",
             "tokens --all --limit 5",
             "demo --slots 0",
             "completions",
@@ -327,6 +332,8 @@ mod tests {
             ("import - --inventory --dry-run", true),
             ("batch list", true),
             ("status --read-only", true),
+            ("alarms", true),
+            ("alarms read 3 4", true),
             ("watch --until-done a", true),
             ("tokens alice --all", true),
             ("token 0012", true),

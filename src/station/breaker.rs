@@ -1,11 +1,11 @@
 //! Circuit breakers: three failures of one kind in a row pause a slot, three over a batch pause the batch. A wrong key
 //! file or a bad lot of tokens must not cost a box of them.
 
-use super::core::{Core, STATION};
-use crate::{
-    face::Event,
-    store::{BatchId, BatchMove},
+use super::{
+    alarms::{self, Words},
+    core::{Core, STATION},
 };
+use crate::store::{AlarmAbout, BatchId, BatchMove};
 use std::{
     collections::HashMap,
     sync::{Mutex, PoisonError},
@@ -83,12 +83,12 @@ pub fn count(core: &Core, batch: BatchId, name: &str, kind: Kind, untried: bool)
     if let Err(error) = core.store.move_batch(name, pause, &core.stamp(STATION)) {
         tracing::warn!(%error, "a batch could not be paused");
     }
-    core.bus.say(Event::Alarm {
+    let words = Words {
         message: format!("batch \"{name}\" is paused: {why}"),
-        remedy: "find out why, then start it again with \"kiln batch start\"".into(),
-        slot: None,
-        doing: None,
-    });
+        remedy: "find out why, then start it again with \"kiln batch start\"",
+        place: None,
+    };
+    alarms::raise(core, AlarmAbout::Batch(batch), words);
 }
 
 /// Failures over each batch, since it was last started.

@@ -2,6 +2,7 @@
 //! what came back, and records the end.
 
 use super::{
+    alarms::{self, Words},
     breaker::{self, Kind as Failing},
     core::{Core, STATION},
     loose_end::{self, LooseEnd},
@@ -21,9 +22,9 @@ use crate::{
         Configuration, ReadError, Token, UnlockError, Unlocked, WriteError,
         ykoath::{self, Moving},
     },
-    face::{Doing, Event, SlotView},
+    face::{Doing, SlotView},
     link::ApduLink,
-    store::{AttemptResult, BurnDone, EntryDone, JobRecord, MoveRefused, NewReading, StoreError},
+    store::{AlarmAbout, AttemptResult, BurnDone, EntryDone, JobRecord, MoveRefused, NewReading, StoreError},
 };
 use std::time::Instant;
 
@@ -75,12 +76,8 @@ pub fn burn<L: ApduLink>(
             let remedy = "see to the station's disk; then put the token back: its job goes on";
             let reason = says.clone();
             loose_end::tie(core, LooseEnd { slot: slot.name.clone(), held: slot.hand.take(), reason });
-            core.bus.say(Event::Alarm {
-                message: says.clone(),
-                remedy: remedy.into(),
-                slot: Some(slot.name.clone()),
-                doing: Some(Doing::Look),
-            });
+            let words = Words { message: says.clone(), remedy, place: Some((&slot.name, Doing::Look)) };
+            alarms::raise(core, AlarmAbout::Job(ready.job.id), words);
             core.bus.slot(SlotView {
                 doing: Doing::Look,
                 says: Some(says),
@@ -461,12 +458,12 @@ impl Work<'_> {
     ) -> Result<(), Broken> {
         let core = self.core;
         self.show(slot, Doing::Look, reason, remedy);
-        core.bus.say(Event::Alarm {
+        let words = Words {
             message: format!("token {}: {reason}", self.guest.serial),
-            remedy: remedy.to_owned(),
-            slot: Some(slot.name.clone()),
-            doing: Some(Doing::Look),
-        });
+            remedy,
+            place: Some((&slot.name, Doing::Look)),
+        };
+        alarms::raise(core, AlarmAbout::Job(record.id), words);
         let Some(kind) = kind else { return Ok(()) };
         slot.breaker.fail(kind, core.resumes());
         let untried = match &self.ready.door {

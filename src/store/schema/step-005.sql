@@ -1,12 +1,18 @@
--- Keys with an OATH applet: each code of a profile may want a touch, and some keys tell no serial.
-ALTER TABLE job_entries ADD COLUMN touch INTEGER NOT NULL DEFAULT 0 CHECK (touch IN (0, 1));
-
--- By which serial a token goes that tells none. `ident` is what it can be told by instead: random, its own, and good until
--- it is reset. Never deleted: a reset token gets a new ident, and the old one must never be taken for another token.
-CREATE TABLE lent_serials (
-    ident TEXT PRIMARY KEY,
-    serial TEXT NOT NULL UNIQUE,
-    origin TEXT NOT NULL CHECK (origin IN ('given', 'random')),
-    since INTEGER NOT NULL,
-    who TEXT NOT NULL
+-- Alarms stay over a restart, until somebody has read them or their cause is over.
+CREATE TABLE alarms (
+    id INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    message TEXT NOT NULL,
+    remedy TEXT NOT NULL,
+    slot TEXT,
+    -- What it is about: one of these, or where all are empty the readers' service.
+    reader TEXT,
+    job INTEGER REFERENCES jobs (id),
+    batch INTEGER REFERENCES batches (id),
+    over_at INTEGER,
+    -- Who has read it; empty where its cause was over.
+    read_by TEXT,
+    CHECK ((reader IS NOT NULL) + (job IS NOT NULL) + (batch IS NOT NULL) <= 1),
+    CHECK (read_by IS NULL OR over_at IS NOT NULL)
 ) STRICT;
+CREATE INDEX alarms_open ON alarms (id) WHERE over_at IS NULL;
