@@ -2,13 +2,14 @@
 # make test    every test, those on real readers (pcscd with virtual ones) included
 # make lint    format, clippy and documentation, warnings refused
 # make calibrate   is the diagnosis as good and as sure as it says: all runs, some minutes
-# make bench   a burn against the bare sum of its exchanges
+# make soak    fourteen readers, random faults, kills and restarts, for an hour (KILN_SOAK_SECONDS=3600)
+# make bench   a burn against the bare sum of its exchanges; slots, import, start
 #
 # Each target installs what it needs first (scripts/setup); Rust itself must be there.
 
 CARGO ?= cargo
 
-.PHONY: demo test lint bench calibrate setup-build setup-test
+.PHONY: demo test lint bench calibrate soak setup-build setup-test
 
 demo: setup-build
 	$(CARGO) run --locked -- demo
@@ -27,6 +28,10 @@ lint: setup-build
 # --nocapture: the tables are what it is for.
 calibrate: setup-build
 	$(CARGO) test --locked --release --test calibrate -- --ignored --nocapture
+
+KILN_SOAK_SECONDS ?= 3600
+soak: setup-test
+	KILN_SOAK_SECONDS=$(KILN_SOAK_SECONDS) $(CARGO) test --locked --release --test soak -- --nocapture
 
 bench: setup-test
 	$(CARGO) bench --locked --benches
