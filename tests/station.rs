@@ -102,7 +102,7 @@ impl Shop {
     }
 
     async fn ask(&self, command: Command) -> Result<Reply, Failure> {
-        let caller = Caller { who: "tester".into(), role: Role::Operator };
+        let caller = Caller { who: "tester".into(), uid: 0, role: Role::Operator };
         self.door.ask(command, caller).await
     }
 
@@ -639,6 +639,7 @@ async fn a_rejected_code_is_explained_by_the_records() {
     let swapped = findings(&shop, diagnose(A, &[&shown_by_b, &next])).await;
     assert_eq!(causes(&swapped), serde_json::json!(["other-token"]), "{swapped:#}");
     assert_eq!(swapped["findings"][0]["token"]["serial"], B);
+    assert_eq!(swapped["also_affected"], serde_json::json!(["the other token of batch \"spring\""]));
 
     let whose = Command::Whose { codes: vec![shown_by_b.clone(), next], at: None, within_s: 600 };
     let owners = findings(&shop, whose).await;

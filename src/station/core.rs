@@ -2,6 +2,7 @@
 
 use super::{
     breaker::Batches, bus::Bus, clock_gate::ClockGate, device::Orders, failure::locked, loose_end::LooseEnds,
+    searches::Searches,
 };
 use crate::{
     domain::{Clock, CustomerKey, SeedId, SlotName, catalog::Catalog},
@@ -101,6 +102,8 @@ pub struct Core {
     pub crossing: Crossing,
     /// What only the composition can look at.
     pub probe: Probe,
+    /// Searches by those who only look on.
+    pub searches: Searches,
     vault: RwLock<Option<Arc<DataKey>>>,
     clients: Arc<AtomicU32>,
     stopping: AtomicBool,
@@ -135,6 +138,7 @@ impl Core {
             loose_ends: LooseEnds::default(),
             crossing: parts.crossing,
             probe: parts.probe,
+            searches: Searches::default(),
         }
     }
 

@@ -143,6 +143,7 @@ fn verdict(right: bool) -> Verdict {
              if it is wrong again, put the token aside"
                 .into()
         },
+        diagnosis: None,
     }
 }
 
