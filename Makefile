@@ -2,7 +2,7 @@
 # make test    every test, those on real readers (pcscd with virtual ones) included
 # make lint    format, clippy and documentation, warnings refused
 # make calibrate   is the diagnosis as good and as sure as it says: all runs, some minutes
-# make bench   a burn against the bare sum of its exchanges
+# make bench   a burn against the bare sum of its exchanges; the diagnosis against its goals
 #
 # Each target installs what it needs first (scripts/setup); Rust itself must be there.
 
