@@ -26,7 +26,7 @@ struct Runs {
     drawn: usize,
 }
 
-const SAMPLE: Runs = Runs { each_cause: 6, each_pair: 2, random: 25, drawn: 150 };
+const SAMPLE: Runs = Runs { each_cause: 6, each_pair: 2, random: 15, drawn: 150 };
 const ALL: Runs = Runs { each_cause: 500, each_pair: 200, random: 10_000, drawn: 10_000 };
 
 /// The share of pairs that may come out as something else.
@@ -191,8 +191,13 @@ fn what_is_stated_is_right_as_often_as_stated() {
 
 #[test]
 #[ignore = "takes minutes: make calibrate"]
-fn calibrate_single_causes() {
+fn calibrate_single_causes_by_two_codes_of_six_digits() {
     single_causes(ALL.each_cause, 6, 2, 0.01, true);
+}
+
+#[test]
+#[ignore = "takes minutes: make calibrate"]
+fn calibrate_single_causes_by_one_code_of_eight_digits() {
     single_causes(ALL.each_cause, 8, 1, 0.05, true);
 }
 
@@ -204,16 +209,36 @@ fn calibrate_pairs() {
 
 #[test]
 #[ignore = "takes minutes: make calibrate"]
-fn calibrate_random_codes() {
+fn calibrate_one_random_code_of_six_digits() {
     random_codes(ALL.random, 6, 1);
+}
+
+#[test]
+#[ignore = "takes minutes: make calibrate"]
+fn calibrate_two_random_codes_of_six_digits() {
     random_codes(ALL.random, 6, 2);
+}
+
+#[test]
+#[ignore = "takes minutes: make calibrate"]
+fn calibrate_one_random_code_of_eight_digits() {
     random_codes(ALL.random, 8, 1);
 }
 
 #[test]
 #[ignore = "takes minutes: make calibrate"]
-fn calibrate_reliability() {
+fn calibrate_reliability_of_one_code_of_six_digits() {
     reliability(ALL.drawn, 6, 1);
+}
+
+#[test]
+#[ignore = "takes minutes: make calibrate"]
+fn calibrate_reliability_of_one_code_of_eight_digits() {
     reliability(ALL.drawn, 8, 1);
+}
+
+#[test]
+#[ignore = "takes minutes: make calibrate"]
+fn calibrate_reliability_of_two_codes_of_six_digits() {
     reliability(ALL.drawn, 6, 2);
 }

@@ -299,8 +299,9 @@ fn sureness(finding: &Finding) -> String {
         return percent;
     }
     format!(
-        "{percent} ({} candidates, {:.1e} accidental hits to be expected)",
-        finding.candidates, finding.accidental
+        "{percent} ({}, {:.1e} accidental hits to be expected)",
+        count(finding.candidates, "candidate"),
+        finding.accidental
     )
 }
 

@@ -75,14 +75,14 @@ fn print(times: &Times, io: &mut Io<'_>) -> Result<(), CliError> {
     if *cut {
         writeln!(io.err, "and more: a code that comes back so often proves no time")?;
     }
-    writeln!(
-        io.err,
-        "chance that another time of the {} steps in the range shows it, too: {}",
-        collisions.steps,
-        percent(collisions.chance)
-    )?;
-    if let Some(advice) = &collisions.advice {
-        writeln!(io.err, "{advice}")?;
+    match &collisions.advice {
+        Some(advice) => writeln!(io.err, "{advice}")?,
+        None => writeln!(
+            io.err,
+            "chance that another time of the {} steps in the range shows it, too: {}",
+            collisions.steps,
+            percent(collisions.chance)
+        )?,
     }
     Ok(())
 }

@@ -141,7 +141,7 @@ impl Diagnosis {
         if likeliest_is_withheld {
             self.ask_another_code = true;
             self.why_ask = Some(
-                "so few digits explain themselves by chance too often to be told to those who look on; give the next code, too, or have an operator ask"
+                "a search this wide explains so few digits by chance too often; those who only look on are told what the next code confirms: give it, too, or have an operator ask"
                     .into(),
             );
             self.also_affected = Vec::new();
