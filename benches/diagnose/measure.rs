@@ -140,6 +140,7 @@ impl Inventory {
                 dry_run: false,
                 key: None,
                 policy: BatchPolicy::default(),
+                priority: 0,
             },
         });
         inventory

@@ -4,7 +4,7 @@ use super::{
     Ask, CliError, Exit, Io,
     ask::answer,
     files::{self, read_all},
-    policy::PolicyArgs,
+    policy::{PolicyArgs, PriorityArg},
     run::{Form, print_json},
     table::{count, plain},
 };
@@ -34,7 +34,7 @@ pub struct ImportArgs {
     #[arg(long, value_name = "NAME", conflicts_with = "inventory")]
     batch: Option<String>,
     /// The tokens hold these seeds already: only record them
-    #[arg(long, conflicts_with_all = ["key", "on_factory", "on_foreign", "seen"])]
+    #[arg(long, conflicts_with_all = ["key", "on_factory", "on_foreign", "seen", "priority"])]
     inventory: bool,
     /// The file's format, where its look misleads
     #[arg(long)]
@@ -59,6 +59,8 @@ pub struct ImportArgs {
     key: Option<String>,
     #[command(flatten)]
     policy: PolicyArgs,
+    #[command(flatten)]
+    priority: PriorityArg,
 }
 
 impl ImportArgs {
@@ -72,11 +74,12 @@ impl ImportArgs {
 pub fn run(args: ImportArgs, form: Form, io: &mut Io<'_>, station: &mut dyn Ask) -> Result<Exit, CliError> {
     args.check()?;
     let from_stdin = args.file == Path::new("-");
-    let (file_name, mut content) = if from_stdin {
-        ("standard input".to_owned(), read_all(io.input, "standard input")?)
+    let (file_name, content) = if from_stdin {
+        let mut content = read_all(io.input, "standard input")?;
+        ("standard input".to_owned(), SecretBytes::new(std::mem::take(&mut *content)))
     } else {
         let name = args.file.file_name().unwrap_or(args.file.as_os_str()).to_string_lossy().into_owned();
-        (name, files::read(&args.file)?)
+        (name, files::read_seed_file(&args.file)?)
     };
     let good_lines_only = args.good_lines_only;
     let options = ImportOptions {
@@ -89,8 +92,8 @@ pub fn run(args: ImportArgs, form: Form, io: &mut Io<'_>, station: &mut dyn Ask)
         dry_run: args.dry_run,
         key: args.key,
         policy: args.policy.to_face(),
+        priority: args.priority.priority,
     };
-    let content = SecretBytes::new(std::mem::take(&mut *content));
     let report =
         answer!(station, Command::Import { file_name, content, options }, Reply::Imported(report) => report);
     print(&report, form, io)?;
@@ -182,7 +185,7 @@ mod tests {
         let station = Scripted::new([Reply::Imported(report(false, 0))]);
         let mut desk = Desk::default();
         let line = format!(
-            "import {} --batch spring --hash sha256 --recipe a --recipe b --seen 2,0",
+            "import {} --batch spring --hash sha256 --recipe a --recipe b --seen 2,0 --priority 3",
             file.display()
         );
         assert_eq!(desk.kiln(&line, &station), Exit::Done);
@@ -190,6 +193,7 @@ mod tests {
             "target": {"batch": "spring"}, "format": null, "recipes": ["a", "b"], "login_target": null,
             "hash": "SHA256", "good_lines_only": false, "dry_run": false, "key": null,
             "policy": {"factory": null, "foreign": null, "seen": {"first": 2, "every": 0}},
+            "priority": 3,
         });
         let asked = &station.asked()[0];
         assert_eq!(asked["file_name"], "tokens.csv");

@@ -62,7 +62,7 @@ pub fn run(args: VerifyArgs, form: Form, io: &mut Io<'_>, station: &mut dyn Ask)
             writeln!(io.out, "{said}")?;
             match verdict.diagnosis {
                 // It says what is wrong and what to do at greater length.
-                Some(found) => show(&serde_json::from_value(found)?, io.out)?,
+                Some(found) => show(&serde_json::from_value(*found)?, io.out)?,
                 None if verdict.advice.is_empty() => {}
                 None => writeln!(io.out, "{}", plain(&verdict.advice))?,
             }

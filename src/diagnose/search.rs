@@ -17,6 +17,7 @@ use super::{
     known::{Held, Known, Neighbour, Place},
     lanes::Keyed,
     reading::{Level, Readings},
+    shows::Shows,
     sweep::{CHUNK, Class, Key, Member, Scan},
     windows::Windows,
 };
@@ -57,6 +58,16 @@ pub fn diagnose(
     windows: Windows,
     neighbours: &mut dyn Iterator<Item = Neighbour>,
 ) -> Result<Diagnosis, DiagnoseError> {
+    explain(known, evidence, windows, neighbours).map(|(diagnosis, _)| diagnosis)
+}
+
+/// The same, and for each finding, in their order, what it makes the token show.
+pub fn explain(
+    known: &Known<'_>,
+    evidence: &Evidence,
+    windows: Windows,
+    neighbours: &mut dyn Iterator<Item = Neighbour>,
+) -> Result<(Diagnosis, Vec<Shows>), DiagnoseError> {
     let current = known.current().ok_or(DiagnoseError::NothingOnRecord)?;
     let mut search = Search::new(known, current, evidence, windows);
     search.singles(neighbours);
@@ -429,7 +440,7 @@ impl<'k> Search<'k> {
             .any(|class| class.prior() / sum >= 0.99 && self.accidental(class.stage) <= Diagnosis::ASK_ABOVE)
     }
 
-    fn conclude(mut self) -> Diagnosis {
+    fn conclude(mut self) -> (Diagnosis, Vec<Shows>) {
         let none = self.weight_of_none();
         let mut classes = std::mem::take(&mut self.classes);
         classes.sort_by(|a, b| b.prior().total_cmp(&a.prior()));
@@ -445,7 +456,9 @@ impl<'k> Search<'k> {
         let also_affected =
             findings.first().map_or_else(Vec::new, |first| self.known.affected(&first.causes));
         let stated: f64 = findings.iter().map(|finding| finding.posterior).sum();
-        Diagnosis {
+        let shows = findings.iter().zip(classes);
+        let shows = shows.map(|(finding, class)| Shows::found(class.seed, finding, class.last)).collect();
+        let diagnosis = Diagnosis {
             ask_another_code: why_ask.is_some(),
             why_ask,
             none_of_these: (1.0 - stated).max(0.0),
@@ -454,7 +467,8 @@ impl<'k> Search<'k> {
             findings,
             subject: Some(self.known.subject(self.current, self.evidence.codes().len())),
             withheld: 0,
-        }
+        };
+        (diagnosis, shows)
     }
 
     fn finding(&self, class: &mut Class, posterior: f64) -> Finding {

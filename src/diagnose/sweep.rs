@@ -11,6 +11,7 @@ use super::{
     search::Search,
 };
 use crate::domain::{Digits, Hash, Mode, Parameters};
+use zeroize::Zeroizing;
 
 /// Codes evaluated in one go; enough to keep the lanes busy, little enough for the nearest cache.
 pub(super) const CHUNK: usize = 1_024;
@@ -29,6 +30,10 @@ pub(super) struct Class {
     pub(super) members: Vec<Member>,
     /// The stage that met it first.
     pub(super) stage: usize,
+    /// The seed that calculates the codes.
+    pub(super) seed: Zeroizing<Vec<u8>>,
+    /// Steps from the first code to the last.
+    pub(super) last: u64,
 }
 
 /// One explanation.
@@ -199,7 +204,8 @@ impl Search<'_> {
         let stage = self.searched.len() - 1;
         let classes = &mut self.classes;
         let index = *self.by_key.entry(key).or_insert_with(|| {
-            classes.push(Class { members: Vec::new(), stage });
+            let (seed, last) = (scan.seed.bytes.clone(), after.last().copied().unwrap_or(0));
+            classes.push(Class { members: Vec::new(), stage, seed, last });
             classes.len() - 1
         });
         members.into_iter().for_each(|member| self.classes[index].add(member));

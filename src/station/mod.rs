@@ -12,6 +12,7 @@ mod device;
 mod failure;
 mod handle;
 mod loose_end;
+mod prepare;
 mod searches;
 mod slot;
 mod slots;

@@ -83,7 +83,7 @@ pub fn verify(
         }
     };
     let proof = if right { Some(Proof::Seen) } else { mapping.proof.as_ref().map(|p| p.proof) };
-    let diagnosis = diagnosis.and_then(|found| serde_json::to_value(found).ok());
+    let diagnosis = diagnosis.and_then(|found| serde_json::to_value(found).ok()).map(Box::new);
     Ok(Reply::Verdict(Verdict { right, steps_off: found, window, proof, advice, diagnosis }))
 }
 
