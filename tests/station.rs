@@ -873,7 +873,7 @@ async fn rivals_are_told_by_the_first_digits_of_what_they_show() {
     assert_eq!(dashes.diagnosis.unwrap()["findings"][0]["causes"], serde_json::json!(["no-seed"]));
     assert_eq!(shop.ask(shows("smoke")).await.unwrap_err().kind, FailureKind::Usage);
     // What comes from seeds is not for those who only look on.
-    let looks_on = Caller { who: "guest".into(), role: Role::Observer };
+    let looks_on = Caller { who: "guest".into(), uid: 1000, role: Role::Observer };
     assert!(shop.door.ask(examine(vec![]), looks_on).await.is_err());
     shop.close().await;
 }

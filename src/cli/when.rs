@@ -7,12 +7,11 @@ use super::{
     run::{Form, print_json},
 };
 use crate::{
-    diagnose::when::{Dated, Dates},
+    diagnose::when::Times,
     domain::{Profile, Serial, UnixTime},
     face::{Command, Reply},
 };
 use clap::Args;
-use serde::Deserialize;
 
 /// `kiln when`
 #[derive(Debug, Args)]
@@ -33,15 +32,6 @@ pub struct WhenArgs {
     until: Option<UnixTime>,
 }
 
-/// What the station answers.
-#[derive(Deserialize)]
-struct Times {
-    since: UnixTime,
-    until: UnixTime,
-    #[serde(flatten)]
-    dates: Dates,
-}
-
 /// Asks and prints. Status 0 where the codes were shown at exactly one time of the range.
 pub fn run(args: WhenArgs, form: Form, io: &mut Io<'_>, station: &mut dyn Ask) -> Result<Exit, CliError> {
     let command = Command::When {
@@ -57,14 +47,14 @@ pub fn run(args: WhenArgs, form: Form, io: &mut Io<'_>, station: &mut dyn Ask) -
         Form::Json => print_json(io.out, &found)?,
         Form::Text => print(&times, io)?,
     }
-    Ok(if times.dates.times.len() == 1 { Exit::Done } else { Exit::No })
+    Ok(if times.times.len() == 1 { Exit::Done } else { Exit::No })
 }
 
 fn print(times: &Times, io: &mut Io<'_>) -> Result<(), CliError> {
-    let Dates { times: found, cut, collisions } = &times.dates;
-    for Dated { shown, replaced } in found {
+    let Times { times: found, cut, collisions, .. } = times;
+    for shown in found {
         write!(io.out, "{}  to  {}  (give or take {} s)", shown.from, shown.until, shown.uncertainty_s)?;
-        match replaced {
+        match shown.replaced {
             Some(at) => writeln!(io.out, "  by the seed that was replaced at {at}")?,
             None => writeln!(io.out)?,
         }

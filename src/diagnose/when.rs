@@ -93,6 +93,24 @@ pub struct Shown {
     pub until: UnixTime,
     /// How far off both may be, in seconds, to each side.
     pub uncertainty_s: u32,
+    /// When the seed that showed them was replaced; `None` while the profile holds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaced: Option<UnixTime>,
+}
+
+/// What `kiln when --json` prints.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Times {
+    /// From when on was looked.
+    pub since: UnixTime,
+    /// Until when.
+    pub until: UnixTime,
+    /// Every time found, in order.
+    pub times: Vec<Shown>,
+    /// Whether there were more than are listed.
+    pub cut: bool,
+    /// How far they prove anything.
+    pub collisions: Collisions,
 }
 
 /// How far a code proves a time.
@@ -124,36 +142,14 @@ pub struct Epoch<'s> {
     pub to: Option<UnixTime>,
 }
 
-/// One time at which the codes were shown, and by which seed.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Dated {
-    /// The time.
-    #[serde(flatten)]
-    pub shown: Shown,
-    /// When the seed that showed them was replaced; `None` while the profile holds it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub replaced: Option<UnixTime>,
-}
-
-/// Every time in a range at which a profile showed the codes, by all seeds that it held in that range.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Dates {
-    /// The times, in order.
-    pub times: Vec<Dated>,
-    /// Whether there were more than are listed.
-    pub cut: bool,
-    /// How far the codes prove a time.
-    pub collisions: Collisions,
-}
-
-/// Looks for `codes` between two moments, both included. Lists [`Dates::MOST`] times at most.
+/// Looks for `codes` between two moments, both included. Lists [`Times::MOST`] times at most.
 pub fn dates(
     epochs: &[Epoch<'_>],
     codes: &[Code],
     since: UnixTime,
     until: UnixTime,
-) -> Result<Dates, WhenError> {
-    let mut times: Vec<Dated> = Vec::new();
+) -> Result<Times, WhenError> {
+    let mut times: Vec<Shown> = Vec::new();
     let mut cut = false;
     let mut searched = Tried::default();
     let mut unfit = None;
@@ -172,25 +168,25 @@ pub fn dates(
             searched.add(&search, &epoch.parameters)?;
             for shown in &mut search {
                 // Where one part ends and the next begins, both look at the same step.
-                if times.iter().rev().take(2).any(|dated| dated.shown.step == shown.step) {
+                if times.iter().rev().take(2).any(|known| known.step == shown.step) {
                     continue;
                 }
-                if times.len() == Dates::MOST {
+                if times.len() == Times::MOST {
                     cut = true;
                     break;
                 }
-                times.push(Dated { shown, replaced: epoch.to });
+                times.push(Shown { replaced: epoch.to, ..shown });
             }
         }
     }
     if searched.steps == 0 {
         return Err(unfit.unwrap_or(WhenError::Empty { since, until }));
     }
-    times.sort_by_key(|dated| dated.shown.from);
-    Ok(Dates { times, cut, collisions: searched.collisions(codes.len()) })
+    times.sort_by_key(|shown| shown.from);
+    Ok(Times { since, until, times, cut, collisions: searched.collisions(codes.len()) })
 }
 
-impl Dates {
+impl Times {
     /// The most times that are listed: a code that comes back more often proves nothing.
     pub const MOST: usize = 1_000;
 }
@@ -307,7 +303,7 @@ impl When {
         };
         let from = world(token(step));
         let uncertainty_s = self.drift.error_at(from).ceil() as u32;
-        Shown { step, from, until: world(token(step + 1)), uncertainty_s }
+        Shown { step, from, until: world(token(step + 1)), uncertainty_s, replaced: None }
     }
 }
 
@@ -447,14 +443,11 @@ mod tests {
         let until = SINCE.plus(20 * 86_400);
         let found = dates(&epochs(), &at(&before, early), SINCE, until).unwrap();
         assert_eq!(
-            found.times.iter().map(|t| (t.shown.from, t.replaced)).collect::<Vec<_>>(),
+            found.times.iter().map(|t| (t.from, t.replaced)).collect::<Vec<_>>(),
             [(early, Some(replaced))]
         );
         let found = dates(&epochs(), &at(&now, late), SINCE, until).unwrap();
-        assert_eq!(
-            found.times.iter().map(|t| (t.shown.from, t.replaced)).collect::<Vec<_>>(),
-            [(late, None)]
-        );
+        assert_eq!(found.times.iter().map(|t| (t.from, t.replaced)).collect::<Vec<_>>(), [(late, None)]);
         // What a seed would have shown before the profile held it was never shown.
         assert_eq!(dates(&epochs(), &at(&now, early), SINCE, until).unwrap().times, []);
     }
@@ -472,7 +465,7 @@ mod tests {
         let found =
             dates(&[epoch(&seed, parameters, &clock, None)], &[code], SINCE, SINCE.plus(100 * 86_400))
                 .unwrap();
-        let shown = found.times[0].shown;
+        let shown = found.times[0];
         assert_eq!(found.times.len(), 1);
         assert!((shown.from.0..shown.until.0).contains(&at.0) && shown.uncertainty_s <= 23, "{shown:?}");
     }

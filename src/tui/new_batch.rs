@@ -112,8 +112,8 @@ impl Making {
             login_target: self.form.said(TARGET),
             key: self.form.said(KEY),
             policy: BatchPolicy::default(),
-            dry_run,
             priority: 0,
+            dry_run,
         })
     }
 

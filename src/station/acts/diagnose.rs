@@ -13,7 +13,7 @@ use super::{
 use crate::{
     diagnose::{
         self, ClockRun, Diagnosis, Evidence, Read, Symptom, Windows,
-        when::{self, Dates, Epoch},
+        when::{self, Epoch},
         whose::{Candidate, Owners, Shard, Whose},
     },
     domain::{Clock, Code, Profile, Serial, UnixTime},
@@ -165,15 +165,6 @@ fn search_inventory(core: &Core, ask: &Ask<'_>, within_s: u32) -> Result<Owners,
     Ok(whole.conclude())
 }
 
-/// What `kiln when --json` prints.
-#[derive(Serialize)]
-struct Times {
-    since: UnixTime,
-    until: UnixTime,
-    #[serde(flatten)]
-    dates: Dates,
-}
-
 /// Every time in the range at which the token showed the codes.
 pub fn when(
     core: &Core,
@@ -225,14 +216,14 @@ pub fn when(
                 })
             })
             .collect();
-        let dates = when::dates(&epochs, &codes(texts)?, since, until)
+        let times = when::dates(&epochs, &codes(texts)?, since, until)
             .map_err(|error| told(FailureKind::Usage, &error))?;
         let detail = serde_json::json!({
             "profile": profile, "codes": texts.len(), "since": since, "until": until,
-            "times": dates.times.len(), "role": caller.role,
+            "times": times.times.len(), "role": caller.role,
         });
         core.store.audit_append("code dated", Some(serial), detail, &core.stamp(&caller.who))?;
-        findings(&Times { since, until, dates })
+        findings(&times)
     })
 }
 
