@@ -4,7 +4,8 @@
 # make calibrate   is the diagnosis as good and as sure as it says: all runs, some minutes
 # make fuzz    every parser under a fuzzer, ten minutes each (fuzz/README.md); FUZZ_SECONDS=60 for less
 # make soak    fourteen readers, random faults, kills and restarts, for an hour (KILN_SOAK_SECONDS=3600)
-# make bench   a burn against the bare sum of its exchanges; slots, import, start; a key until its frame is written
+# make bench   a burn against the bare sum of its exchanges; slots, import, start; the diagnosis; a key until its frame
+#              is written
 #
 # Each target installs what it needs first (scripts/setup); Rust itself must be there.
 

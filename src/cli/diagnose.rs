@@ -7,13 +7,14 @@ use super::{
     otp::{OtpError, ParameterArgs},
     run::{Form, print_json},
     seed_input::{Format, GivenSeed, SeedArgs, SeedInputError, read_seed},
+    table::count,
 };
 use crate::{
     diagnose::{
         DiagnoseError, Diagnosis, Evidence, EvidenceError, Finding, Known, Read, Symptom, Windows, diagnose,
         symptom,
     },
-    domain::{Catalog, Code, Parameters, Profile, Serial, Target, UnixTime},
+    domain::{Catalog, Code, Parameters, Profile, Serial, UnixTime},
     face::{Command, Reply},
     remedy::{Remedy, Retry},
 };
@@ -182,7 +183,7 @@ pub fn run(args: &DiagnoseArgs, catalog: &Catalog, io: &mut Io<'_>) -> Result<Ex
             diagnose(&known, &evidence, windows, &mut std::iter::empty())?
         }
     };
-    print(args, &diagnosis, &parameters, target, io)?;
+    print(args, &diagnosis, io)?;
     Ok(if diagnosis.is_right() { Exit::Done } else { Exit::No })
 }
 
@@ -201,19 +202,13 @@ fn read_at(at: Option<UnixTime>, parameters: &Parameters, io: &mut Io<'_>) -> io
     Ok(Read::Last(io.clock.now().floor_second()))
 }
 
-fn print(
-    args: &DiagnoseArgs,
-    diagnosis: &Diagnosis,
-    parameters: &Parameters,
-    target: Option<&Target>,
-    io: &mut Io<'_>,
-) -> io::Result<()> {
+fn print(args: &DiagnoseArgs, diagnosis: &Diagnosis, io: &mut Io<'_>) -> io::Result<()> {
     if args.json {
         serde_json::to_writer(&mut *io.out, diagnosis)?;
         return writeln!(io.out);
     }
     if args.report {
-        return write!(io.out, "{}", diagnosis.report(parameters, target));
+        return write!(io.out, "{}", diagnosis.report());
     }
     show(diagnosis, io.out)
 }
@@ -238,6 +233,7 @@ pub fn ask(
     let diagnosis: Diagnosis = serde_json::from_value(found.clone())?;
     match form {
         Form::Json => print_json(io.out, &found)?,
+        Form::Text if args.report => write!(io.out, "{}", diagnosis.report())?,
         Form::Text => show(&diagnosis, io.out)?,
     }
     Ok(if diagnosis.is_right() { Exit::Done } else { Exit::No })
@@ -249,6 +245,7 @@ const SHOWN: usize = 5;
 /// For a person: the likeliest finding in full, the others in a line each, then what was searched.
 pub fn show(diagnosis: &Diagnosis, out: &mut dyn Write) -> io::Result<()> {
     match diagnosis.findings.split_first() {
+        None if diagnosis.withheld > 0 => writeln!(out, "not right as recorded")?,
         None => writeln!(out, "nothing explains this")?,
         Some((first, others)) => {
             let sure = if diagnosis.ask_another_code { "perhaps: " } else { "" };
@@ -263,6 +260,13 @@ pub fn show(diagnosis: &Diagnosis, out: &mut dyn Write) -> io::Result<()> {
             }
             if !diagnosis.ask_another_code {
                 writeln!(out, "  do          {}", first.remedy)?;
+            }
+            if diagnosis.withheld > 0 {
+                writeln!(
+                    out,
+                    "  and         {} that operators are told",
+                    count(diagnosis.withheld as u64, "less likely finding")
+                )?;
             }
             if !others.is_empty() {
                 writeln!(out, "less likely:")?;
@@ -282,7 +286,7 @@ pub fn show(diagnosis: &Diagnosis, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "check these, too: {}", diagnosis.also_affected.join(", "))?;
     }
     writeln!(out, "searched:")?;
-    for stage in &diagnosis.searched {
+    for stage in diagnosis.searched.iter().filter(|stage| stage.candidates > 0) {
         writeln!(out, "  {:>9}  {}", stage.candidates, stage.what)?;
     }
     Ok(())
@@ -295,8 +299,9 @@ fn sureness(finding: &Finding) -> String {
         return percent;
     }
     format!(
-        "{percent} ({} candidates, {:.1e} accidental hits to be expected)",
-        finding.candidates, finding.accidental
+        "{percent} ({}, {:.1e} accidental hits to be expected)",
+        count(finding.candidates, "candidate"),
+        finding.accidental
     )
 }
 

@@ -14,6 +14,7 @@ mod failure;
 mod handle;
 mod loose_end;
 mod prepare;
+mod searches;
 mod slot;
 mod slots;
 mod views;
