@@ -276,6 +276,8 @@ fn prepare(runtime: &tokio::runtime::Runtime, door: &StationHandle, burns: usize
         login_target: None,
         key: None,
         policy: BatchPolicy { seen: Some(SeenPolicy { first: 0, every: 0 }), ..BatchPolicy::default() },
+        dry_run: false,
+        priority: 0,
     }));
     ask(Command::BatchStart { name: "bench".into() });
 }

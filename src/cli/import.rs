@@ -4,7 +4,7 @@ use super::{
     CliError, Exit, Io,
     ask::{Connector, answer, connect},
     files::{self, read_all},
-    policy::PolicyArgs,
+    policy::{PolicyArgs, PriorityArg},
     run::{Form, print_json},
     table::{count, plain},
     unwrap::{UnwrapArgs, WrongCodes, unwrap},
@@ -40,7 +40,7 @@ pub struct ImportArgs {
     #[arg(long, value_name = "NAME", conflicts_with = "inventory")]
     batch: Option<String>,
     /// The tokens hold these seeds already: only record them
-    #[arg(long, conflicts_with_all = ["key", "on_factory", "on_foreign", "seen"])]
+    #[arg(long, conflicts_with_all = ["key", "on_factory", "on_foreign", "seen", "priority"])]
     inventory: bool,
     /// The file's format, where its look misleads
     #[arg(long)]
@@ -66,6 +66,8 @@ pub struct ImportArgs {
     #[command(flatten)]
     policy: PolicyArgs,
     #[command(flatten)]
+    priority: PriorityArg,
+    #[command(flatten)]
     wrapping: UnwrapArgs,
 }
 
@@ -76,7 +78,8 @@ impl ImportArgs {
     }
 }
 
-/// Reads the file, takes it out of its wrapping, asks, and prints the report. Exit status 1: bad lines stopped the import, or would stop it.
+/// Reads the file, takes it out of its wrapping, asks, and prints the report. Exit status 1: bad lines stopped the
+/// import, or would stop it.
 pub fn run(
     args: ImportArgs,
     form: Form,
@@ -105,6 +108,7 @@ pub fn run(
         dry_run: args.dry_run,
         key: args.key,
         policy: args.policy.to_face(),
+        priority: args.priority.priority,
     };
     let content = SecretBytes::new(std::mem::take(&mut *file.content));
     let command = Command::Import { file_name: file.name, content, options };
@@ -199,7 +203,7 @@ mod tests {
         let station = Scripted::new([Reply::Imported(report(false, 0))]);
         let mut desk = Desk::default();
         let line = format!(
-            "import {} --batch spring --hash sha256 --recipe a --recipe b --seen 2,0",
+            "import {} --batch spring --hash sha256 --recipe a --recipe b --seen 2,0 --priority 3",
             file.display()
         );
         assert_eq!(desk.kiln(&line, &station), Exit::Done);
@@ -207,6 +211,7 @@ mod tests {
             "target": {"batch": "spring"}, "format": null, "recipes": ["a", "b"], "login_target": null,
             "hash": "SHA256", "good_lines_only": false, "dry_run": false, "key": null,
             "policy": {"factory": null, "foreign": null, "seen": {"first": 2, "every": 0}},
+            "priority": 3,
         });
         let asked = &station.asked()[0];
         assert_eq!(asked["file_name"], "tokens.csv");

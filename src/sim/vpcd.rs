@@ -211,6 +211,7 @@ impl Card {
             // Fails only where the other end closed it first.
             let _ = stream.shutdown(Shutdown::Both);
         }
+        self.shared.token.let_go();
         if let Some(server) = self.server.take()
             && server.join().is_err()
         {
