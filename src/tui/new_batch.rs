@@ -112,6 +112,7 @@ impl Making {
             login_target: self.form.said(TARGET),
             key: self.form.said(KEY),
             policy: BatchPolicy::default(),
+            priority: 0,
             dry_run,
             priority: 0,
         })
