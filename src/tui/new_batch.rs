@@ -114,7 +114,6 @@ impl Making {
             policy: BatchPolicy::default(),
             priority: 0,
             dry_run,
-            priority: 0,
         })
     }
 
