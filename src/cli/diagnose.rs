@@ -8,6 +8,7 @@ use super::{
     run::{Form, print_json},
     seed_input::{Format, GivenSeed, SeedArgs, SeedInputError, read_seed},
     table::count,
+    timing::{self, TimingVerbError},
 };
 use crate::{
     diagnose::{
@@ -32,14 +33,15 @@ Examples:
   kiln diagnose --token 86596100000001 123456
   kiln diagnose --secret seed.txt 123456 654321
   echo 'otpauth://totp/...' | kiln diagnose --uri - 123456 --at 1772366400
-  kiln diagnose --secret - --shows dashes";
+  kiln diagnose --secret - --shows dashes
+  kiln diagnose --timing                        no seed: when does the code change?";
 
 /// Find out why a code is rejected
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct DiagnoseArgs {
     /// The codes that the token showed, in their order
-    #[arg(value_name = "CODE", required_unless_present = "shows")]
+    #[arg(value_name = "CODE", required_unless_present_any = ["shows", "timing"])]
     codes: Vec<String>,
     /// The token, by its serial: its seeds, parameters and clock are on record at the station
     #[arg(long, value_name = "SERIAL", conflicts_with_all = ["secret", "uri", "format", "target"])]
@@ -61,6 +63,9 @@ pub struct DiagnoseArgs {
     /// What the token shows instead of a code
     #[arg(long, value_name = "SYMPTOM", value_parser = shows, conflicts_with_all = ["codes", "at"])]
     shows: Option<Symptom>,
+    /// Time the changes of the code at this terminal: period and clock, without any seed
+    #[arg(long, conflicts_with_all = ["codes", "token", "secret", "uri", "shows", "report"])]
+    timing: bool,
     /// When the first code was read: 2026-03-01T12:00:00Z or seconds since 1970 [default: the last just now]
     #[arg(long, value_name = "TIME", value_parser = moment::parse, allow_hyphen_values = true)]
     at: Option<UnixTime>,
@@ -106,6 +111,9 @@ pub enum DiagnoseVerbError {
     /// Nothing to compare with.
     #[error(transparent)]
     Nothing(#[from] DiagnoseError),
+    /// Nothing was timed.
+    #[error(transparent)]
+    Timing(#[from] TimingVerbError),
     /// Neither `--secret` nor `--uri`.
     #[error("there is no seed to compare with")]
     NoSeed,
@@ -130,6 +138,7 @@ impl Remedy for DiagnoseVerbError {
             }
             Self::Evidence(error) => error.remedy(),
             Self::Nothing(error) => error.remedy(),
+            Self::Timing(error) => error.remedy(),
             Self::NoSeed => {
                 "name the token with --token SERIAL, or give the seed with --secret FILE or a key URI with --uri FILE (\"-\" is standard input)"
             }
@@ -148,6 +157,7 @@ impl VerbError for DiagnoseVerbError {
         match self {
             Self::Input(error) => error.exit(),
             Self::Parameters(error) => error.exit(),
+            Self::Timing(error) => error.exit(),
             Self::NotACode { .. }
             | Self::Evidence(_)
             | Self::Nothing(_)
@@ -160,6 +170,9 @@ impl VerbError for DiagnoseVerbError {
 
 /// Searches and prints. `catalog` knows the targets.
 pub fn run(args: &DiagnoseArgs, catalog: &Catalog, io: &mut Io<'_>) -> Result<Exit, DiagnoseVerbError> {
+    if args.timing {
+        return Ok(timing::run(args.json, io)?);
+    }
     let codes: Vec<Code> = args.codes.iter().map(|text| code(text)).collect::<Result<_, _>>()?;
     let target = match &args.target {
         Some(name) => {
@@ -317,6 +330,7 @@ mod tests {
             (DiagnoseVerbError::NotACode { given: "x".into() }, Exit::Usage),
             (DiagnoseVerbError::Evidence(EvidenceError::NoCode), Exit::Usage),
             (DiagnoseVerbError::Nothing(DiagnoseError::NothingOnRecord), Exit::Usage),
+            (DiagnoseVerbError::Timing(TimingVerbError::NoTerminal), Exit::Usage),
             (DiagnoseVerbError::NoSeed, Exit::Usage),
             (DiagnoseVerbError::Target { name: "x".into() }, Exit::Usage),
             (DiagnoseVerbError::Output(io::ErrorKind::BrokenPipe.into()), Exit::Environment),
