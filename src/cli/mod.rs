@@ -39,6 +39,7 @@ mod slots;
 mod status;
 mod stop;
 mod table;
+mod timing;
 mod token;
 mod tokens;
 mod unlock;

@@ -187,7 +187,8 @@ pub enum Command {
         /// The token's serial.
         serial: Serial,
     },
-    /// Why is a code of this token rejected?
+    /// Why is a code of this token rejected? Those who only look on may ask this and the next two some times an hour, and
+    /// are told what is no accident.
     Diagnose {
         /// The token.
         serial: Serial,
@@ -308,6 +309,9 @@ impl Command {
             | Self::Jobs { .. }
             | Self::Tokens { .. }
             | Self::Token { .. }
+            | Self::Diagnose { .. }
+            | Self::Whose { .. }
+            | Self::When { .. }
             | Self::Slots
             | Self::Clock
             | Self::AuditVerify
@@ -337,10 +341,7 @@ impl Command {
             | Self::DeviceSetKey { .. }
             | Self::DevicePressed { .. }
             | Self::DeviceCancel { .. }
-            | Self::Diagnose { .. }
             | Self::Examine { .. }
-            | Self::Whose { .. }
-            | Self::When { .. }
             | Self::Export { .. }
             | Self::SlotName { .. }
             | Self::SlotSerial { .. }

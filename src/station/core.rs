@@ -2,7 +2,7 @@
 
 use super::{
     alarms::Alarms, breaker::Batches, bus::Bus, clock_gate::ClockGate, device::Orders, failure::locked,
-    loose_end::LooseEnds, reads::Reads,
+    loose_end::LooseEnds, reads::Reads, searches::Searches,
 };
 use crate::{
     domain::{Clock, CustomerKey, SeedId, SlotName, catalog::Catalog},
@@ -106,6 +106,8 @@ pub struct Core {
     pub crossing: Crossing,
     /// What only the composition can look at.
     pub probe: Probe,
+    /// Searches by those who only look on.
+    pub searches: Searches,
     vault: RwLock<Option<Arc<DataKey>>>,
     clients: Arc<AtomicU32>,
     stopping: AtomicBool,
@@ -142,6 +144,7 @@ impl Core {
             alarms: Alarms::default(),
             crossing: parts.crossing,
             probe: parts.probe,
+            searches: Searches::default(),
         }
     }
 

@@ -25,6 +25,7 @@ mod queue;
 pub mod records;
 mod rows;
 mod schema;
+pub mod search;
 #[cfg(test)]
 mod tests;
 mod tokens;
