@@ -257,7 +257,8 @@ fn read_back(password: Option<&str>) {
         let code = oathtool::code(&base32(seed), kind.hash, kind.digits, kind.period, at);
         assert_eq!(found["code"], code, "{number}");
         let until = found["until"].as_u64().expect("a moment");
-        assert!(until > at && until - at <= u64::from(kind.period) && until % u64::from(kind.period) == 0);
+        let period = u64::from(kind.period);
+        assert!(until > at && until - at <= period && until.is_multiple_of(period));
     }
     assert_eq!(code_of(&all, "Bank:ann")["wants"], "asking", "a counter is not used up by looking");
 
