@@ -88,6 +88,10 @@ const MAP: &[Row] = &[
         why: "the client makes and opens its holder's file where the person is; the passphrase never leaves it",
         ..row("tui", &["vault::holder", "vault::DataKey"])
     },
+    Row {
+        why: "a diagnosis comes as the document that `diagnose` writes, and changes are timed without a station",
+        ..row("tui", &["diagnose"])
+    },
     row("cli", &["domain", "face", "service::client"]),
     Row { why: "stateless verbs work without a station", ..row("cli", &["diagnose", "formats", "envelope"]) },
     Row {

@@ -10,6 +10,7 @@
 pub mod act;
 pub mod ansi;
 pub mod batches;
+pub mod diagnose;
 pub mod dialog;
 pub mod form;
 pub mod import;

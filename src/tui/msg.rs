@@ -87,6 +87,8 @@ pub enum Asked {
     Import,
     /// What enrols a profile elsewhere.
     Reveal(Serial, Profile),
+    /// Something that the diagnose view wants.
+    Diagnose(super::diagnose::act::Asked),
     /// Who can open the vault.
     Holders,
 }
