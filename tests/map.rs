@@ -109,7 +109,7 @@ const MAP: &[Row] = &[
 ];
 
 /// Modules of numbers and bytes only: that is why they can be tested and fuzzed to the bottom.
-const PURE: &[&str] = &["remedy", "domain", "diagnose", "formats", "wire", "burn"];
+const PURE: &[&str] = &["remedy", "domain", "diagnose", "formats", "envelope", "wire", "burn"];
 
 /// What a pure module does not know, but for its tests, which read vectors from files.
 const IMPURE: &[&str] = &[

@@ -303,6 +303,7 @@ async fn a_batch_is_looked_at_before_it_is_made() {
             key: None,
             policy: BatchPolicy::default(),
             dry_run,
+            priority: 0,
         })
     };
     let misfit = shop.ask(batch("c301-i", true)).await.unwrap_err();
@@ -852,7 +853,9 @@ async fn rivals_are_told_by_the_first_digits_of_what_they_show() {
     for code in &whole {
         assert!(!sent.contains(code.as_str()), "a whole code crossed");
     }
-    let Reply::Audit(log) = shop.ask(Command::AuditShow { page: Page::default() }).await.unwrap() else {
+    let Reply::Audit(log) =
+        shop.ask(Command::AuditShow { query: String::new(), page: Page::default() }).await.unwrap()
+    else {
         panic!()
     };
     let told: Vec<_> = log.items.iter().filter(|entry| entry.what == "displays told").collect();

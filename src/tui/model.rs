@@ -203,8 +203,8 @@ impl Model {
     /// Whether the screen changes with time alone: then it wants to be told the time.
     pub fn wants_time(&self) -> bool {
         self.toast.is_some()
-            || matches!(self.dialogs.last(), Some(Dialog::Reveal(_)))
             || self.view == View::Diagnose && self.diagnose.tells_displays()
+            || matches!(self.dialogs.last(), Some(Dialog::Reveal(_)))
             || self.station.pace.is_moving(self.now)
             || self.station.clock.is_some_and(|clock| clock.override_until.is_some())
             || (self.station.queue_is_stale && matches!(self.link, Link::Up))

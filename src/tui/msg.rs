@@ -73,6 +73,8 @@ pub enum Asked {
     Profiles(Serial, String),
     /// Whether a code is right.
     Verify(Serial, Profile, String),
+    /// Something that the diagnose view wants.
+    Diagnose(super::diagnose::act::Asked),
     /// A page of the audit log that holds a text.
     Audit(String, u32),
     /// Models, recipes and targets.
@@ -87,8 +89,6 @@ pub enum Asked {
     Import,
     /// What enrols a profile elsewhere.
     Reveal(Serial, Profile),
-    /// Something that the diagnose view wants.
-    Diagnose(super::diagnose::act::Asked),
     /// Who can open the vault.
     Holders,
 }

@@ -1,9 +1,8 @@
 //! Screens as they are: every view at three sizes, made by the real `update` and `view`, kept under `screens/` as text
 //! with marks for their styles. `INSTA_UPDATE=always` writes them anew; what changed is then reviewed like code.
 
-mod forms;
-
 mod diagnose;
+mod forms;
 
 use super::{
     ansi::Ansi,

@@ -111,7 +111,9 @@ impl Remedy for EncodeError {
                 "check the form in which the customer key was entered: 16 bytes are 32 hex digits or 16 characters"
             }
             Self::EmptySeed => "generate or import a seed of 10 bytes or more",
-            Self::NameLength(_) => "shorten the title in the recipe, or the account in the file; kiln cuts neither",
+            Self::NameLength(_) => {
+                "shorten the title in the recipe, or the account in the file; kiln cuts neither"
+            }
             Self::StartCounter(_) => "ask the server for a new seed, which begins to count at 0",
         }
     }

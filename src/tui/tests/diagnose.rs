@@ -1,6 +1,6 @@
 //! The diagnose view: its screens at three sizes, and what keys, scans, taps and answers do to it.
 
-use super::{SIZES, asked, no, press, text, type_in, verdict};
+use super::{SIZES, asked, is_golden, no, press, text, type_in, verdict};
 use crate::{
     diagnose::{
         Cause, Offset, Token,
@@ -79,8 +79,7 @@ fn explain(model: &mut Model, shown: &[(&str, f64)]) -> Vec<Effect> {
 }
 
 fn is_reviewed(name: &str, model: &Model) {
-    let (columns, rows) = model.size;
-    insta::assert_snapshot!(format!("{name}-{columns}x{rows}"), text(model));
+    is_golden(&format!("diagnose-{name}"), model);
 }
 
 /// The line with the next step.

@@ -84,6 +84,7 @@ pub fn tab_at(column: u16, row: u16) -> Option<View> {
 
 fn header(model: &Model, area: Rect, buf: &mut Buffer) {
     put(buf, area, area.x, area.y, " kiln ", STRONG);
+    let mut end = area.x;
     for (x, view) in tabs() {
         // The brackets say it where reverse video doesn't.
         let (text, style) = if view == model.view {
@@ -91,9 +92,8 @@ fn header(model: &Model, area: Rect, buf: &mut Buffer) {
         } else {
             (format!(" {} ", view.name()), PLAIN)
         };
-        put(buf, area, area.x + x, area.y, &text, style);
+        end = put(buf, area, area.x + x, area.y, &text, style);
     }
-    let end = tabs().last().map_or(0, |(x, view)| x + width(view.name()) + 2);
     let mut right = Vec::new();
     if model.greeting.as_ref().is_some_and(|greeting| greeting.demo) {
         right.push("DEMO, virtual tokens".to_owned());
