@@ -5,6 +5,7 @@
 //! `--json` is the `face` type of the answer as it crosses the socket, one JSON value on one line. Secrets come from
 //! standard input, a file or a prompt, never from arguments.
 
+mod alarms;
 pub mod args;
 mod ask;
 mod audit;

@@ -94,6 +94,11 @@ pub enum Command {
         /// Its name.
         name: String,
     },
+    /// Alarms were read: they are shown to nobody any more.
+    AlarmsRead {
+        /// Their numbers. Those that another has read meanwhile, or that are over, are no error.
+        ids: Vec<u64>,
+    },
     /// Jobs of a batch.
     Jobs {
         /// The batch's name.
@@ -306,6 +311,7 @@ impl Command {
             | Self::BatchRetry { .. }
             | Self::BatchPriority { .. }
             | Self::BatchCancel { .. }
+            | Self::AlarmsRead { .. }
             | Self::Verify { .. }
             | Self::Reveal { .. }
             | Self::Allow { .. }

@@ -182,7 +182,13 @@ mod tests {
         }
 
         fn happen(&self, number: u64, says: &str) {
-            let event = Event::Alarm { message: says.into(), remedy: String::new(), slot: None, doing: None };
+            let event = Event::Alarm {
+                id: number,
+                message: says.into(),
+                remedy: String::new(),
+                slot: None,
+                doing: None,
+            };
             self.events.send(Arc::new(Numbered { number, at: UnixMillis(0), event })).unwrap();
         }
     }

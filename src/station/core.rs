@@ -1,7 +1,8 @@
 //! What every part of a station shares: the store, the open vault, the clock, the catalog, the bus.
 
 use super::{
-    breaker::Batches, bus::Bus, clock_gate::ClockGate, device::Orders, failure::locked, loose_end::LooseEnds,
+    alarms::Alarms, breaker::Batches, bus::Bus, clock_gate::ClockGate, device::Orders, failure::locked,
+    loose_end::LooseEnds,
 };
 use crate::{
     domain::{Clock, CustomerKey, SeedId, SlotName, catalog::Catalog},
@@ -97,6 +98,8 @@ pub struct Core {
     pub orders: Orders,
     /// Burns that ended and are not on record yet.
     pub loose_ends: LooseEnds,
+    /// What wants a person.
+    pub alarms: Alarms,
     /// Told of each crossing of a burn.
     pub crossing: Crossing,
     /// What only the composition can look at.
@@ -133,6 +136,7 @@ impl Core {
             breakers: Batches::default(),
             orders: Orders::default(),
             loose_ends: LooseEnds::default(),
+            alarms: Alarms::default(),
             crossing: parts.crossing,
             probe: parts.probe,
         }

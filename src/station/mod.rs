@@ -3,6 +3,7 @@
 //! in which composition it runs.
 
 mod acts;
+mod alarms;
 mod breaker;
 mod burn;
 mod bus;
@@ -46,6 +47,7 @@ impl Station {
     pub fn start(parts: Parts) -> Result<(Self, StationHandle), Failure> {
         let core = Arc::new(Core::new(parts));
         core.load_slot_names()?;
+        alarms::recall(&core)?;
         let recovered = core.store.recover(&core.stamp(STATION))?;
         core.bus.say(Event::Started { recovered: recovered.iter().map(|job| job.id.0).collect() });
         let (requests, waiting) = mpsc::channel(REQUESTS_WAITING);

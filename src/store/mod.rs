@@ -10,6 +10,7 @@
 //!
 //! Everything here blocks; call it from a thread.
 
+mod alarms;
 mod attempts;
 mod audit;
 mod batches;

@@ -48,6 +48,7 @@ pub fn carry_out(core: &Core, command: Command, caller: &Caller) -> Result<Reply
         Command::BatchRetry { name } => batch::retry(core, &name, who),
         Command::BatchPriority { name, priority } => batch::prioritise(core, &name, priority, who),
         Command::BatchCancel { name } => batch::cancel(core, &name, who),
+        Command::AlarmsRead { ids } => super::alarms::read(core, &ids, who).map(|()| Reply::Done),
         Command::Jobs { batch, filter, page } => batch::jobs(core, &batch, &filter, page),
         Command::Tokens { query, page } => tokens::list(core, &query, page),
         Command::Token { serial } => tokens::show(core, &serial),
@@ -63,8 +64,8 @@ pub fn carry_out(core: &Core, command: Command, caller: &Caller) -> Result<Reply
         Command::DeviceSetKey { serial, last_four, current, new } => {
             device::set_key(core, &serial, &last_four, current, new, who)
         }
-        Command::DevicePressed { serial } => device::pressed(core, &serial),
-        Command::DeviceCancel { serial } => device::cancel(core, &serial),
+        Command::DevicePressed { serial } => device::pressed(core, &serial, who),
+        Command::DeviceCancel { serial } => device::cancel(core, &serial, who),
         Command::Diagnose { serial, profile, codes, shows, at, wider } => {
             let ask = diagnose::Ask { codes: &codes, at };
             diagnose::diagnose(core, &serial, profile, &ask, shows.as_deref(), wider, who)
@@ -90,6 +91,12 @@ pub fn carry_out(core: &Core, command: Command, caller: &Caller) -> Result<Reply
         Command::AuditShow { query, page } => audit::show(core, &query, page),
         Command::Doctor => Ok(Reply::Doctor(doctor::findings(core))),
         Command::Stop => {
+            let asked =
+                core.store.audit_append("stop asked for", None, serde_json::json!({}), &core.stamp(who));
+            if let Err(error) = asked {
+                // A station whose disk is full must be able to end.
+                tracing::error!(%error, who, "a stop could not be recorded");
+            }
             core.stop();
             Ok(Reply::Done)
         }
