@@ -3,13 +3,14 @@
 # make lint    format, clippy and documentation, warnings refused
 # make calibrate   is the diagnosis as good and as sure as it says: all runs, some minutes
 # make soak    fourteen readers, random faults, kills and restarts, for an hour (KILN_SOAK_SECONDS=3600)
-# make bench   a burn against the bare sum of its exchanges; slots, import, start
+# make fuzz    every parser under a fuzzer, ten minutes each (fuzz/README.md); FUZZ_SECONDS=60 for less
+# make bench   a burn against the bare sum of its exchanges; slots, import, start; a key until its frame is written
 #
 # Each target installs what it needs first (scripts/setup); Rust itself must be there.
 
 CARGO ?= cargo
 
-.PHONY: demo test lint bench calibrate soak setup-build setup-test
+.PHONY: demo test lint bench calibrate soak fuzz setup-build setup-test setup-fuzz
 
 demo: setup-build
 	$(CARGO) run --locked -- demo
@@ -33,6 +34,9 @@ KILN_SOAK_SECONDS ?= 3600
 soak: setup-test
 	KILN_SOAK_SECONDS=$(KILN_SOAK_SECONDS) $(CARGO) test --locked --release --test soak -- --nocapture
 
+fuzz: setup-fuzz
+	scripts/fuzz
+
 bench: setup-test
 	$(CARGO) bench --locked --benches
 
@@ -41,3 +45,6 @@ setup-build:
 
 setup-test:
 	@scripts/setup test
+
+setup-fuzz: setup-build
+	@scripts/setup fuzz

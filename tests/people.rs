@@ -178,6 +178,12 @@ one_of_each! {
         at: None,
         wider: 1,
     },
+    Command::Examine { .. } => Acts Command::Examine {
+        serial: serial(),
+        profile: Profile::ZERO,
+        seen: Vec::new(),
+        shows: None,
+    },
     Command::Whose { .. } => Acts Command::Whose { codes: vec!["000000".into()], at: None, within_s: 60 },
     Command::When { .. } => Acts Command::When {
         serial: serial(),

@@ -6,6 +6,7 @@ use kiln::{
     face::{
         BatchPolicy, Command, Consent, DeviceState, ExportFormat, Failure, FailureKind, HolderFile,
         ImportOptions, ImportTarget, JobFilter, JobView, NewBatch, Numbered, Page, Reply, Role, SecretBytes,
+        SeenCode,
     },
     sim::{
         Bench, Challenges, Display, Fault, ForeignCard, Surroundings, VirtualToken, molto2,
@@ -869,6 +870,81 @@ async fn a_rejected_code_is_explained_by_the_records() {
     for what in ["code diagnosed", "inventory searched", "code dated"] {
         assert!(log.items.iter().any(|entry| entry.what == what && entry.who == "tester"), "{what}");
     }
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rivals_are_told_by_the_first_digits_of_what_they_show() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut shop = Shop::open(dir.path(), &["left"]).await;
+    shop.import("spring", &csv(&[A, B])).await.unwrap();
+    shop.start("spring").await;
+    let (a, b) = (shop.single(A), shop.single(B));
+    for token in [&a, &b] {
+        shop.bench.place("left", token).unwrap();
+        shop.job_reaches(JobState::Burned).await;
+        shop.bench.take("left");
+    }
+    let examine = |seen: Vec<SeenCode>| Command::Examine {
+        serial: A.parse().unwrap(),
+        profile: Profile::ZERO,
+        seen,
+        shows: None,
+    };
+    let seen = |token: &VirtualToken| {
+        let code = fresh_code(token, 0);
+        SeenCode { code, at: shop.clock.now().floor_second() }
+    };
+    // Before anything was seen: what it should show.
+    let Reply::Examined(before) = shop.ask(examine(vec![])).await.unwrap() else { panic!() };
+    assert!(before.diagnosis.is_none() && before.rows.len() == 1 && before.rows[0].recorded);
+    assert!(fresh_code(&a, 0).starts_with(before.rows[0].leads[1].expose()));
+
+    let first = seen(&b);
+    shop.clock.now.fetch_add(30_000, Ordering::SeqCst);
+    let second = seen(&b);
+    let whole = [fresh_code(&a, 0), first.code.clone(), second.code.clone()];
+    let reply = shop.ask(examine(vec![first, second])).await.unwrap();
+    let sent = serde_json::to_string(&reply).unwrap();
+    let Reply::Examined(found) = reply else { panic!() };
+    assert_eq!(
+        found.diagnosis.as_ref().unwrap()["findings"][0]["causes"],
+        serde_json::json!(["other-token"])
+    );
+    let [recorded, rival] = &found.rows[..] else { panic!("{:?}", found.rows) };
+    assert!(recorded.recorded && rival.findings == [0]);
+    for (row, token, before) in [(recorded, &a, None), (rival, &b, Some(&whole[1]))] {
+        assert!(fresh_code(token, 0).starts_with(row.leads[1].expose()));
+        assert!(before.is_none_or(|code| code.starts_with(row.leads[0].expose())));
+        assert!(row.leads[1].expose().len() < 4);
+    }
+    // A burn has read its clock: that is reckoned with, and told.
+    assert!(found.reading.is_some());
+    assert!(found.report.as_ref().unwrap().contains("other-token"));
+    for code in &whole {
+        assert!(!sent.contains(code.as_str()), "a whole code crossed");
+    }
+    let Reply::Audit(log) =
+        shop.ask(Command::AuditShow { query: String::new(), page: Page::default() }).await.unwrap()
+    else {
+        panic!()
+    };
+    let told: Vec<_> = log.items.iter().filter(|entry| entry.what == "displays told").collect();
+    assert!(told.len() == 2 && told.iter().all(|entry| entry.who == "tester"), "{told:?}");
+    assert!(told.iter().all(|entry| whole.iter().all(|code| !entry.detail.contains(code.as_str()))));
+
+    let shows = |word: &str| Command::Examine {
+        serial: A.parse().unwrap(),
+        profile: Profile::ZERO,
+        seen: vec![],
+        shows: Some(word.into()),
+    };
+    let Reply::Examined(dashes) = shop.ask(shows("dashes")).await.unwrap() else { panic!() };
+    assert_eq!(dashes.diagnosis.unwrap()["findings"][0]["causes"], serde_json::json!(["no-seed"]));
+    assert_eq!(shop.ask(shows("smoke")).await.unwrap_err().kind, FailureKind::Usage);
+    // What comes from seeds is not for those who only look on.
+    let looks_on = Caller { who: "guest".into(), role: Role::Observer };
+    assert!(shop.door.ask(examine(vec![]), looks_on).await.is_err());
     shop.close().await;
 }
 

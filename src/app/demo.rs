@@ -250,8 +250,8 @@ fn prepare(
                 login_target: None,
                 key: None,
                 policy: BatchPolicy::default(),
-                priority: 0,
                 dry_run: false,
+                priority: 0,
             }),
         )?;
     }

@@ -111,8 +111,8 @@ pub fn run(verb: BatchVerb, form: Form, io: &mut Io<'_>, station: &mut dyn Ask) 
                 login_target: new.target,
                 key: new.key,
                 policy: new.policy.to_face(),
-                priority: new.priority.priority,
                 dry_run: false,
+                priority: new.priority.priority,
             };
             let report = answer!(station, Command::BatchNew(batch), Reply::Imported(report) => report);
             import::print(&report, form, io)?;
@@ -372,7 +372,7 @@ proofs     5 written
         let asked = serde_json::json!({
             "do": "batch_new", "name": "spring", "count": 3, "model": "c302-i", "recipe": "plain",
             "login_target": null, "key": null, "policy": {"factory": null, "foreign": "refuse", "seen": null},
-            "priority": -2, "dry_run": false,
+            "dry_run": false, "priority": -2,
         });
         assert_eq!(station.asked(), [asked]);
         assert!(desk.err().contains("kiln batch start spring"), "{}", desk.err());

@@ -1,8 +1,9 @@
 //! Why a verb did not come to its end, and how it is told.
 
 use super::{
-    Exit, Io, VerbError, diagnose::DiagnoseVerbError, export::ExportError, files::FileError,
-    key::KeyTextError, opener::OpenError, otp::OtpError, prompt::PromptError,
+    Exit, Io, VerbError, collect::CollectError, diagnose::DiagnoseVerbError, export::ExportError,
+    files::FileError, key::KeyTextError, opener::OpenError, otp::OtpError, prompt::PromptError,
+    unwrap::UnwrapError,
 };
 use crate::face::{Failure, FailureKind, Reply};
 use crate::remedy::{Remedy, Retry};
@@ -29,6 +30,12 @@ pub enum CliError {
     /// A text that is no customer key.
     #[error(transparent)]
     Key(#[from] KeyTextError),
+    /// A file can't be taken out of its wrapping.
+    #[error(transparent)]
+    Unwrap(#[from] UnwrapError),
+    /// Nothing was collected.
+    #[error(transparent)]
+    Collect(#[from] CollectError),
     /// A verb of `kiln otp`.
     #[error(transparent)]
     Otp(#[from] OtpError),
@@ -83,6 +90,7 @@ impl CliError {
                 Reply::Revealed(_) => "revealed",
                 Reply::Exported(_) => "exported",
                 Reply::Findings(_) => "findings",
+                Reply::Examined(_) => "an examination",
                 Reply::Slots(_) => "slots",
                 Reply::Clock(_) => "clock",
                 Reply::AuditHead(_) => "audit head",
@@ -101,6 +109,8 @@ impl CliError {
             Self::Export(error) => error.remedy(),
             Self::Open(error) => error.remedy(),
             Self::Key(error) => error.remedy(),
+            Self::Unwrap(error) => error.remedy(),
+            Self::Collect(error) => error.remedy(),
             Self::Otp(error) => error.remedy(),
             Self::Diagnose(error) => error.remedy(),
             Self::ImportTargetUnsaid => {
@@ -129,6 +139,8 @@ impl CliError {
             | Self::Export(_)
             | Self::Open(_)
             | Self::Key(_)
+            | Self::Unwrap(_)
+            | Self::Collect(_)
             | Self::Otp(_)
             | Self::Diagnose(_)
             | Self::ImportTargetUnsaid
@@ -150,6 +162,8 @@ impl CliError {
             Self::Open(error) => error.exit(),
             Self::Export(error) => error.exit(),
             Self::Key(error) => error.exit(),
+            Self::Unwrap(error) => error.exit(),
+            Self::Collect(error) => error.exit(),
             Self::Otp(error) => error.exit(),
             Self::Diagnose(error) => error.exit(),
             Self::ImportTargetUnsaid => Exit::Usage,
@@ -175,6 +189,8 @@ impl CliError {
             | Self::Export(_)
             | Self::Open(_)
             | Self::Key(_)
+            | Self::Unwrap(_)
+            | Self::Collect(_)
             | Self::Otp(_)
             | Self::Diagnose(_)
             | Self::ImportTargetUnsaid

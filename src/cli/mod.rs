@@ -11,6 +11,7 @@ mod ask;
 mod audit;
 mod batch;
 mod clock;
+mod collect;
 mod completions;
 mod device;
 pub mod diagnose;
@@ -18,6 +19,7 @@ mod doctor;
 mod error;
 mod export;
 mod files;
+mod gpg;
 mod holder;
 mod import;
 mod init;
@@ -39,6 +41,7 @@ mod table;
 mod token;
 mod tokens;
 mod unlock;
+mod unwrap;
 mod verify;
 mod watch;
 mod when;
@@ -51,6 +54,7 @@ pub use args::{Asks, Cli, DemoArgs, Global, Hosts, Papers, Route, Verb};
 pub use ask::{Ask, Connector, News, Start, Stream};
 pub use doctor::Premises;
 pub use error::CliError;
+pub use files::{FileError, read_seed_file};
 pub use prompt::{Prompt, Terminal};
 pub use run::{run, run_diagnose, run_doctor, run_otp, run_papers};
 pub use sentence::Sentences;
@@ -69,7 +73,7 @@ pub struct Io<'a> {
     /// Progress, notes and warnings go here.
     pub err: &'a mut dyn Write,
     /// Standard input.
-    pub input: &'a mut dyn BufRead,
+    pub input: &'a mut (dyn BufRead + Send),
     /// `Some` where standard input is a terminal: the person is then asked for secrets instead of `input` being read.
     pub prompt: Option<&'a mut (dyn Prompt + 'a)>,
     /// Whether a person reads `out` as it appears.

@@ -1,6 +1,6 @@
 //! What a client can ask of a station.
 
-use super::{Role, SecretBytes};
+use super::{Role, SecretBytes, SeenCode};
 use crate::domain::{Hash, JobState, OnFound, Profile, SeenPolicy, Serial, UnixTime};
 use serde::{Deserialize, Serialize};
 
@@ -202,6 +202,17 @@ pub enum Command {
         /// Search windows so many times as wide.
         wider: u32,
     },
+    /// What explains what this token shows, and what would it show about now under each explanation?
+    Examine {
+        /// The token.
+        serial: Serial,
+        /// The profile that should have shown the codes.
+        profile: Profile,
+        /// What was typed so far, each with its moment; may be empty.
+        seen: Vec<SeenCode>,
+        /// What the display shows instead of a code.
+        shows: Option<String>,
+    },
     /// Which token of the inventory shows these codes?
     Whose {
         /// Successive displays.
@@ -310,6 +321,7 @@ impl Command {
             | Self::DevicePressed { .. }
             | Self::DeviceCancel { .. }
             | Self::Diagnose { .. }
+            | Self::Examine { .. }
             | Self::Whose { .. }
             | Self::When { .. }
             | Self::Export { .. }
@@ -384,12 +396,12 @@ pub struct NewBatch {
     pub key: Option<String>,
     /// What it allows.
     pub policy: BatchPolicy,
-    /// Of several running batches the one with the highest number is served first.
-    #[serde(default)]
-    pub priority: i32,
     /// Change nothing.
     #[serde(default)]
     pub dry_run: bool,
+    /// Of several running batches the one with the highest number is served first.
+    #[serde(default)]
+    pub priority: i32,
 }
 
 /// Which jobs of a batch.

@@ -10,6 +10,7 @@
 
 mod command;
 mod event;
+mod examine;
 mod finding;
 mod reply;
 mod secret;
@@ -19,6 +20,7 @@ pub use command::{
     BatchPolicy, Command, Consent, ExportFormat, ImportOptions, ImportTarget, JobFilter, NewBatch, Page,
 };
 pub use event::{DeviceState, Event, Numbered};
+pub use examine::{Examined, Lead, SeenCode, ShownRow};
 pub use finding::{Check, Finding, Health, Side};
 pub use reply::{
     AuditEntry, AuditHead, BatchDetail, CatalogView, Exported, Failure, FailureKind, HolderFile, ImportLine,

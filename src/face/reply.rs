@@ -1,6 +1,8 @@
 //! What a station answers.
 
-use super::{BatchView, ClockView, Finding, JobView, SecretBytes, SlotView, Snapshot, TokenLine, TokenView};
+use super::{
+    BatchView, ClockView, Examined, Finding, JobView, SecretBytes, SlotView, Snapshot, TokenLine, TokenView,
+};
 use crate::domain::{Policy, Proof, UnixMillis};
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +40,8 @@ pub enum Reply {
     Exported(Exported),
     /// To `diagnose`, `whose` and `when`: the documents that these verbs print with `--json`.
     Findings(serde_json::Value),
+    /// To `examine`.
+    Examined(Box<Examined>),
     /// To `slots` and `slot_name`.
     Slots(Vec<SlotInfo>),
     /// To `clock` and `clock_override`.

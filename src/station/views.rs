@@ -89,7 +89,8 @@ fn mapping(mapping: &store::MappingRecord) -> MappingView {
     }
 }
 
-fn reading(record: &store::ReadingRecord) -> ReadingView {
+/// One reading of a token's clock.
+pub fn reading(record: &store::ReadingRecord) -> ReadingView {
     ReadingView {
         at: record.at,
         drift: drift(record.reading.drift_ms),

@@ -40,7 +40,7 @@ use std::{
     path::Path,
     sync::{
         Arc, Mutex, MutexGuard,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc,
     },
     thread,
@@ -61,6 +61,7 @@ struct Inner {
     readers: Vec<Mutex<Connection>>,
     next_reader: AtomicUsize,
     finder: Mutex<finder::Finder>,
+    search_prepared: AtomicBool,
 }
 
 impl Store {
@@ -81,6 +82,7 @@ impl Store {
             readers,
             next_reader: AtomicUsize::new(0),
             finder: Mutex::default(),
+            search_prepared: AtomicBool::new(false),
         })))
     }
 

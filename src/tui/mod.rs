@@ -8,17 +8,24 @@
 //! always a scan. Leaving stops nothing; the station and its burns go on.
 
 pub mod act;
-mod ansi;
+pub mod ansi;
 pub mod batches;
+pub mod diagnose;
 pub mod dialog;
+pub mod form;
+pub mod import;
+pub mod init;
 pub mod input;
 pub mod keys;
 pub mod look;
 pub mod model;
 pub mod msg;
+pub mod new_batch;
 pub mod pace;
 pub mod paged;
 pub mod palette;
+pub mod plain;
+pub mod reveal;
 pub mod run;
 #[cfg(test)]
 mod sample;
@@ -36,7 +43,7 @@ pub use look::Look;
 pub use model::Model;
 pub use msg::{Effect, Msg};
 pub use run::Left;
-pub use terminal::run;
+pub use terminal::{run, run_plain};
 pub use update::update;
 pub use view::view;
-pub use worker::{Connector, Start};
+pub use worker::{Connector, Desk, Start};

@@ -1,10 +1,14 @@
 //! All that the screen is made of. `update` alone changes it, `view` alone draws it.
 
-use super::{batches::Batches, dialog::Dialog, input::Input, keys, look::Look, paged::Paged, state::Station};
+use super::{
+    batches::Batches, diagnose::Diagnose, dialog::Dialog, input::Input, keys, look::Look, paged::Paged,
+    sentence::Said, state::Station,
+};
 use crate::{
     domain::{Serial, SlotName, UnixMillis},
     face::{AuditEntry, Failure, Greeting, Role, TokenLine},
 };
+use std::collections::VecDeque;
 
 /// A screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -15,13 +19,15 @@ pub enum View {
     Batches,
     /// The inventory.
     Tokens,
+    /// Why a code is rejected.
+    Diagnose,
     /// What happened.
     Log,
 }
 
 impl View {
     /// In the order of the tabs.
-    pub const ALL: [Self; 4] = [Self::Station, Self::Batches, Self::Tokens, Self::Log];
+    pub const ALL: [Self; 5] = [Self::Station, Self::Batches, Self::Tokens, Self::Diagnose, Self::Log];
 
     /// Its name, which begins with its key.
     pub fn name(self) -> &'static str {
@@ -29,6 +35,7 @@ impl View {
             Self::Station => "station",
             Self::Batches => "batches",
             Self::Tokens => "tokens",
+            Self::Diagnose => "diagnose",
             Self::Log => "log",
         }
     }
@@ -68,8 +75,21 @@ pub enum Which {
     /// What happened since this screen was opened.
     #[default]
     Events,
+    /// Of that, only what went wrong.
+    Trouble,
     /// The station's audit log, from the beginning.
     Audit,
+}
+
+impl Which {
+    /// The next one, round and round.
+    pub fn next(self) -> Self {
+        match self {
+            Self::Events => Self::Trouble,
+            Self::Trouble => Self::Audit,
+            Self::Audit => Self::Events,
+        }
+    }
 }
 
 /// The log view.
@@ -83,6 +103,17 @@ pub struct Log {
     pub back: usize,
     /// The audit log, newest first.
     pub audit: Paged<AuditEntry>,
+}
+
+impl Log {
+    /// The lines that pass the filter, oldest first.
+    pub fn found<'a>(&self, lines: &'a VecDeque<Said>) -> Vec<&'a Said> {
+        let wanted = self.filter.text().to_lowercase();
+        let passes = |said: &&Said| {
+            (said.bad || self.which != Which::Trouble) && said.text.to_lowercase().contains(&wanted)
+        };
+        lines.iter().filter(passes).collect()
+    }
 }
 
 /// The tokens view.
@@ -119,6 +150,8 @@ pub struct Model {
     pub batches: Batches,
     /// The tokens view.
     pub tokens: Tokens,
+    /// The diagnose view.
+    pub diagnose: Diagnose,
     /// The log view.
     pub log: Log,
     /// What lies over the view; the last one has the keys.
@@ -133,6 +166,8 @@ pub struct Model {
     pub toast: Option<Toast>,
     /// The window of the queue is being asked for.
     pub state_asked: bool,
+    /// The mouse is listened to.
+    pub mouse: bool,
     /// Leave after this.
     pub quit: bool,
 }
@@ -152,6 +187,7 @@ impl Model {
             slot: None,
             batches: Batches::default(),
             tokens: Tokens::default(),
+            diagnose: Diagnose::default(),
             log: Log::default(),
             dialogs: Vec::new(),
             scan: Input::default(),
@@ -159,6 +195,7 @@ impl Model {
             filtering: false,
             toast: None,
             state_asked: false,
+            mouse: false,
             quit: false,
         }
     }
@@ -166,6 +203,8 @@ impl Model {
     /// Whether the screen changes with time alone: then it wants to be told the time.
     pub fn wants_time(&self) -> bool {
         self.toast.is_some()
+            || self.view == View::Diagnose && self.diagnose.tells_displays()
+            || matches!(self.dialogs.last(), Some(Dialog::Reveal(_)))
             || self.station.pace.is_moving(self.now)
             || self.station.clock.is_some_and(|clock| clock.override_until.is_some())
             || (self.station.queue_is_stale && matches!(self.link, Link::Up))
@@ -186,6 +225,7 @@ impl Model {
             View::Station => self.station.slots.get(self.slot_at())?.serial.clone(),
             View::Batches => self.batches.jobs.current().filter(|_| self.batches.in_jobs)?.serial.clone(),
             View::Tokens => Some(self.tokens.list.current()?.serial.clone()),
+            View::Diagnose => Some(self.diagnose.picked.as_ref()?.serial.clone()),
             View::Log => None,
         }
     }
@@ -196,6 +236,7 @@ impl Model {
             View::Station => None,
             View::Batches => Some(&mut self.batches.filter),
             View::Tokens => Some(&mut self.tokens.filter),
+            View::Diagnose => Some(&mut self.diagnose.filter),
             View::Log => Some(&mut self.log.filter),
         }
     }
@@ -206,6 +247,7 @@ impl Model {
             View::Station => "",
             View::Batches => self.batches.filter.text(),
             View::Tokens => self.tokens.filter.text(),
+            View::Diagnose => self.diagnose.filter.text(),
             View::Log => self.log.filter.text(),
         }
     }

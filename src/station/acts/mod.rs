@@ -7,6 +7,7 @@ mod catalog;
 mod device;
 mod diagnose;
 mod doctor;
+mod examine;
 mod export;
 mod import;
 mod reveal;
@@ -68,6 +69,9 @@ pub fn carry_out(core: &Core, command: Command, caller: &Caller) -> Result<Reply
         Command::Diagnose { serial, profile, codes, shows, at, wider } => {
             let ask = diagnose::Ask { codes: &codes, at };
             diagnose::diagnose(core, &serial, profile, &ask, shows.as_deref(), wider, who)
+        }
+        Command::Examine { serial, profile, seen, shows } => {
+            examine::examine(core, &serial, profile, &seen, shows.as_deref(), who)
         }
         Command::Whose { codes, at, within_s } => {
             diagnose::whose(core, &diagnose::Ask { codes: &codes, at }, within_s, who)
