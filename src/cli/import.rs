@@ -78,7 +78,8 @@ impl ImportArgs {
     }
 }
 
-/// Reads the file, takes it out of its wrapping, asks, and prints the report. Exit status 1: bad lines stopped the import, or would stop it.
+/// Reads the file, takes it out of its wrapping, asks, and prints the report. Exit status 1: bad lines stopped the
+/// import, or would stop it.
 pub fn run(
     args: ImportArgs,
     form: Form,
