@@ -203,6 +203,9 @@ fn options(target: ImportTarget) -> ImportOptions {
     ImportOptions {
         target,
         format: None,
+        columns: None,
+        encoding: None,
+        expect: None,
         recipes: Vec::new(),
         login_target: None,
         hash: None,

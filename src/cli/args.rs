@@ -5,10 +5,10 @@
 
 use super::{
     audit::AuditVerb, batch::BatchVerb, clock::ClockArgs, completions::CompletionsArgs, device::DeviceVerb,
-    diagnose::DiagnoseArgs, doctor::DoctorArgs, export::ExportArgs, holder::HolderVerb, import::ImportArgs,
-    init::InitArgs, key::KeyVerb, man::ManArgs, otp::OtpArgs, run::Form, slots::SlotsArgs, stop::StationVerb,
-    token::TokenArgs, tokens::TokensArgs, unlock::UnlockArgs, verify::VerifyArgs, watch::WatchArgs,
-    when::WhenArgs, whose::WhoseArgs,
+    diagnose::DiagnoseArgs, doctor::DoctorArgs, entra_errors::EntraErrorsArgs, export::ExportArgs,
+    holder::HolderVerb, import::ImportArgs, init::InitArgs, key::KeyVerb, man::ManArgs, otp::OtpArgs,
+    run::Form, slots::SlotsArgs, stop::StationVerb, token::TokenArgs, tokens::TokensArgs, unlock::UnlockArgs,
+    verify::VerifyArgs, watch::WatchArgs, when::WhenArgs, whose::WhoseArgs,
 };
 use crate::domain::Serial;
 use clap::{Args, Parser, Subcommand};
@@ -124,6 +124,8 @@ pub enum Asks {
     When(WhenArgs),
     /// Write what is burned, in a server's format
     Export(ExportArgs),
+    /// What Entra ID said about an upload, mapped back to tokens
+    EntraErrors(EntraErrorsArgs),
     /// The slots, and names for them that stay
     Slots(SlotsArgs),
     /// Factory reset and customer-key change of a token
@@ -244,6 +246,8 @@ mod tests {
             "import f --batch a --hash md5",
             "import f --batch a --on-foreign maybe",
             "import f --batch a --seen 1",
+            "import f --batch a --encoding ascii",
+            "entra-errors",
             "import",
             "batch new a --count 0 --model m --recipe r",
             "batch show a --state gone",
@@ -291,6 +295,7 @@ mod tests {
             ("token scrap 0012", true),
             ("verify 0012 123456", true),
             ("export --format report -o -", true),
+            ("entra-errors errors.csv", true),
             ("clock override --for 2h", true),
             ("key list", true),
             ("audit show --limit 3", true),

@@ -1,8 +1,15 @@
 //! Why a verb did not come to its end, and how it is told.
 
 use super::{
-    Exit, Io, VerbError, diagnose::DiagnoseVerbError, export::ExportError, files::FileError,
-    key::KeyTextError, opener::OpenError, otp::OtpError, prompt::PromptError,
+    Exit, Io, VerbError,
+    diagnose::DiagnoseVerbError,
+    export::ExportError,
+    files::FileError,
+    key::KeyTextError,
+    opener::OpenError,
+    otp::OtpError,
+    prompt::PromptError,
+    unseal::{ExpectError, SealError},
 };
 use crate::face::{Failure, FailureKind, Reply};
 use crate::remedy::{Remedy, Retry};
@@ -20,6 +27,12 @@ pub enum CliError {
     /// The person was not there, or typed something that can't be.
     #[error(transparent)]
     Prompt(#[from] PromptError),
+    /// An encrypted seed file that stays shut.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// A list of serials, or of an upload's errors, that can't be read.
+    #[error(transparent)]
+    Expect(#[from] ExpectError),
     /// An export that must not be written there.
     #[error(transparent)]
     Export(#[from] ExportError),
@@ -96,6 +109,8 @@ impl CliError {
             Self::Refused(failure) => &failure.remedy,
             Self::File(error) => error.remedy(),
             Self::Prompt(error) => error.remedy(),
+            Self::Seal(error) => error.remedy(),
+            Self::Expect(error) => error.remedy(),
             Self::Export(error) => error.remedy(),
             Self::Open(error) => error.remedy(),
             Self::Key(error) => error.remedy(),
@@ -124,6 +139,8 @@ impl CliError {
             Self::Refused(_)
             | Self::File(_)
             | Self::Prompt(_)
+            | Self::Seal(_)
+            | Self::Expect(_)
             | Self::Export(_)
             | Self::Open(_)
             | Self::Key(_)
@@ -146,6 +163,8 @@ impl CliError {
             Self::File(error) => error.exit(),
             Self::Prompt(error) => error.exit(),
             Self::Open(error) => error.exit(),
+            Self::Seal(error) => error.exit(),
+            Self::Expect(error) => error.exit(),
             Self::Export(error) => error.exit(),
             Self::Key(error) => error.exit(),
             Self::Otp(error) => error.exit(),
@@ -170,6 +189,8 @@ impl CliError {
             Self::Refused(_)
             | Self::File(_)
             | Self::Prompt(_)
+            | Self::Seal(_)
+            | Self::Expect(_)
             | Self::Export(_)
             | Self::Open(_)
             | Self::Key(_)

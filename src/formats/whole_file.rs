@@ -1,6 +1,6 @@
 //! What shows only when lines are compared with each other.
 
-use super::{BadLine, Field, Format, Note, NoteKind, Parsed, Problem, Read};
+use super::{BadLine, Field, Format, Note, NoteKind, Parsed, Problem, Read, SeedLine};
 use std::collections::{BTreeMap, HashMap};
 
 /// Serials whose last digits a spreadsheet rounds away have at least this many: it keeps 15 significant ones.
@@ -11,10 +11,12 @@ pub(super) fn checked(format: Format, mut read: Read) -> Parsed {
     serials_twice(&mut read);
     serial_shapes(&mut read);
     seeds_twice(&mut read);
+    seed_lengths(&mut read);
     let Read { lines, mut bad, notes, .. } = read;
-    bad.sort_by_key(|bad| (bad.line, bad.field));
-    let good = |line| lines.binary_search_by_key(&line, |l| l.line).is_ok();
-    let notes = notes.into_iter().filter(|note| note.line.is_none_or(good)).collect();
+    bad.sort_by_key(|bad| (bad.place, bad.field));
+    let good = |place| lines.binary_search_by_key(&place, |l| l.place).is_ok();
+    let is_kept = |note: &Note| note.kind.stands_alone() || note.place.is_none_or(good);
+    let notes = notes.into_iter().filter(is_kept).collect();
     Parsed { format, notes: merged(notes), lines, bad }
 }
 
@@ -22,22 +24,22 @@ pub(super) fn checked(format: Format, mut read: Read) -> Parsed {
 fn serials_twice(read: &mut Read) {
     let mut first_lines = HashMap::new();
     let mut twins = BTreeMap::new();
-    for (line, serial) in &read.serials {
+    for (place, serial) in &read.serials {
         match first_lines.get(serial) {
             None => {
-                first_lines.insert(serial, *line);
+                first_lines.insert(serial, *place);
             }
             Some(first) => {
-                twins.entry(*first).or_insert(*line);
-                twins.insert(*line, *first);
+                twins.entry(*first).or_insert(*place);
+                twins.insert(*place, *first);
             }
         }
     }
-    read.lines.retain(|line| !twins.contains_key(&line.line));
-    read.bad.extend(twins.into_iter().map(|(line, other_line)| BadLine {
-        line,
+    read.lines.retain(|line| !twins.contains_key(&line.place));
+    read.bad.extend(twins.into_iter().map(|(place, other)| BadLine {
+        place,
         field: Some(Field::Serial),
-        problem: Problem::SerialTwice { other_line },
+        problem: Problem::SerialTwice { other },
     }));
 }
 
@@ -60,19 +62,27 @@ fn serial_shapes(read: &mut Read) {
     }
 }
 
+/// A vendor's file has seeds of one length nearly always; accounts from all over the world don't.
+fn seed_lengths(read: &mut Read) {
+    let lengths = || read.lines.iter().map(|line| line.seed.len_bytes());
+    if read.lines.iter().all(|line| line.serial.is_some())
+        && let (Some(shortest), Some(longest)) = (lengths().min(), lengths().max())
+        && shortest != longest
+    {
+        read.notes.push(Note::on_file(NoteKind::SeedLengths { shortest, longest }));
+    }
+}
+
 /// Sorted by their bytes, equal seeds lie side by side: no second copy of any is made.
 fn seeds_twice(read: &mut Read) {
     let mut by_seed: Vec<_> = read.lines.iter().collect();
-    by_seed.sort_by(|a, b| (a.seed.expose(), a.line).cmp(&(b.seed.expose(), b.line)));
+    by_seed.sort_by(|a, b| (a.seed.expose(), a.place).cmp(&(b.seed.expose(), b.place)));
     let mut found = Vec::new();
     for same in by_seed.chunk_by(|a, b| a.seed.same_as(&b.seed)) {
         if let [first, others @ ..] = same {
-            let other_line = first.line;
-            found.extend(
-                others
-                    .iter()
-                    .map(|twin| Note::on_line(twin.line, Field::Secret, NoteKind::SeedTwice { other_line })),
-            );
+            let other = first.place;
+            let note = |twin: &&SeedLine| Note::at(twin.place, Field::Secret, NoteKind::SeedTwice { other });
+            found.extend(others.iter().map(note));
         }
     }
     read.notes.extend(found);
@@ -81,18 +91,18 @@ fn seeds_twice(read: &mut Read) {
 /// Notes in the order of the file, those on the whole of it first. The same note on many lines becomes one, unless a
 /// person has to decide about each.
 fn merged(mut notes: Vec<Note>) -> Vec<Note> {
-    notes.sort_by_key(|note| note.line);
+    notes.sort_by_key(|note| note.place);
     let mut kept: Vec<Note> = Vec::new();
     // Few kinds can be merged, so the list that is searched stays short however long the file is.
     let mut mergeable: Vec<usize> = Vec::new();
     for note in notes {
-        if note.line.is_none() || note.kind.wants_consent() {
+        if note.place.is_none() || note.kind.wants_consent() {
             kept.push(note);
             continue;
         }
         let same = |at: &&usize| kept[**at].kind == note.kind && kept[**at].field == note.field;
         match mergeable.iter().find(same).copied() {
-            Some(at) => kept[at].more_lines += 1,
+            Some(at) => kept[at].more += 1,
             None => {
                 if mergeable.len() < 64 {
                     mergeable.push(kept.len());
@@ -107,7 +117,7 @@ fn merged(mut notes: Vec<Note>) -> Vec<Note> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::formats::parse;
+    use crate::formats::{Place, parse};
 
     /// Serial and seed of each line, below a header.
     fn file(rows: &[(&str, &str)]) -> Parsed {
@@ -123,14 +133,15 @@ mod tests {
     const C: &str = "BDSJKOBSROXIGDQNWFFIENARAC6CHOCA";
 
     fn twice(line: u32, other_line: u32) -> BadLine {
-        BadLine { line, field: Some(Field::Serial), problem: Problem::SerialTwice { other_line } }
+        let (place, other) = (Place::Line(line), Place::Line(other_line));
+        BadLine { place, field: Some(Field::Serial), problem: Problem::SerialTwice { other } }
     }
 
     #[test]
     fn of_lines_with_one_serial_none_is_taken_and_each_names_another() {
         let parsed = file(&[("1000", A), ("1001", B), ("1000", C), ("1000", A)]);
         assert_eq!(parsed.bad, [twice(2, 4), twice(4, 2), twice(5, 2)]);
-        assert_eq!(parsed.lines.iter().map(|l| l.line).collect::<Vec<_>>(), [3]);
+        assert_eq!(parsed.lines.iter().map(|l| l.place.number()).collect::<Vec<_>>(), [3]);
         assert_eq!(parsed.bad_lines(), 3);
     }
 
@@ -145,7 +156,7 @@ mod tests {
     fn the_same_seed_twice_is_told_and_kept() {
         let parsed = file(&[("1000", A), ("1001", B), ("1002", A)]);
         assert_eq!(parsed.lines.len(), 3);
-        let note = Note::on_line(4, Field::Secret, NoteKind::SeedTwice { other_line: 2 });
+        let note = Note::at(Place::Line(4), Field::Secret, NoteKind::SeedTwice { other: Place::Line(2) });
         assert!(parsed.notes.contains(&note) && note.kind.wants_consent());
     }
 
@@ -168,17 +179,28 @@ mod tests {
     }
 
     #[test]
+    fn seeds_of_several_lengths_are_told_where_tokens_are_delivered() {
+        let has = |parsed: Parsed| {
+            parsed.notes.contains(&Note::on_file(NoteKind::SeedLengths { shortest: 10, longest: 20 }))
+        };
+        assert!(has(file(&[("1000", A), ("1001", "JBSWY3DPEHPK3PXP")])));
+        assert!(!has(file(&[("1000", A), ("1001", B)])));
+        let accounts = format!("otpauth://totp/a?secret={A}\notpauth://totp/b?secret=JBSWY3DPEHPK3PXP\n");
+        assert!(!has(parse(accounts.as_bytes(), None).unwrap()));
+    }
+
+    #[test]
     fn the_same_note_on_many_lines_is_said_once() {
         let parsed =
             file(&[("1000", "jbswy3dpehpk3pxp"), ("1001", &B.to_lowercase()), ("1002", &C.to_lowercase())]);
         let lower: Vec<_> = parsed.notes.iter().filter(|n| n.to_string().contains("lower-case")).collect();
         assert_eq!(lower.len(), 1, "{:?}", parsed.notes);
-        assert_eq!((lower[0].line, lower[0].more_lines), (Some(2), 2));
+        assert_eq!((lower[0].place, lower[0].more), (Some(Place::Line(2)), 2));
     }
 
     #[test]
     fn bad_lines_leave_no_notes() {
         let parsed = file(&[("1000", &A.to_lowercase()), ("1000", B)]);
-        assert!(parsed.notes.iter().all(|note| note.line.is_none()), "{:?}", parsed.notes);
+        assert!(parsed.notes.iter().all(|note| note.place.is_none()), "{:?}", parsed.notes);
     }
 }
