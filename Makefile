@@ -2,13 +2,14 @@
 # make test    every test, those on real readers (pcscd with virtual ones) included
 # make lint    format, clippy and documentation, warnings refused
 # make calibrate   is the diagnosis as good and as sure as it says: all runs, some minutes
+# make fuzz    every parser under a fuzzer, ten minutes each (fuzz/README.md); FUZZ_SECONDS=60 for less
 # make bench   a burn against the bare sum of its exchanges
 #
 # Each target installs what it needs first (scripts/setup); Rust itself must be there.
 
 CARGO ?= cargo
 
-.PHONY: demo test lint bench calibrate setup-build setup-test
+.PHONY: demo test lint bench calibrate fuzz setup-build setup-test setup-fuzz
 
 demo: setup-build
 	$(CARGO) run --locked -- demo
@@ -28,6 +29,9 @@ lint: setup-build
 calibrate: setup-build
 	$(CARGO) test --locked --release --test calibrate -- --ignored --nocapture
 
+fuzz: setup-fuzz
+	scripts/fuzz
+
 bench: setup-test
 	$(CARGO) bench --locked --benches
 
@@ -36,3 +40,6 @@ setup-build:
 
 setup-test:
 	@scripts/setup test
+
+setup-fuzz: setup-build
+	@scripts/setup fuzz

@@ -6,6 +6,7 @@ use kiln::{
     face::{
         BatchPolicy, Command, Consent, DeviceState, ExportFormat, Failure, FailureKind, HolderFile,
         ImportOptions, ImportTarget, JobFilter, JobView, NewBatch, Numbered, Page, Reply, Role, SecretBytes,
+        SeenCode,
     },
     sim::{
         Bench, Challenges, Display, Fault, ForeignCard, Surroundings, VirtualToken, molto2,
@@ -213,6 +214,7 @@ fn options(target: ImportTarget) -> ImportOptions {
         dry_run: false,
         key: None,
         policy: BatchPolicy::default(),
+        priority: 0,
     }
 }
 
@@ -255,6 +257,7 @@ async fn a_token_is_burned_seen_and_exported() {
     let export = || Command::Export {
         format: ExportFormat::EntraCsv { old_interval_column: false },
         batch: Some("spring".into()),
+        inventory: false,
         unproven: false,
     };
     let Reply::Exported(before) = shop.ask(export()).await.unwrap() else { panic!() };
@@ -266,7 +269,55 @@ async fn a_token_is_burned_seen_and_exported() {
     assert_eq!((after.tokens, after.left_out), (1, vec![]));
     let exported = String::from_utf8(after.content.expose().to_vec()).unwrap();
     assert!(exported.lines().eq(file.lines()), "what came in goes out");
+
+    // A seed is shown on an explicit word, and that is on record.
+    let reveal = |last_four: &str| Command::Reveal {
+        serial: A.parse().unwrap(),
+        profile: Profile::ZERO,
+        last_four: last_four.into(),
+    };
+    assert_eq!(shop.ask(reveal("0000")).await.unwrap_err().kind, FailureKind::No);
+    let Reply::Revealed(revealed) = shop.ask(reveal(&A[A.len() - 4..])).await.unwrap() else { panic!() };
+    let uri = String::from_utf8(revealed.key_uri.expose().to_vec()).unwrap();
+    let seed = kiln::domain::key_uri::KeyUri::parse(&uri).unwrap().seed;
+    assert!(exported.contains(&kiln::domain::seed_text::base32(&seed)[..]));
+    assert!(!format!("{revealed:?}").contains("otpauth"));
+    let log = Command::AuditShow { query: "seed revealed".into(), page: Page::default() };
+    let Reply::Audit(log) = shop.ask(log).await.unwrap() else { panic!() };
+    assert_eq!((log.total, log.items[0].serial.as_deref()), (1, Some(A)));
     assert!(shop.ask(Command::AuditVerify).await.is_ok());
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_is_looked_at_before_it_is_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let shop = Shop::open(dir.path(), &["left"]).await;
+    let Reply::Catalog(catalog) = shop.ask(Command::Catalog).await.unwrap() else { panic!() };
+    let ten = catalog.recipes.iter().find(|recipe| recipe.named.name == "molto2-ten-random").unwrap();
+    assert_eq!((ten.profiles, ten.wants_file), (10, false));
+    assert!(ten.models.iter().any(|model| model == "molto2-v2") && !ten.models.contains(&"c301-i".into()));
+    let batch = |model: &str, dry_run| {
+        Command::BatchNew(NewBatch {
+            name: "spare".into(),
+            count: 100_000,
+            model: model.into(),
+            recipe: "molto2-ten-random".into(),
+            login_target: None,
+            key: None,
+            policy: BatchPolicy::default(),
+            dry_run,
+            priority: 0,
+        })
+    };
+    let misfit = shop.ask(batch("c301-i", true)).await.unwrap_err();
+    assert!(!misfit.remedy.is_empty());
+    let Reply::Imported(report) = shop.ask(batch("molto2-v2", true)).await.unwrap() else { panic!() };
+    assert_eq!((report.dry_run, report.jobs), (true, 100_000));
+    let Reply::Batches(none) = shop.ask(Command::Batches).await.unwrap() else { panic!() };
+    assert!(none.is_empty(), "a look changes nothing");
+    shop.import("spare", &csv(&[A])).await.unwrap();
+    assert!(shop.ask(batch("molto2-v2", true)).await.is_err(), "its name is taken");
     shop.close().await;
 }
 
@@ -286,6 +337,117 @@ async fn a_token_torn_off_at_any_command_goes_on_with_the_same_seed() {
         assert!(shop.verify(A, 0, &fresh_code(&token, 0)).await, "yank {fault} command {at}");
         assert_eq!(token.counters().wrong_answers, 0);
         shop.close().await;
+    }
+}
+
+/// The first command of an authentication, which costs nothing, and the second, which may.
+const CHALLENGE: u32 = 2;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_lost_before_its_key_was_shown_asks_nobody_however_often() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut shop = Shop::open(dir.path(), &["left"]).await;
+    shop.import("spring", &csv(&[A])).await.unwrap();
+    shop.start("spring").await;
+    let token = shop.single(A);
+    for yank in ["before", "after", "before", "after"] {
+        token.arm(format!("yank-{yank}:{CHALLENGE}").parse::<Fault>().unwrap());
+        shop.bench.place("left", &token).unwrap();
+        shop.job_reaches(JobState::Unfinished).await;
+        shop.token_is_gone("left").await;
+    }
+    assert_eq!(token.counters().auth_attempts, 0);
+    shop.bench.place("left", &token).unwrap();
+    shop.job_reaches(JobState::Burned).await;
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_lost_twice_while_its_key_was_shown_asks_a_person() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut shop = Shop::open(dir.path(), &["left"]).await;
+    shop.import("spring", &csv(&[A])).await.unwrap();
+    shop.start("spring").await;
+    let token = shop.single(A);
+    for yank in ["before", "after"] {
+        token.arm(format!("yank-{yank}:{}", CHALLENGE + 1).parse::<Fault>().unwrap());
+        shop.bench.place("left", &token).unwrap();
+        shop.job_reaches(JobState::Unfinished).await;
+        shop.token_is_gone("left").await;
+    }
+    shop.bench.place("left", &token).unwrap();
+    shop.slot_says("lost in two authentications").await;
+    assert_eq!(token.counters().auth_attempts, 1, "the first never arrived");
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_seed_that_does_not_fit_the_token_is_left_for_another_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut shop = Shop::open(dir.path(), &["left"]).await;
+    let seed = || {
+        let mut seed = [0; 20];
+        getrandom::fill(&mut seed).unwrap();
+        data_encoding::BASE32_NOPAD.encode(&seed)
+    };
+    // A single-profile token shows six digits; no line says for which kind of token it is.
+    let uris = format!(
+        "otpauth://totp/Acme:a?secret={}&digits=8\notpauth://totp/Acme:b?secret={}\n",
+        seed(),
+        seed()
+    );
+    shop.ask(Command::Import {
+        file_name: "uris.txt".into(),
+        content: SecretBytes::new(uris.as_bytes()),
+        options: options(ImportTarget::Batch("spring".into())),
+    })
+    .await
+    .unwrap();
+    shop.start("spring").await;
+    shop.bench.place("left", &shop.single(A)).unwrap();
+    shop.job_reaches(JobState::Burned).await;
+    let states: Vec<JobState> = shop.jobs("spring").await.iter().map(|job| job.state).collect();
+    assert_eq!(states, [JobState::Queued, JobState::Burned]);
+    shop.bench.take("left");
+    shop.bench.place("left", &shop.single(B)).unwrap();
+    shop.slot_says("does not fit").await;
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_several_batches_the_one_with_the_highest_priority_is_served_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut shop = Shop::open(dir.path(), &["left"]).await;
+    for (name, priority) in [("low", -1), ("normal", 0), ("late", 0)] {
+        let batch = NewBatch { priority, ..of_one(name, "c301-i", "single-random") };
+        shop.ask(Command::BatchNew(batch)).await.unwrap();
+        shop.start(name).await;
+    }
+    shop.ask(Command::BatchPriority { name: "late".into(), priority: 7 }).await.unwrap();
+    let Reply::Snapshot(snapshot) = shop.ask(Command::Snapshot).await.unwrap() else { panic!() };
+    let queued: Vec<&str> = snapshot.queue.iter().map(|job| job.batch.as_str()).collect();
+    assert_eq!(queued, ["late", "normal", "low"], "the queue is shown as it is served");
+    for (number, wanted) in ["late", "normal", "low"].into_iter().enumerate() {
+        shop.bench.place("left", &shop.single(&format!("8659610000000{number}"))).unwrap();
+        let burned = shop.job_reaches(JobState::Burned).await;
+        assert!(matches!(burned, kiln::face::Event::Job { batch, .. } if batch == wanted));
+        shop.bench.take("left");
+    }
+    shop.close().await;
+}
+
+/// A batch of one token with random seeds.
+fn of_one(name: &str, model: &str, recipe: &str) -> NewBatch {
+    NewBatch {
+        name: name.into(),
+        count: 1,
+        model: model.into(),
+        recipe: recipe.into(),
+        login_target: None,
+        key: None,
+        policy: BatchPolicy::default(),
+        priority: 0,
+        dry_run: false,
     }
 }
 
@@ -402,17 +564,7 @@ async fn a_molto2_takes_ten_profiles_and_reads_them_back() {
     let dir = tempfile::tempdir().unwrap();
     let mut shop = Shop::open(dir.path(), &["TOKEN2 Molto2 [CCID Interface] 00 00"]).await;
     let slot = "TOKEN2 Molto2 [CCID Interface] 00 00";
-    shop.ask(Command::BatchNew(NewBatch {
-        name: "usb".into(),
-        count: 1,
-        model: "molto2-v2".into(),
-        recipe: "molto2-ten-random".into(),
-        login_target: None,
-        key: None,
-        policy: BatchPolicy::default(),
-    }))
-    .await
-    .unwrap();
+    shop.ask(Command::BatchNew(of_one("usb", "molto2-v2", "molto2-ten-random"))).await.unwrap();
     shop.start("usb").await;
     let token = shop.molto2("826718719844499");
     shop.bench.place(slot, &token).unwrap();
@@ -527,17 +679,7 @@ async fn device_is(shop: &mut Shop, wanted: DeviceState) {
 async fn a_reset_waits_for_the_button_and_frees_the_token() {
     let dir = tempfile::tempdir().unwrap();
     let mut shop = Shop::open(dir.path(), &[MOLTO_SLOT]).await;
-    let new_batch = |name: &str| {
-        Command::BatchNew(NewBatch {
-            name: name.into(),
-            count: 1,
-            model: "molto2-v2".into(),
-            recipe: "molto2-ten-random".into(),
-            login_target: None,
-            key: None,
-            policy: BatchPolicy::default(),
-        })
-    };
+    let new_batch = |name: &str| Command::BatchNew(of_one(name, "molto2-v2", "molto2-ten-random"));
     shop.ask(new_batch("usb")).await.unwrap();
     shop.start("usb").await;
     let token = shop.molto2(MOLTO);
@@ -596,15 +738,8 @@ async fn a_new_key_is_tried_once_after_the_button_and_burns_need_it_from_then_on
 
     // The delivered key would be a guess now: it is not even tried.
     let new_batch = |name: &str, key: Option<&str>| {
-        Command::BatchNew(NewBatch {
-            name: name.into(),
-            count: 1,
-            model: "molto2-v2".into(),
-            recipe: "molto2-ten-random".into(),
-            login_target: None,
-            key: key.map(str::to_owned),
-            policy: BatchPolicy::default(),
-        })
+        let key = key.map(str::to_owned);
+        Command::BatchNew(NewBatch { key, ..of_one(name, "molto2-v2", "molto2-ten-random") })
     };
     shop.ask(new_batch("guess", None)).await.unwrap();
     shop.start("guess").await;
@@ -660,12 +795,89 @@ async fn a_rejected_code_is_explained_by_the_records() {
     assert!((shop.clock.now().0 / 1000 - from).abs() <= 60, "{times:#}");
 
     // Every question about seeds is on record.
-    let Reply::Audit(log) = shop.ask(Command::AuditShow { page: Page::default() }).await.unwrap() else {
+    let Reply::Audit(log) =
+        shop.ask(Command::AuditShow { query: String::new(), page: Page::default() }).await.unwrap()
+    else {
         panic!()
     };
     for what in ["code diagnosed", "inventory searched", "code dated"] {
         assert!(log.items.iter().any(|entry| entry.what == what && entry.who == "tester"), "{what}");
     }
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rivals_are_told_by_the_first_digits_of_what_they_show() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut shop = Shop::open(dir.path(), &["left"]).await;
+    shop.import("spring", &csv(&[A, B])).await.unwrap();
+    shop.start("spring").await;
+    let (a, b) = (shop.single(A), shop.single(B));
+    for token in [&a, &b] {
+        shop.bench.place("left", token).unwrap();
+        shop.job_reaches(JobState::Burned).await;
+        shop.bench.take("left");
+    }
+    let examine = |seen: Vec<SeenCode>| Command::Examine {
+        serial: A.parse().unwrap(),
+        profile: Profile::ZERO,
+        seen,
+        shows: None,
+    };
+    let seen = |token: &VirtualToken| {
+        let code = fresh_code(token, 0);
+        SeenCode { code, at: shop.clock.now().floor_second() }
+    };
+    // Before anything was seen: what it should show.
+    let Reply::Examined(before) = shop.ask(examine(vec![])).await.unwrap() else { panic!() };
+    assert!(before.diagnosis.is_none() && before.rows.len() == 1 && before.rows[0].recorded);
+    assert!(fresh_code(&a, 0).starts_with(before.rows[0].leads[1].expose()));
+
+    let first = seen(&b);
+    shop.clock.now.fetch_add(30_000, Ordering::SeqCst);
+    let second = seen(&b);
+    let whole = [fresh_code(&a, 0), first.code.clone(), second.code.clone()];
+    let reply = shop.ask(examine(vec![first, second])).await.unwrap();
+    let sent = serde_json::to_string(&reply).unwrap();
+    let Reply::Examined(found) = reply else { panic!() };
+    assert_eq!(
+        found.diagnosis.as_ref().unwrap()["findings"][0]["causes"],
+        serde_json::json!(["other-token"])
+    );
+    let [recorded, rival] = &found.rows[..] else { panic!("{:?}", found.rows) };
+    assert!(recorded.recorded && rival.findings == [0]);
+    for (row, token, before) in [(recorded, &a, None), (rival, &b, Some(&whole[1]))] {
+        assert!(fresh_code(token, 0).starts_with(row.leads[1].expose()));
+        assert!(before.is_none_or(|code| code.starts_with(row.leads[0].expose())));
+        assert!(row.leads[1].expose().len() < 4);
+    }
+    // A burn has read its clock: that is reckoned with, and told.
+    assert!(found.reading.is_some());
+    assert!(found.report.as_ref().unwrap().contains("other-token"));
+    for code in &whole {
+        assert!(!sent.contains(code.as_str()), "a whole code crossed");
+    }
+    let Reply::Audit(log) =
+        shop.ask(Command::AuditShow { query: String::new(), page: Page::default() }).await.unwrap()
+    else {
+        panic!()
+    };
+    let told: Vec<_> = log.items.iter().filter(|entry| entry.what == "displays told").collect();
+    assert!(told.len() == 2 && told.iter().all(|entry| entry.who == "tester"), "{told:?}");
+    assert!(told.iter().all(|entry| whole.iter().all(|code| !entry.detail.contains(code.as_str()))));
+
+    let shows = |word: &str| Command::Examine {
+        serial: A.parse().unwrap(),
+        profile: Profile::ZERO,
+        seen: vec![],
+        shows: Some(word.into()),
+    };
+    let Reply::Examined(dashes) = shop.ask(shows("dashes")).await.unwrap() else { panic!() };
+    assert_eq!(dashes.diagnosis.unwrap()["findings"][0]["causes"], serde_json::json!(["no-seed"]));
+    assert_eq!(shop.ask(shows("smoke")).await.unwrap_err().kind, FailureKind::Usage);
+    // What comes from seeds is not for those who only look on.
+    let looks_on = Caller { who: "guest".into(), role: Role::Observer };
+    assert!(shop.door.ask(examine(vec![]), looks_on).await.is_err());
     shop.close().await;
 }
 

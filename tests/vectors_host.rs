@@ -290,3 +290,167 @@ fn the_whole_molto2_exchange_agrees() {
         list(&story["commands"]).iter().map(|step| step["command"].as_str().unwrap()).collect();
     assert_eq!(built.each_ref().map(hex).to_vec(), expected);
 }
+
+mod keys {
+    //! The OATH applet: commands of Yubico's host library, replies that it took.
+
+    use super::{bytes, hex, list, reply, vectors};
+    use kiln::domain::{
+        CredentialName, CustomerKey, Digits, Hash, Mode, Parameters, Period, Seed, StepCount, Touch,
+        UnixTime, credential::Kind,
+    };
+    use kiln::wire::{Challenge, ykoath as wire};
+    use serde_json::Value;
+
+    fn file() -> Value {
+        vectors(include_str!("vectors/ykoath.json"))
+    }
+
+    fn challenge(value: &Value) -> Challenge {
+        Challenge(bytes(value).try_into().unwrap())
+    }
+
+    fn name(entry: &Value) -> CredentialName {
+        CredentialName::told(entry["id"].as_str().unwrap().to_owned())
+    }
+
+    fn parameters(entry: &Value) -> Parameters {
+        let period = Period::from_secs(entry["period"].as_u64().unwrap()).unwrap();
+        Parameters {
+            hash: entry["algorithm"].as_str().unwrap().parse::<Hash>().unwrap(),
+            digits: Digits::new(entry["digits"].as_u64().unwrap()).unwrap(),
+            mode: match entry["type"].as_str().unwrap() {
+                "TOTP" => Mode::Totp { period, t0: UnixTime(0) },
+                _ => Mode::Hotp { counter: entry["counter"].as_u64().unwrap() },
+            },
+        }
+    }
+
+    fn access_key(file: &Value) -> wire::AccessKey {
+        let entry = &file["set_code"];
+        let password = CustomerKey::new(entry["password"].as_str().unwrap().as_bytes());
+        wire::AccessKey::derive(&password, &bytes(&entry["salt"]).try_into().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn selections_agree() {
+        let file = file();
+        for entry in list(&file["select"]) {
+            assert_eq!(hex(&wire::select()), entry["command"]);
+            let selected = wire::parse_selected(&reply(&entry["response"]).data).unwrap();
+            assert_eq!(selected.version, [5, 7, 4]);
+            assert_eq!(selected.salt.unwrap().as_slice(), bytes(&file["select"][0]["salt"]));
+            assert_eq!(selected.challenge, entry.get("card_challenge").map(challenge));
+            assert_eq!((selected.serial, selected.pin_tries_left), (None, None));
+        }
+    }
+
+    #[test]
+    fn every_credential_is_written_as_yubikit_writes_it() {
+        let file = file();
+        for entry in list(&file["put"]) {
+            let touch = if entry["touch"] == true { Touch::Required } else { Touch::Free };
+            let put = wire::put(&name(entry), &parameters(entry), touch, &Seed::new(bytes(&entry["secret"])));
+            assert_eq!(hex(&put.unwrap()), entry["command"], "{}", entry["name"]);
+        }
+    }
+
+    #[test]
+    fn the_list_and_all_codes_are_read() {
+        let file = file();
+        assert_eq!(hex(&wire::list()), file["list"]["command"]);
+        let listed = wire::parse_list(&reply(&file["list"]["response"]).data).unwrap();
+        let written = list(&file["put"]);
+        assert_eq!(listed.len(), written.len());
+        for (listed, written) in listed.iter().zip(written) {
+            let parameters = parameters(written);
+            assert_eq!(listed.name, name(written));
+            assert_eq!((listed.hash, listed.kind), (parameters.hash, Kind::from(parameters.mode)));
+        }
+
+        let all = &file["calculate_all"];
+        let step = StepCount(all["time"].as_u64().unwrap() / 30);
+        assert_eq!(hex(&wire::calculate_all(step)), all["command"]);
+        let read = wire::parse_all(&reply(&all["response"]).data).unwrap();
+        let codes = list(&all["codes"]);
+        assert_eq!(read.len(), codes.len());
+        for ((told, calculated), expected) in read.iter().zip(codes) {
+            assert_eq!(*told, name(expected));
+            match calculated {
+                // The list of codes holds the right ones; a period other than that of the challenge is asked again.
+                wire::Calculated::Code(code) if told.parts(Kind::Totp).period_s == 30 => {
+                    assert_eq!(expected["code"], code.as_str())
+                }
+                wire::Calculated::Code(_) => {}
+                wire::Calculated::Touch(_) => assert_eq!(expected["touch"], true),
+                wire::Calculated::Counter(_) => assert_eq!(expected["type"], "HOTP"),
+            }
+        }
+    }
+
+    #[test]
+    fn every_code_is_calculated_and_read() {
+        let file = file();
+        let again = &file["calculate_all"]["follow_up_calculates"][0];
+        assert_eq!(reply(&again["response"]).status.0, 0x9000);
+        for entry in list(&file["calculate"]) {
+            let moving = match entry.get("time") {
+                Some(time) => {
+                    wire::Moving::Step(StepCount(time.as_u64().unwrap() / entry["period"].as_u64().unwrap()))
+                }
+                None => wire::Moving::Counter,
+            };
+            assert_eq!(hex(&wire::calculate(&name(entry), moving)), entry["command"], "{entry}");
+            let code = wire::parse_code(&reply(&entry["response"]).data).unwrap();
+            assert_eq!(code.as_str(), entry["code"]);
+        }
+    }
+
+    #[test]
+    fn the_password_is_set_proven_and_cleared_as_yubikit_does_it() {
+        let file = file();
+        let key = access_key(&file);
+        let ours = challenge(&file["set_code"]["host_challenge"]);
+        assert_eq!(hex(&wire::set_code(&key, &ours)), file["set_code"]["command"]);
+        let entry = &file["validate"];
+        let theirs = challenge(&entry["card_challenge"]);
+        assert_eq!(hex(&wire::validate(&key, &theirs, &ours)), entry["command"]);
+        assert_eq!(wire::parse_validated(&reply(&entry["response"]).data, &key, &ours), Ok(true));
+        assert_eq!(hex(&wire::clear_code()), file["clear_code"]["command"]);
+        assert_eq!(reply(&file["locked"]["response"]).status, wire::LOCKED_OR_UNTOUCHED);
+        assert_eq!(reply(&file["validate_wrong_password"]["response"]).status, wire::BAD_DATA);
+    }
+
+    #[test]
+    fn what_remains_is_fetched_and_put_together() {
+        let file = file();
+        let parts = list(&file["send_remaining"]);
+        let mut whole = Vec::new();
+        for (at, part) in parts.iter().enumerate() {
+            let command = if at == 0 { wire::list() } else { wire::send_remaining() };
+            assert_eq!(hex(&command), part["command"]);
+            let part = reply(&part["response"]);
+            assert_eq!(wire::has_more(part.status), at + 1 < parts.len());
+            whole.extend(part.data);
+        }
+        let names: Vec<String> =
+            wire::parse_list(&whole).unwrap().iter().map(|listed| listed.name.to_string()).collect();
+        assert_eq!(names.len(), 4);
+        assert_eq!(names[2], "Issuer2:user2@example.com");
+    }
+
+    #[test]
+    fn deletion_renaming_and_reset_agree() {
+        let file = file();
+        for entry in list(&file["delete"]) {
+            assert_eq!(hex(&wire::delete(&name(entry))), entry["command"]);
+        }
+        let told = |text: &Value| CredentialName::told(text.as_str().unwrap().to_owned());
+        let entry = &file["rename"];
+        let rename = wire::rename(&told(&entry["old"]), &told(&entry["new"])).unwrap();
+        assert_eq!(hex(&rename), entry["command"]);
+        assert_eq!(hex(&wire::reset()), file["reset"]["command"]);
+        let after = wire::parse_selected(&reply(&file["reset"]["select_after"]).data).unwrap();
+        assert_ne!(after.salt.unwrap().as_slice(), bytes(&file["select"][0]["salt"]));
+    }
+}

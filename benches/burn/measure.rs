@@ -276,6 +276,7 @@ fn prepare(runtime: &tokio::runtime::Runtime, door: &StationHandle, burns: usize
         login_target: None,
         key: None,
         policy: BatchPolicy { seen: Some(SeenPolicy { first: 0, every: 0 }), ..BatchPolicy::default() },
+        dry_run: false,
     }));
     ask(Command::BatchStart { name: "bench".into() });
 }

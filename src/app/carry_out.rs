@@ -51,8 +51,10 @@ pub fn carry_out(global: Global, route: Route<SimulateArgs>, io: &mut Io<'_>) ->
         Route::Asks(verb) => match Home::find(env) {
             Ok(home) => {
                 let mode = mode(global);
-                if verb.is_none() && screen::fits(global, io, &env) {
-                    return screen::run(&home, mode, io, env)
+                if verb.is_none()
+                    && let Some(shape) = screen::shape(global, io, &env)
+                {
+                    return screen::run(&home, mode, shape, io, env)
                         .unwrap_or_else(|failure| CliError::from(failure).tell(io));
                 }
                 cli::run(verb, global, io, &mut connector(&home, mode))
@@ -81,14 +83,20 @@ fn host(global: Global, hosts: Hosts<SimulateArgs>, io: &mut Io<'_>) -> Result<E
                 .map_err(|error| service::failure(&error))?;
             Ok(Exit::Done)
         }
-        Hosts::Demo(DemoArgs { slots, tokens, headless: false }) if screen::fits(global, io, &env) => {
-            super::demo::on_screen(slots, tokens, |home| screen::show(home, Mode::Full, env))?;
-            let _ = writeln!(io.err, "{}", super::demo::WITH_REAL_READERS);
-            Ok(Exit::Done)
-        }
-        Hosts::Demo(DemoArgs { slots, tokens, .. }) => {
-            let right = super::demo::run(slots, tokens, io.out)?;
-            Ok(if right { Exit::Done } else { Exit::No })
+        Hosts::Demo(DemoArgs { slots, tokens, headless }) => {
+            match screen::shape(global, io, &env).filter(|_| !headless) {
+                Some(shape) => {
+                    super::demo::on_screen(slots, tokens, |home| {
+                        screen::show(home, Mode::Full, shape, io, env)
+                    })?;
+                    let _ = writeln!(io.err, "{}", super::demo::WITH_REAL_READERS);
+                    Ok(Exit::Done)
+                }
+                None => {
+                    let right = super::demo::run(slots, tokens, io.out)?;
+                    Ok(if right { Exit::Done } else { Exit::No })
+                }
+            }
         }
     }
 }

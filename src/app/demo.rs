@@ -237,6 +237,7 @@ fn prepare(
             dry_run: false,
             key: None,
             policy: BatchPolicy::default(),
+            priority: 0,
         };
         let content = SecretBytes::new(csv.as_bytes());
         ask(client, Command::Import { file_name: "demo.csv".into(), content, options })?;
@@ -252,6 +253,8 @@ fn prepare(
                 login_target: None,
                 key: None,
                 policy: BatchPolicy::default(),
+                dry_run: false,
+                priority: 0,
             }),
         )?;
     }

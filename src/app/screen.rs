@@ -2,27 +2,49 @@
 
 use super::system_clock::SystemClock;
 use crate::{
-    cli::{Exit, Global, Io},
-    face::{Failure, FailureKind},
+    cli::{self, Exit, Global, Io},
+    face::{Failure, FailureKind, SecretBytes},
+    remedy::Remedy,
     service::{Client, ClientError, Home, Mode, launch::connect_or_start},
-    tui::{self, Left, Look, Start},
+    tui::{self, Desk, Left, Look, Start},
 };
-use std::ffi::OsString;
+use std::{
+    ffi::OsString,
+    io,
+    os::fd::AsFd,
+    path::{Path, PathBuf},
+};
 
-/// Whether there is a person at a terminal that can show a screen; else `kiln` alone prints the state.
-pub fn fits(global: Global, io: &Io<'_>, env: &impl Fn(&str) -> Option<OsString>) -> bool {
+/// How a person is shown what happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// The whole terminal is painted.
+    Screen,
+    /// Sentences, and typed words: asked for, or a terminal that can't be painted.
+    Lines,
+}
+
+/// How `kiln` alone shows itself; none where there is nobody at a terminal: then it prints the state.
+pub fn shape(global: Global, io: &Io<'_>, env: &impl Fn(&str) -> Option<OsString>) -> Option<Shape> {
     let dumb = env("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
-    io.prompt.is_some() && io.out_is_terminal && !global.json && !dumb
+    let person = io.prompt.is_some() && io.out_is_terminal && !global.json;
+    match (global.plain, person) {
+        (true, _) => Some(Shape::Lines),
+        (false, true) if dumb => Some(Shape::Lines),
+        (false, true) => Some(Shape::Screen),
+        (false, false) => None,
+    }
 }
 
 /// Shows it until the person leaves; then says on `io.err` what goes on without them.
 pub fn run(
     home: &Home,
     mode: Mode,
+    shape: Shape,
     io: &mut Io<'_>,
     env: impl Fn(&str) -> Option<OsString>,
 ) -> Result<Exit, Failure> {
-    let left = show(home, mode, env)?;
+    let left = show(home, mode, shape, io, env)?;
     let goes_on = match left {
         Left { connected: false, .. } => "left; there was no connection to the station".to_owned(),
         Left { in_hand: 0, .. } => {
@@ -37,18 +59,43 @@ pub fn run(
     Ok(Exit::Done)
 }
 
-/// The screen itself.
-pub fn show(home: &Home, mode: Mode, env: impl Fn(&str) -> Option<OsString>) -> Result<Left, Failure> {
+/// The screen, or the lines, themselves.
+pub fn show(
+    home: &Home,
+    mode: Mode,
+    shape: Shape,
+    io: &mut Io<'_>,
+    env: impl Fn(&str) -> Option<OsString>,
+) -> Result<Left, Failure> {
     let home = home.clone();
     let connector = Box::new(move |start| match start {
         Start::IfNone => connect_or_start(&home, mode).map_err(|error| error.into_failure()),
         Start::Never => Client::connect(&home, mode).map_err(ClientError::into_failure),
     });
     let inside_tmux = env("TMUX").is_some();
-    tui::run(connector, &SystemClock, Look::find(&env), inside_tmux).map_err(|error| Failure {
+    let desk = Desk { home: env("HOME").map(PathBuf::from), read: Box::new(read) };
+    let shown = match shape {
+        Shape::Screen => tui::run(connector, desk, &SystemClock, Look::find(&env), inside_tmux),
+        // Standard input itself is locked by whoever runs verbs.
+        Shape::Lines => io::stdin()
+            .as_fd()
+            .try_clone_to_owned()
+            .and_then(|input| tui::run_plain(connector, desk, &SystemClock, input.into(), io.out)),
+    };
+    shown.map_err(|error| Failure {
         kind: FailureKind::Environment,
         message: format!("the terminal can't be used: {error}"),
         remedy: "use kiln status and kiln watch, which need no screen".into(),
+        details: Vec::new(),
+    })
+}
+
+/// Reads a seed file as `kiln import` does.
+fn read(path: &Path) -> Result<SecretBytes, Failure> {
+    cli::read_seed_file(path).map_err(|error| Failure {
+        kind: FailureKind::Environment,
+        message: error.to_string(),
+        remedy: error.remedy().into(),
         details: Vec::new(),
     })
 }

@@ -56,6 +56,9 @@ pub struct Global {
     /// Only look: whatever would change something is refused
     #[arg(long, global = true)]
     pub read_only: bool,
+    /// No screen: what happens in sentences, and a few typed words; for screen readers
+    #[arg(long)]
+    pub plain: bool,
 }
 
 impl Global {

@@ -47,7 +47,7 @@ pub fn run(verb: AuditVerb, form: Form, io: &mut Io<'_>, station: &mut dyn Ask) 
         }
         AuditVerb::Show(pages) => {
             let log = pages
-                .fetch(|page| Ok(answer!(station, Command::AuditShow { page }, Reply::Audit(log) => log)))?;
+                .fetch(|page| Ok(answer!(station, Command::AuditShow { query: String::new(), page }, Reply::Audit(log) => log)))?;
             if form == Form::Json {
                 print_json(io.out, &log)?;
                 return Ok(Exit::Done);

@@ -1,10 +1,10 @@
-//! `kiln batch new|list|show|start|pause|retry|cancel`.
+//! `kiln batch new|list|show|start|pause|retry|priority|cancel`.
 
 use super::{
     Ask, CliError, Exit, Io,
     ask::answer,
     import,
-    policy::{PolicyArgs, word},
+    policy::{PolicyArgs, PriorityArg, word},
     run::{Form, print_json},
     table::{Table, count, or_dash, plain},
     tokens::PageArgs,
@@ -23,7 +23,8 @@ pub enum BatchVerb {
     List,
     /// One batch and what it allows
     Show(ShowArgs),
-    /// Let the slots take its jobs
+    /// Let the slots take its jobs, for the first time or again
+    #[command(visible_alias = "resume")]
     Start {
         /// The batch's name
         name: String,
@@ -37,6 +38,14 @@ pub enum BatchVerb {
     Retry {
         /// The batch's name
         name: String,
+    },
+    /// Say which of several running batches is served first
+    Priority {
+        /// The batch's name
+        name: String,
+        /// The highest number first; a new batch has 0
+        #[arg(allow_negative_numbers = true)]
+        priority: i32,
     },
     /// Call it off; tokens that were begun can still be finished
     Cancel {
@@ -67,6 +76,8 @@ pub struct NewArgs {
     key: Option<String>,
     #[command(flatten)]
     policy: PolicyArgs,
+    #[command(flatten)]
+    priority: PriorityArg,
 }
 
 /// `kiln batch show`
@@ -100,6 +111,8 @@ pub fn run(verb: BatchVerb, form: Form, io: &mut Io<'_>, station: &mut dyn Ask) 
                 login_target: new.target,
                 key: new.key,
                 policy: new.policy.to_face(),
+                dry_run: false,
+                priority: new.priority.priority,
             };
             let report = answer!(station, Command::BatchNew(batch), Reply::Imported(report) => report);
             import::print(&report, form, io)?;
@@ -116,6 +129,9 @@ pub fn run(verb: BatchVerb, form: Form, io: &mut Io<'_>, station: &mut dyn Ask) 
         BatchVerb::Start { name } => moved(Command::BatchStart { name }, form, io, station)?,
         BatchVerb::Pause { name } => moved(Command::BatchPause { name }, form, io, station)?,
         BatchVerb::Retry { name } => moved(Command::BatchRetry { name }, form, io, station)?,
+        BatchVerb::Priority { name, priority } => {
+            moved(Command::BatchPriority { name, priority }, form, io, station)?;
+        }
         BatchVerb::Cancel { name } => moved(Command::BatchCancel { name }, form, io, station)?,
     }
     Ok(Exit::Done)
@@ -161,12 +177,22 @@ pub fn left(batch: &BatchView) -> u64 {
 
 /// One line for each batch.
 pub fn batches_table(batches: &[BatchView]) -> Table {
-    let mut table =
-        Table::new(&["BATCH", "STATE", ">JOBS", ">BURNED", ">QUEUED", ">UNFINISHED", ">FAILED", ">TO SEE"]);
+    let mut table = Table::new(&[
+        "BATCH",
+        "STATE",
+        ">PRIORITY",
+        ">JOBS",
+        ">BURNED",
+        ">QUEUED",
+        ">UNFINISHED",
+        ">FAILED",
+        ">TO SEE",
+    ]);
     for batch in batches {
         table.row([
             batch.name.clone(),
             batch.state.clone(),
+            batch.priority.to_string(),
             batch.jobs.total().to_string(),
             batch.jobs.burned.to_string(),
             (batch.jobs.queued + batch.jobs.claimed).to_string(),
@@ -197,13 +223,14 @@ pub fn jobs_table(jobs: &[JobView]) -> Table {
 }
 
 fn print_detail(batch: &BatchDetail, out: &mut dyn Write) -> io::Result<()> {
-    let BatchView { name, state, reason, jobs, proofs, created } = &batch.batch;
+    let BatchView { name, state, reason, jobs, proofs, created, priority } = &batch.batch;
     let mut field = |name: &str, value: &str| writeln!(out, "{name:<10} {}", plain(value));
     field("batch", name)?;
     field("state", state)?;
     if let Some(reason) = reason {
         field("because", reason)?;
     }
+    field("priority", &priority.to_string())?;
     field("created", &created.floor_second().to_string())?;
     if let Some(source) = &batch.source {
         field("file", &source.name)?;
@@ -268,8 +295,8 @@ mod tests {
         assert_eq!(desk.kiln("batch list", &station), Exit::Done);
         assert_eq!(
             desk.out(),
-            "BATCH   STATE    JOBS  BURNED  QUEUED  UNFINISHED  FAILED  TO SEE\n\
-             spring  running     7       5       2           0       0       0\n"
+            "BATCH   STATE    PRIORITY  JOBS  BURNED  QUEUED  UNFINISHED  FAILED  TO SEE\n\
+             spring  running         0     7       5       2           0       0       0\n"
         );
         assert!(desk.out().lines().all(|line| line.len() <= 80));
     }
@@ -282,6 +309,7 @@ mod tests {
             desk.out(),
             "batch      spring
 state      paused
+priority   0
 created    2026-01-02T03:04:05Z
 file       tokens.csv
 sha256     00ff
@@ -338,12 +366,14 @@ proofs     5 written
             notes: vec![],
         };
         let station = Scripted::new([Reply::Imported(report)]);
-        let line = "batch new spring --count 3 --model c302-i --recipe plain --on-foreign refuse";
+        let line =
+            "batch new spring --count 3 --model c302-i --recipe plain --on-foreign refuse --priority -2";
         let mut desk = Desk::default();
         assert_eq!(desk.kiln(line, &station), Exit::Done);
         let asked = serde_json::json!({
             "do": "batch_new", "name": "spring", "count": 3, "model": "c302-i", "recipe": "plain",
             "login_target": null, "key": null, "policy": {"factory": null, "foreign": "refuse", "seen": null},
+            "dry_run": false, "priority": -2,
         });
         assert_eq!(station.asked(), [asked]);
         assert!(desk.err().contains("kiln batch start spring"), "{}", desk.err());
@@ -351,12 +381,24 @@ proofs     5 written
 
     #[test]
     fn a_batch_that_was_moved_says_what_is_left() {
-        for verb in ["start", "pause", "retry", "cancel"] {
+        let verbs = [
+            ("start", "start"),
+            ("resume", "start"),
+            ("pause", "pause"),
+            ("retry", "retry"),
+            ("cancel", "cancel"),
+        ];
+        for (verb, act) in verbs {
             let mut desk = Desk::default();
             let station = Scripted::new([Reply::Batch(detail("running"))]);
             assert_eq!(desk.kiln(&format!("batch {verb} spring"), &station), Exit::Done);
             assert_eq!(desk.err(), "batch spring is running: 2 jobs to go\n");
-            assert_eq!(station.asked()[0]["do"], format!("batch_{verb}"));
+            assert_eq!(station.asked()[0]["do"], format!("batch_{act}"));
         }
+        let mut desk = Desk::default();
+        let station = Scripted::new([Reply::Batch(detail("running"))]);
+        assert_eq!(desk.kiln("batch priority spring -3", &station), Exit::Done);
+        let asked = serde_json::json!({"do": "batch_priority", "name": "spring", "priority": -3});
+        assert_eq!(station.asked(), [asked]);
     }
 }

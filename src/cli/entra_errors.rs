@@ -22,8 +22,8 @@ use std::{
 /// Laid out by hand for 80 columns.
 const EXAMPLES: &str = "\
 Examples:
-  kiln entra-errors errors.csv     the file that the portal offers after an upload
-  kiln entra-errors -              its message, pasted; end with Ctrl-D
+  kiln entra-errors errors.csv    the file that the portal offers afterwards
+  kiln entra-errors -             its message, pasted; end with Ctrl-D
 
 Each error is mapped to its token, and what to do is said for each. What is
 not named was taken: correct the rest and upload only that.";

@@ -4,7 +4,7 @@ use super::{
     Ask, CliError, Exit, Io,
     ask::answer,
     files::{self, read_all},
-    policy::PolicyArgs,
+    policy::{PolicyArgs, PriorityArg},
     run::{Form, print_json},
     table::{count, plain},
     unseal::{self, ExpectError},
@@ -28,7 +28,7 @@ Examples:
 What a file is, its content tells; --format overrules it: entra-csv, table,
 okta-csv, graph-json, pskc, dualshield-xml, tseeds, hseeds, privacyidea-csv,
 linotp-csv, duo-totp6, duo-totp8, duo-hotp6, duo-hotp8, yubico-csv, key-uris,
-google-export, aegis, 2fas. What Entra ID said about an upload is read by
+google-export, aegis, twofas. What Entra ID said about an upload is read by
 kiln entra-errors.
 
 Burning a token destroys the seed that it was delivered with, for good. So
@@ -44,7 +44,7 @@ pub struct ImportArgs {
     #[arg(long, value_name = "NAME", conflicts_with = "inventory")]
     batch: Option<String>,
     /// The tokens hold these seeds already: only record them
-    #[arg(long, conflicts_with_all = ["key", "on_factory", "on_foreign", "seen"])]
+    #[arg(long, conflicts_with_all = ["key", "on_factory", "on_foreign", "seen", "priority"])]
     inventory: bool,
     /// The file's format, where its look misleads
     #[arg(long)]
@@ -81,6 +81,8 @@ pub struct ImportArgs {
     key: Option<String>,
     #[command(flatten)]
     policy: PolicyArgs,
+    #[command(flatten)]
+    priority: PriorityArg,
 }
 
 impl ImportArgs {
@@ -116,6 +118,7 @@ pub fn run(args: ImportArgs, form: Form, io: &mut Io<'_>, station: &mut dyn Ask)
         dry_run: args.dry_run,
         key: args.key,
         policy: args.policy.to_face(),
+        priority: args.priority.priority,
     };
     let content = SecretBytes::new(std::mem::take(&mut *content));
     let report =
@@ -229,7 +232,7 @@ mod tests {
         let station = Scripted::new([Reply::Imported(report(false, 0))]);
         let mut desk = Desk::default();
         let line = format!(
-            "import {} --batch spring --hash sha256 --recipe a --recipe b --seen 2,0",
+            "import {} --batch spring --hash sha256 --recipe a --recipe b --seen 2,0 --priority 3",
             file.display()
         );
         assert_eq!(desk.kiln(&line, &station), Exit::Done);
@@ -238,6 +241,7 @@ mod tests {
             "expect": null, "recipes": ["a", "b"], "login_target": null,
             "hash": "SHA256", "good_lines_only": false, "dry_run": false, "key": null,
             "policy": {"factory": null, "foreign": null, "seen": {"first": 2, "every": 0}},
+            "priority": 3,
         });
         let asked = &station.asked()[0];
         assert_eq!(asked["file_name"], "tokens.csv");

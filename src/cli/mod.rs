@@ -52,6 +52,7 @@ pub use args::{Asks, Cli, DemoArgs, Global, Hosts, Papers, Route, Verb};
 pub use ask::{Ask, Connector, News, Start, Stream};
 pub use doctor::Premises;
 pub use error::CliError;
+pub use files::{FileError, read_seed_file};
 pub use prompt::{Prompt, Terminal};
 pub use run::{run, run_diagnose, run_doctor, run_otp, run_papers};
 pub use sentence::Sentences;

@@ -20,6 +20,14 @@ pub struct PolicyArgs {
     pub seen: Option<SeenPolicy>,
 }
 
+/// `--priority`.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct PriorityArg {
+    /// Of several running batches the one with the highest number is served first
+    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
+    pub priority: i32,
+}
+
 impl PolicyArgs {
     /// As it goes to the station.
     pub fn to_face(self) -> BatchPolicy {

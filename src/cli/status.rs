@@ -173,8 +173,8 @@ DO      SERIAL          MODEL   STEP  DRIFT   SLOT
 ACS ACR1252 [PICC] 00 00: the token refused the key
   -> check which key it has
 
-BATCH   STATE   JOBS  BURNED  QUEUED  UNFINISHED  FAILED  TO SEE
-spring  paused     5       1       4           0       0       0
+BATCH   STATE   PRIORITY  JOBS  BURNED  QUEUED  UNFINISHED  FAILED  TO SEE
+spring  paused         0     5       1       4           0       0       0
 spring is paused: three refused keys in a row
 
 2026-01-02T03:04:05Z batch spring was paused

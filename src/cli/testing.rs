@@ -209,5 +209,13 @@ pub fn clock() -> ClockView {
 
 pub fn batch(name: &str, state: &str, jobs: JobCounts) -> BatchView {
     let proofs = ProofCounts { written: jobs.burned, ..ProofCounts::default() };
-    BatchView { name: name.into(), state: state.into(), reason: None, jobs, proofs, created: NOW }
+    BatchView {
+        name: name.into(),
+        state: state.into(),
+        reason: None,
+        jobs,
+        proofs,
+        created: NOW,
+        priority: 0,
+    }
 }

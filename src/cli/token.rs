@@ -177,6 +177,7 @@ mod tests {
                 proof: Some(Proof::Written),
                 last_seen: Some(NOW),
                 scrapped: None,
+                batch: None,
             },
             mappings: vec![mapping],
             readings: vec![ReadingView {

@@ -123,6 +123,7 @@ mod tests {
             proof: Some(Proof::Written),
             last_seen: Some(NOW),
             scrapped: None,
+            batch: None,
         }
     }
 

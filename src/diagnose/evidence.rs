@@ -20,7 +20,16 @@ pub enum Read {
     Last(UnixTime),
     /// Each at a moment of its own, not before the one before it.
     Each(Vec<UnixTime>),
+    /// Each typed at a moment of its own, up to [`TELLING_S`] after it was read: over the phone, say. No two are of the
+    /// same display.
+    Typed(Vec<UnixTime>),
 }
+
+/// How long it takes to read a code out, hear it and type it, in seconds. Assumed.
+pub const TELLING_S: i64 = 20;
+
+/// Codes that were typed can lie in so many ways at most; then only the likeliest are looked at.
+const MOST_LAYOUTS: usize = 64;
 
 /// Evidence that can't be searched with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -81,8 +90,12 @@ impl Evidence {
         }
         let moments = match &read {
             Read::First(at) | Read::Last(at) => std::slice::from_ref(at),
-            Read::Each(moments) if moments.len() == codes.len() && moments.is_sorted() => moments,
-            Read::Each(_) => return Err(EvidenceError::Moments),
+            Read::Each(moments) | Read::Typed(moments)
+                if moments.len() == codes.len() && moments.is_sorted() =>
+            {
+                moments
+            }
+            Read::Each(_) | Read::Typed(_) => return Err(EvidenceError::Moments),
         };
         // The years 1653 to 2286: room for any centre of the search without an overflow.
         if let Some(at) = moments.iter().find(|at| at.0.unsigned_abs() >= 10_000_000_000) {
@@ -105,7 +118,7 @@ impl Evidence {
     pub fn anchor(&self) -> UnixTime {
         match &self.read {
             Read::First(at) | Read::Last(at) => *at,
-            Read::Each(moments) => moments[0],
+            Read::Each(moments) | Read::Typed(moments) => moments[0],
         }
     }
 
@@ -136,6 +149,26 @@ impl Evidence {
                 }
                 layouts
             }
+            Read::Typed(moments) => {
+                let mut afters: Vec<Vec<u64>> = vec![vec![0]];
+                for pair in moments.windows(2) {
+                    let gap = pair[1].0 - pair[0].0;
+                    let least = (gap - TELLING_S).div_euclid(period_s).max(1).unsigned_abs();
+                    let most = (gap + TELLING_S + period_s - 1).div_euclid(period_s).max(1).unsigned_abs();
+                    // The likeliest first: one display after the other.
+                    afters = (least..=most)
+                        .flat_map(|steps| {
+                            afters.iter().map(move |after| {
+                                let last = after.last().copied().unwrap_or(0);
+                                [after.as_slice(), &[last.saturating_add(steps)]].concat()
+                            })
+                        })
+                        .take(MOST_LAYOUTS)
+                        .collect();
+                }
+                let first = step(moments[0].0);
+                afters.into_iter().map(|after| Layout { first, after }).collect()
+            }
         }
     }
 }
@@ -162,6 +195,23 @@ mod tests {
         let layouts = Evidence::new(codes(2), each).unwrap().layouts(30, 0, 0);
         let after: Vec<_> = layouts.iter().map(|layout| layout.after.clone()).collect();
         assert_eq!(after, [vec![0, 0], vec![0, 1]]);
+    }
+
+    #[test]
+    fn codes_that_were_typed_may_lie_a_display_further_or_nearer_than_their_moments() {
+        let after = |moments: &[i64]| -> Vec<Vec<u64>> {
+            let typed = Read::Typed(moments.iter().map(|at| UnixTime(*at)).collect());
+            let layouts = Evidence::new(codes(moments.len()), typed).unwrap().layouts(30, 0, 0);
+            assert!(layouts.iter().all(|layout| layout.first == moments[0].div_euclid(30)));
+            layouts.into_iter().map(|layout| layout.after).collect()
+        };
+        // Never the same display twice, however soon the second one came.
+        assert_eq!(after(&[300, 308]), [vec![0, 1]]);
+        // Read at 328 and 331, or with a display between them that nobody read.
+        assert_eq!(after(&[300, 340]), [vec![0, 1], vec![0, 2]]);
+        assert_eq!(after(&[300, 330, 360]).len(), 4);
+        assert_eq!(after(&[300; 16]).len(), 1);
+        assert!(after(&(0..16).map(|n| 300 + n * 40).collect::<Vec<_>>()).len() <= MOST_LAYOUTS);
     }
 
     #[test]

@@ -16,6 +16,7 @@ use super::{
     known::{Held, Known, Neighbour, Place},
     lanes::Keyed,
     reading::{Kind, Level, Readings},
+    shows::Shows,
     windows::Windows,
 };
 use crate::{
@@ -55,6 +56,16 @@ pub fn diagnose(
     windows: Windows,
     neighbours: &mut dyn Iterator<Item = Neighbour>,
 ) -> Result<Diagnosis, DiagnoseError> {
+    explain(known, evidence, windows, neighbours).map(|(diagnosis, _)| diagnosis)
+}
+
+/// The same, and for each finding, in their order, what it makes the token show.
+pub fn explain(
+    known: &Known<'_>,
+    evidence: &Evidence,
+    windows: Windows,
+    neighbours: &mut dyn Iterator<Item = Neighbour>,
+) -> Result<(Diagnosis, Vec<Shows>), DiagnoseError> {
     let current = known.current().ok_or(DiagnoseError::NothingOnRecord)?;
     let mut search = Search::new(known, current, evidence, windows);
     search.singles(neighbours);
@@ -105,6 +116,10 @@ struct Class {
     members: Vec<Member>,
     /// The stage that met it first.
     stage: usize,
+    /// The seed that calculates the codes.
+    seed: Zeroizing<Vec<u8>>,
+    /// Steps from the first code to the last.
+    last: u64,
 }
 
 /// One explanation.
@@ -516,7 +531,8 @@ impl<'k> Search<'k> {
         let stage = self.searched.len() - 1;
         let classes = &mut self.classes;
         let index = *self.by_key.entry(key).or_insert_with(|| {
-            classes.push(Class { members: Vec::new(), stage });
+            let (seed, last) = (scan.seed.bytes.clone(), after.last().copied().unwrap_or(0));
+            classes.push(Class { members: Vec::new(), stage, seed, last });
             classes.len() - 1
         });
         members.into_iter().for_each(|member| self.classes[index].add(member));
@@ -555,7 +571,7 @@ impl<'k> Search<'k> {
             .any(|class| class.prior() / sum >= 0.99 && self.accidental(class.stage) <= Diagnosis::ASK_ABOVE)
     }
 
-    fn conclude(mut self) -> Diagnosis {
+    fn conclude(mut self) -> (Diagnosis, Vec<Shows>) {
         let none = self.weight_of_none();
         let mut classes = std::mem::take(&mut self.classes);
         classes.sort_by(|a, b| b.prior().total_cmp(&a.prior()));
@@ -573,14 +589,17 @@ impl<'k> Search<'k> {
             _ => vec![],
         };
         let stated: f64 = findings.iter().map(|finding| finding.posterior).sum();
-        Diagnosis {
+        let shows = findings.iter().zip(classes);
+        let shows = shows.map(|(finding, class)| Shows::found(class.seed, finding, class.last)).collect();
+        let diagnosis = Diagnosis {
             ask_another_code: why_ask.is_some(),
             why_ask,
             none_of_these: (1.0 - stated).max(0.0),
             searched: self.searched,
             also_affected,
             findings,
-        }
+        };
+        (diagnosis, shows)
     }
 
     fn finding(&self, class: &mut Class, posterior: f64) -> Finding {

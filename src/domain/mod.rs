@@ -2,11 +2,13 @@
 //! serials, models, recipes, targets, job states. Numbers and text in, values out.
 
 pub mod catalog;
+pub mod credential;
 pub mod job;
 pub mod key_uri;
 pub mod model;
 pub mod otp;
 pub mod params;
+pub mod qr;
 pub mod recipe;
 pub mod seed;
 pub mod seed_text;
@@ -16,10 +18,11 @@ pub mod title;
 pub mod token;
 
 pub use catalog::{Catalog, CatalogError};
+pub use credential::CredentialName;
 pub use job::{BadMove, JobEvent, JobState, OnFound, Policy, Proof, SeenPolicy};
 pub use model::{Driver, KeyNeeded, Misfit, Model};
 pub use otp::{Code, StepCount};
-pub use params::{Digits, Hash, Mode, ParameterError, Parameters, Period};
+pub use params::{Digits, Hash, Mode, ParameterError, Parameters, Period, Touch};
 pub use recipe::{Entry, LineFacts, Recipe, RecipeError, SeedSource, Stated};
 pub use seed::{CustomerKey, Seed, SeedId};
 pub use target::{Target, TargetMisfit};

@@ -176,6 +176,24 @@ fn unix_epoch() -> UnixTime {
     UnixTime(0)
 }
 
+/// Whether a key calculates a code by itself, or only once its button is touched.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Touch {
+    /// At any time.
+    #[default]
+    Free,
+    /// When it is touched.
+    Required,
+}
+
+impl Touch {
+    /// Whether that is the usual case, which nobody needs to be told.
+    pub fn is_free(&self) -> bool {
+        *self == Self::Free
+    }
+}
+
 /// Everything besides the seed that decides which code is shown when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Parameters {

@@ -1,6 +1,6 @@
 //! What a client can ask of a station.
 
-use super::{Role, SecretBytes};
+use super::{Role, SecretBytes, SeenCode};
 use crate::domain::{Hash, JobState, OnFound, Profile, SeenPolicy, Serial, UnixTime, seed_text::Encoding};
 use serde::{Deserialize, Serialize};
 
@@ -56,7 +56,9 @@ pub enum Command {
         /// What to do with it.
         options: ImportOptions,
     },
-    /// Makes a batch with random seeds.
+    /// Models, recipes and targets, for whoever makes batches.
+    Catalog,
+    /// Makes a batch with random seeds; with `dry_run` only says whether it could be made.
     BatchNew(NewBatch),
     /// All batches.
     Batches,
@@ -80,6 +82,13 @@ pub enum Command {
         /// Its name.
         name: String,
     },
+    /// Says which of several running batches is served first.
+    BatchPriority {
+        /// The batch's name.
+        name: String,
+        /// The highest number first; a new batch has 0.
+        priority: i32,
+    },
     /// Calls the batch off: what was begun can still be finished.
     BatchCancel {
         /// Its name.
@@ -94,9 +103,9 @@ pub enum Command {
         /// Which page.
         page: Page,
     },
-    /// The inventory, filtered by a text that is searched in serial, user, model and batch.
+    /// The inventory, filtered by words, each of which is searched in serial, user, model, titles, batch and state.
     Tokens {
-        /// The text; empty for all.
+        /// The words; empty for all.
         query: String,
         /// Which page.
         page: Page,
@@ -114,6 +123,16 @@ pub enum Command {
         profile: Profile,
         /// One or more codes, in the order they were read.
         codes: Vec<String>,
+    },
+    /// Shows what enrols one profile of a token elsewhere: whoever sees it can make the token's codes from then on.
+    /// Recorded before it is answered.
+    Reveal {
+        /// The token's serial.
+        serial: Serial,
+        /// Which profile.
+        profile: Profile,
+        /// The serial's last four characters, typed by the person.
+        last_four: String,
     },
     /// A person allows, for one serial and one time, what kiln would not do by itself.
     Allow {
@@ -178,6 +197,17 @@ pub enum Command {
         /// Search windows so many times as wide.
         wider: u32,
     },
+    /// What explains what this token shows, and what would it show about now under each explanation?
+    Examine {
+        /// The token.
+        serial: Serial,
+        /// The profile that should have shown the codes.
+        profile: Profile,
+        /// What was typed so far, each with its moment; may be empty.
+        seen: Vec<SeenCode>,
+        /// What the display shows instead of a code.
+        shows: Option<String>,
+    },
     /// Which token of the inventory shows these codes?
     Whose {
         /// Successive displays.
@@ -234,6 +264,9 @@ pub enum Command {
     AuditAnchor,
     /// Entries of the log, newest first.
     AuditShow {
+        /// Only those that hold this text in who, what, serial or detail; empty for all.
+        #[serde(default)]
+        query: String,
         /// Which page.
         page: Page,
     },
@@ -250,6 +283,7 @@ impl Command {
             Self::Snapshot
             | Self::Subscribe
             | Self::Keys
+            | Self::Catalog
             | Self::Batches
             | Self::BatchShow { .. }
             | Self::Jobs { .. }
@@ -273,8 +307,10 @@ impl Command {
             | Self::BatchStart { .. }
             | Self::BatchPause { .. }
             | Self::BatchRetry { .. }
+            | Self::BatchPriority { .. }
             | Self::BatchCancel { .. }
             | Self::Verify { .. }
+            | Self::Reveal { .. }
             | Self::Allow { .. }
             | Self::Scrap { .. }
             | Self::DeviceReset { .. }
@@ -282,6 +318,7 @@ impl Command {
             | Self::DevicePressed { .. }
             | Self::DeviceCancel { .. }
             | Self::Diagnose { .. }
+            | Self::Examine { .. }
             | Self::Whose { .. }
             | Self::When { .. }
             | Self::Export { .. }
@@ -332,6 +369,9 @@ pub struct ImportOptions {
     pub key: Option<String>,
     /// What the batch allows.
     pub policy: BatchPolicy,
+    /// Of several running batches the one with the highest number is served first.
+    #[serde(default)]
+    pub priority: i32,
 }
 
 /// What a batch allows, as far as it was said; the rest is the default.
@@ -362,6 +402,12 @@ pub struct NewBatch {
     pub key: Option<String>,
     /// What it allows.
     pub policy: BatchPolicy,
+    /// Change nothing.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// Of several running batches the one with the highest number is served first.
+    #[serde(default)]
+    pub priority: i32,
 }
 
 /// Which jobs of a batch.

@@ -10,6 +10,7 @@
 
 mod command;
 mod event;
+mod examine;
 mod finding;
 mod reply;
 mod secret;
@@ -19,10 +20,11 @@ pub use command::{
     BatchPolicy, Command, Consent, ExportFormat, ImportOptions, ImportTarget, JobFilter, NewBatch, Page,
 };
 pub use event::{DeviceState, Event, Numbered};
+pub use examine::{Examined, Lead, SeenCode, ShownRow};
 pub use finding::{Check, Finding, Health, Side};
 pub use reply::{
-    AuditEntry, AuditHead, BatchDetail, Exported, Failure, FailureKind, HolderFile, ImportLine, ImportReport,
-    KeyInfo, PageOf, Reply, SlotInfo, Source, Verdict,
+    AuditEntry, AuditHead, BatchDetail, CatalogView, Exported, Failure, FailureKind, HolderFile, ImportLine,
+    ImportReport, KeyInfo, Named, PageOf, RecipeView, Reply, Revealed, SlotInfo, Source, Verdict,
 };
 pub use secret::SecretBytes;
 pub use view::{

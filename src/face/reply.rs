@@ -1,6 +1,8 @@
 //! What a station answers.
 
-use super::{BatchView, ClockView, Finding, JobView, SecretBytes, SlotView, Snapshot, TokenLine, TokenView};
+use super::{
+    BatchView, ClockView, Examined, Finding, JobView, SecretBytes, SlotView, Snapshot, TokenLine, TokenView,
+};
 use crate::domain::{Policy, Proof, Serial, UnixMillis};
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +20,8 @@ pub enum Reply {
     Keys(Vec<KeyInfo>),
     /// To `import` and `batch_new`.
     Imported(ImportReport),
+    /// To `catalog`.
+    Catalog(CatalogView),
     /// To `batches`.
     Batches(Vec<BatchView>),
     /// To `batch_show`, `batch_start` and `batch_pause`.
@@ -30,10 +34,14 @@ pub enum Reply {
     Token(Box<TokenView>),
     /// To `verify`.
     Verdict(Verdict),
+    /// To `reveal`.
+    Revealed(Revealed),
     /// To `export`.
     Exported(Exported),
     /// To `diagnose`, `whose` and `when`: the documents that these verbs print with `--json`.
     Findings(serde_json::Value),
+    /// To `examine`.
+    Examined(Box<Examined>),
     /// To `slots` and `slot_name`.
     Slots(Vec<SlotInfo>),
     /// To `clock` and `clock_override`.
@@ -148,6 +156,47 @@ pub struct ImportLine {
     pub remedy: String,
     /// Whether the line was left out for it.
     pub refused: bool,
+}
+
+/// Models, recipes and targets.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CatalogView {
+    /// Kinds of tokens.
+    pub models: Vec<Named>,
+    /// What batches put on them.
+    pub recipes: Vec<RecipeView>,
+    /// Servers that check codes.
+    pub targets: Vec<Named>,
+}
+
+/// An item of the catalog.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Named {
+    /// By which commands name it.
+    pub name: String,
+    /// As people call it.
+    pub label: String,
+}
+
+/// A recipe, as far as it has to be known to choose it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecipeView {
+    /// Name and label.
+    #[serde(flatten)]
+    pub named: Named,
+    /// The models it serves, by name.
+    pub models: Vec<String>,
+    /// How many profiles it fills.
+    pub profiles: u32,
+    /// Whether it wants a seed from a file; else all of its seeds are random.
+    pub wants_file: bool,
+}
+
+/// What enrols one profile of a token elsewhere.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Revealed {
+    /// The key URI (`otpauth://…`). It holds the seed.
+    pub key_uri: SecretBytes,
 }
 
 /// A batch with what it allows.

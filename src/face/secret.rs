@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-/// Secret bytes on their way over the socket: the vault's data key at unlock, a file to import, an export. Base64 in
+/// Secret bytes on their way over the socket: the vault's data key at unlock, a file to import, an export, a revealed key URI. Base64 in
 /// JSON; wiped when dropped; `Debug` shows the length alone.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub struct SecretBytes(Vec<u8>);

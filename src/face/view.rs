@@ -190,6 +190,9 @@ pub struct BatchView {
     pub proofs: ProofCounts,
     /// Since when.
     pub created: UnixMillis,
+    /// Of several that run the one with the highest number is served first, then the oldest.
+    #[serde(default)]
+    pub priority: i32,
 }
 
 /// One job.
@@ -265,6 +268,9 @@ pub struct TokenLine {
     pub last_seen: Option<UnixMillis>,
     /// When a person said that it is dead.
     pub scrapped: Option<UnixMillis>,
+    /// The batch of its last job.
+    #[serde(default)]
+    pub batch: Option<String>,
 }
 
 /// All about one token.

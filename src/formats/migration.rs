@@ -25,6 +25,7 @@ pub(super) fn read(text: &str) -> Result<Read, FileError> {
     let mut exports: BTreeMap<u64, Export> = BTreeMap::new();
     let mut place = 0;
     for (line, uri) in (1..).map(Place::Line).zip(text.lines().map(clean)) {
+        read.is_bearable()?;
         let uri = uri.trim_matches('"');
         if uri.is_empty() || uri.starts_with('#') {
             continue;
@@ -48,7 +49,6 @@ pub(super) fn read(text: &str) -> Result<Read, FileError> {
             place += 1;
             account_into(Place::Entry(place), account, &mut read);
         }
-        read.is_bearable()?;
     }
     for export in exports.values() {
         for index in (0..export.size).filter(|index| !export.seen.contains(index)) {

@@ -116,7 +116,7 @@ impl Format {
             Self::KeyUriList => "key-uris",
             Self::Migration => "google-export",
             Self::Aegis => "aegis",
-            Self::TwoFas => "2fas",
+            Self::TwoFas => "twofas",
         }
     }
 }
@@ -339,7 +339,7 @@ mod tests {
         assert_eq!(Format::ALL.map(|format| format.word().parse()), Format::ALL.map(Ok));
         let unknown = "xls".parse::<Format>().unwrap_err();
         assert!(
-            unknown.to_string().contains("entra-csv") && unknown.to_string().contains("2fas"),
+            unknown.to_string().contains("entra-csv") && unknown.to_string().contains("twofas"),
             "{unknown}"
         );
     }

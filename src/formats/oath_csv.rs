@@ -106,6 +106,7 @@ fn read_rows(
 ) -> Result<Read, FileError> {
     let mut read = Read::default();
     for (place, cells) in rows(text) {
+        read.is_bearable()?;
         let cells = match cells {
             Ok(cells) if cells.iter().all(|cell| cell.is_empty()) => continue,
             Ok(cells) => cells,
@@ -124,7 +125,6 @@ fn read_rows(
             Some(why) => read.notes.push(Note::at(place, Field::Kind, NoteKind::Skipped(why))),
             None => draft.finish(&mut read),
         }
-        read.is_bearable()?;
     }
     Ok(read)
 }

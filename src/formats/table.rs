@@ -23,8 +23,15 @@ const SEPARATORS: [char; 3] = [',', ';', '\t'];
 struct Column {
     field: Field,
     encoding: Option<Encoding>,
-    /// Only Okta's fields are called so.
-    is_oktas: bool,
+    whose: Whose,
+}
+
+/// Who calls a column so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    Many,
+    Entra,
+    Okta,
 }
 
 /// What the first line says.
@@ -39,18 +46,15 @@ struct Header {
 /// The format of a table by the line that names its columns, all or enough of them to know what it is.
 pub(super) fn format_of_header(line: &str) -> Option<Format> {
     let header = best_header(line)?;
-    if header.columns.iter().flatten().any(|column| column.is_oktas) {
+    let has = |whose| header.columns.iter().flatten().any(|column| column.whose == whose);
+    if has(Whose::Okta) {
         return Some(Format::OktaCsv);
     }
-    let secret_key = header
-        .columns
-        .iter()
-        .flatten()
-        .any(|column| column.field == Field::Secret && column.encoding == Some(Encoding::Base32));
-    let entras = header.has(Field::Interval) || header.has(Field::Upn) || header.has(Field::Model);
+    let entras = [Field::Interval, Field::Upn, Field::Model].into_iter().any(|field| header.has(field));
     let counted = header.has(Field::Counter) || header.has(Field::Kind);
-    let secret = header.has(Field::Secret);
-    Some(if (secret && !secret_key) || counted || !entras { Format::SeedTable } else { Format::EntraCsv })
+    // Without any seed it is the upload's form all the same, and what is missing will be said.
+    let is_entras = (has(Whose::Entra) || !header.has(Field::Secret)) && entras && !counted;
+    Some(if is_entras { Format::EntraCsv } else { Format::SeedTable })
 }
 
 /// The separator that a spreadsheet's `sep=;` line states, which stands above the header.
@@ -156,9 +160,10 @@ fn column_named(cell: &str) -> Option<Column> {
     // Any line may be asked whether it is a header, one with a seed, too: the copy is wiped, and never grows.
     let mut folded = Zeroizing::new(String::with_capacity(cell.len()));
     folded.extend(cell.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()));
-    let plain = |field| Some(Column { field, encoding: None, is_oktas: false });
-    let seed = |encoding| Some(Column { field: Field::Secret, encoding, is_oktas: false });
-    let oktas = |field| Some(Column { field, encoding: None, is_oktas: true });
+    let plain = |field| Some(Column { field, encoding: None, whose: Whose::Many });
+    let seed = |encoding| Some(Column { field: Field::Secret, encoding, whose: Whose::Many });
+    let oktas = |field| Some(Column { field, encoding: None, whose: Whose::Okta });
+    let entras = |encoding| Some(Column { field: Field::Secret, encoding, whose: Whose::Entra });
     match folded.as_str() {
         "upn" | "userprincipalname" => plain(Field::Upn),
         "user" | "username" | "login" | "email" | "account" => plain(Field::Account),
@@ -167,7 +172,7 @@ fn column_named(cell: &str) -> Option<Column> {
             plain(Field::Serial)
         }
         // Entra ID's name for it, and so for all who follow it: base32 by Microsoft's page.
-        "secretkey" => seed(Some(Encoding::Base32)),
+        "secretkey" => entras(Some(Encoding::Base32)),
         "base32" | "secretbase32" | "seedbase32" | "base32secret" | "base32seed" | "secretkeybase32" => {
             seed(Some(Encoding::Base32))
         }

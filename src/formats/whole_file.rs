@@ -1,6 +1,7 @@
 //! What shows only when lines are compared with each other.
 
-use super::{BadLine, Field, Format, Note, NoteKind, Parsed, Problem, Read, SeedLine};
+use super::{BadLine, Field, Format, Note, NoteKind, Parsed, Place, Problem, Read, SeedLine};
+use crate::domain::Serial;
 use std::collections::{BTreeMap, HashMap};
 
 /// Serials whose last digits a spreadsheet rounds away have at least this many: it keeps 15 significant ones.
@@ -9,6 +10,7 @@ const ROUNDED_FROM: usize = 16;
 /// Takes out the lines that contradict another, adds what is odd about the file, and sorts.
 pub(super) fn checked(format: Format, mut read: Read) -> Parsed {
     serials_twice(&mut read);
+    short_serials(&mut read);
     serial_shapes(&mut read);
     seeds_twice(&mut read);
     seed_lengths(&mut read);
@@ -40,6 +42,37 @@ fn serials_twice(read: &mut Read) {
         place,
         field: Some(Field::Serial),
         problem: Problem::SerialTwice { other },
+    }));
+}
+
+/// Where the others begin with a zero, a shorter serial has lost its own: a spreadsheet took it for a number. How many
+/// there were, nobody can tell from the file.
+fn short_serials(read: &mut Read) {
+    let mut lengths: BTreeMap<usize, (u32, u32)> = BTreeMap::new();
+    for (_, serial) in &read.serials {
+        let (all, with_zero) = lengths.entry(serial.as_str().len()).or_default();
+        *all += 1;
+        *with_zero += u32::from(serial.as_str().starts_with('0'));
+    }
+    let Some((usual, (all, with_zero))) = lengths.into_iter().max_by_key(|(_, (all, _))| *all) else { return };
+    if with_zero * 2 < all {
+        return;
+    }
+    let is_short = |serial: &Serial| {
+        let text = serial.as_str();
+        text.len() < usual && !text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit())
+    };
+    let short: BTreeMap<Place, usize> = read
+        .serials
+        .iter()
+        .filter(|(_, serial)| is_short(serial))
+        .map(|(place, serial)| (*place, serial.as_str().len()))
+        .collect();
+    read.lines.retain(|line| !short.contains_key(&line.place));
+    read.bad.extend(short.into_iter().map(|(place, digits)| BadLine {
+        place,
+        field: Some(Field::Serial),
+        problem: Problem::ShortSerial { digits, usual },
     }));
 }
 
@@ -117,7 +150,7 @@ fn merged(mut notes: Vec<Note>) -> Vec<Note> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::formats::{Place, parse};
+    use crate::formats::parse;
 
     /// Serial and seed of each line, below a header.
     fn file(rows: &[(&str, &str)]) -> Parsed {
@@ -167,6 +200,16 @@ mod tests {
         };
         assert!(has(file(&[("001000", A), ("1001", B)])));
         assert!(!has(file(&[("001000", A), ("001001", B)])));
+    }
+
+    #[test]
+    fn a_serial_without_the_zero_that_the_others_have_is_refused() {
+        let parsed = file(&[("0012345678901", A), ("0012345678902", B), ("12345678903", C)]);
+        let problem = Problem::ShortSerial { digits: 11, usual: 13 };
+        assert_eq!(parsed.bad, [BadLine { place: Place::Line(4), field: Some(Field::Serial), problem }]);
+        assert_eq!(parsed.lines.len(), 2);
+        // Two kinds of tokens, none of which has a zero to lose.
+        assert_eq!(file(&[("8659610000001", A), ("8659610000002", B), ("72102935", C)]).bad, []);
     }
 
     #[test]

@@ -38,6 +38,8 @@ const QUEUE: usize = 256;
 const STALLED: Duration = Duration::from_secs(30);
 
 type Line = Zeroizing<Vec<u8>>;
+/// What is asked, and the role to ask it in.
+type Request = (Command, Option<Role>);
 type Queue = mpsc::Sender<Line>;
 
 /// A client that was let in and greeted.
@@ -281,9 +283,9 @@ async fn stream(
     }
 }
 
-/// A request's number, what it asks and in which role. The failure says where a line is wrong and never what stands
+/// A request's number, what it asks and in which role, from its line. The failure says where a line is wrong and never what stands
 /// there: it may be a seed.
-fn read_request(line: Result<Line, TooLong>) -> (u64, Result<(Command, Option<Role>), Failure>) {
+pub fn read_request(line: Result<Line, TooLong>) -> (u64, Result<Request, Failure>) {
     #[derive(Deserialize)]
     struct NumberOnly {
         id: u64,

@@ -12,10 +12,10 @@ const CHUNK: usize = 16 * 1024;
 
 /// A line was longer than the reader allows. It is skipped; reading goes on behind it.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct TooLong;
+pub struct TooLong;
 
 /// Bytes as they come from a stream, cut into lines.
-pub(super) struct LineBuffer {
+pub struct LineBuffer {
     bytes: Zeroizing<Vec<u8>>,
     /// `bytes[start..end]` is filled and not handed out yet.
     start: usize,
@@ -34,13 +34,13 @@ impl fmt::Debug for LineBuffer {
 
 impl LineBuffer {
     /// Takes lines of up to `max` bytes, line feed not counted.
-    pub(super) fn new(max: usize) -> Self {
+    pub fn new(max: usize) -> Self {
         let bytes = Zeroizing::new(Vec::new());
         Self { bytes, start: 0, end: 0, scanned: 0, max, skipping: false }
     }
 
     /// Where the next bytes of the stream belong; never empty.
-    pub(super) fn space(&mut self) -> &mut [u8] {
+    pub fn space(&mut self) -> &mut [u8] {
         if self.bytes.len() - self.end < CHUNK {
             self.bytes.copy_within(self.start..self.end, 0);
             self.scanned -= self.start;
@@ -57,12 +57,12 @@ impl LineBuffer {
     }
 
     /// `count` bytes were put into [`Self::space`].
-    pub(super) fn filled(&mut self, count: usize) {
+    pub fn filled(&mut self, count: usize) {
         self.end += count;
     }
 
     /// The next whole line without its line feed; `None`: more bytes are needed.
-    pub(super) fn next_line(&mut self) -> Option<Result<Zeroizing<Vec<u8>>, TooLong>> {
+    pub fn next_line(&mut self) -> Option<Result<Zeroizing<Vec<u8>>, TooLong>> {
         loop {
             let found = self.bytes[self.scanned..self.end].iter().position(|&byte| byte == b'\n');
             let Some(feed) = found.map(|at| self.scanned + at) else {

@@ -27,7 +27,9 @@ mod server;
 pub use access::{Access, AccessError};
 pub use attached::Attached;
 pub use client::{Client, ClientError, EventStream, Mode, News};
+pub use connection::read_request;
 pub use home::{Home, HomeError};
+pub use line::{LineBuffer, TooLong};
 pub use listener::{BindError, HomeLock, Listener};
 pub use server::{Terms, serve};
 

@@ -2,7 +2,7 @@
 //! functions, on purpose not with the code that the rest of kiln uses: a mistake in one must not hide in the other.
 
 use sha1::Sha1;
-use sha2::{Digest, Sha256};
+use sha2::{Digest, Sha256, Sha512};
 use zeroize::Zeroizing;
 
 /// The hashes that these tokens know.
@@ -10,13 +10,17 @@ use zeroize::Zeroizing;
 pub(super) enum DeviceHash {
     Sha1,
     Sha256,
+    Sha512,
 }
 
 /// The block length of SHA-1 and SHA-256, `B` in RFC 2104 section 2.
 const BLOCK: usize = 64;
 
-/// HMAC as RFC 2104 section 2 spells it: H(K xor opad, H(K xor ipad, text)).
-fn hmac<D: Digest>(key: &[u8], text: &[u8]) -> Vec<u8> {
+/// The block length of SHA-512.
+const LONG_BLOCK: usize = 128;
+
+/// HMAC as RFC 2104 section 2 spells it: H(K xor opad, H(K xor ipad, text)), with `B` = `BLOCK`.
+fn hmac<D: Digest, const BLOCK: usize>(key: &[u8], text: &[u8]) -> Vec<u8> {
     let mut block = Zeroizing::new([0u8; BLOCK]);
     if key.len() > BLOCK {
         let short = D::digest(key);
@@ -33,18 +37,44 @@ fn hmac<D: Digest>(key: &[u8], text: &[u8]) -> Vec<u8> {
     keyed(0x5C).chain_update(&inner).finalize().to_vec()
 }
 
-/// The code at step `step`: RFC 4226 section 5.3, left-padded with zeros to `digits`. Ten digits show all 31 bits, so
-/// the first is 0, 1 or 2.
-pub(super) fn code(seed: &[u8], hash: DeviceHash, digits: u8, step: u64) -> String {
-    let mac = match hash {
-        DeviceHash::Sha1 => hmac::<Sha1>(seed, &step.to_be_bytes()),
-        DeviceHash::Sha256 => hmac::<Sha256>(seed, &step.to_be_bytes()),
-    };
+/// HMAC of a message under a hash.
+pub(super) fn mac(key: &[u8], hash: DeviceHash, message: &[u8]) -> Vec<u8> {
+    match hash {
+        DeviceHash::Sha1 => hmac::<Sha1, BLOCK>(key, message),
+        DeviceHash::Sha256 => hmac::<Sha256, BLOCK>(key, message),
+        DeviceHash::Sha512 => hmac::<Sha512, LONG_BLOCK>(key, message),
+    }
+}
+
+/// The 31 bits that a MAC stands for: RFC 4226 section 5.3.
+pub(super) fn truncated(mac: &[u8]) -> u32 {
     let offset = usize::from(mac[mac.len() - 1] % 16);
-    let dynamic = mac[offset..offset + 4].iter().fold(0u64, |number, byte| number * 256 + u64::from(*byte));
-    let all = format!("{:010}", dynamic % (1 << 31));
+    mac[offset..offset + 4].iter().fold(0u32, |number, byte| number << 8 | u32::from(*byte)) % (1 << 31)
+}
+
+/// The last `digits` decimal digits of a number. Ten show all 31 bits, so the first is 0, 1 or 2.
+pub(super) fn decimal(number: u32, digits: u8) -> String {
+    let all = format!("{number:010}");
     let shown = usize::from(digits).clamp(1, 10);
     all[all.len() - shown..].to_owned()
+}
+
+/// The code at step `step`: RFC 4226 section 5.3, left-padded with zeros to `digits`.
+pub(super) fn code(seed: &[u8], hash: DeviceHash, digits: u8, step: u64) -> String {
+    decimal(truncated(&mac(seed, hash, &step.to_be_bytes())), digits)
+}
+
+/// What an applet's owner makes of a password: PBKDF2 with HMAC-SHA-1, a thousand rounds, the first 16 bytes of the first
+/// block. RFC 8018 section 5.2.
+pub(super) fn access_key(password: &[u8], salt: &[u8]) -> Zeroizing<Vec<u8>> {
+    let mut round = mac(password, DeviceHash::Sha1, &[salt, &1u32.to_be_bytes()].concat());
+    let mut key = Zeroizing::new(round.clone());
+    for _ in 1..1000 {
+        round = mac(password, DeviceHash::Sha1, &round);
+        key.iter_mut().zip(&round).for_each(|(sum, byte)| *sum ^= byte);
+    }
+    key.truncate(16);
+    key
 }
 
 #[cfg(test)]
@@ -83,7 +113,8 @@ mod tests {
     #[test]
     fn a_key_longer_than_a_block_is_hashed_first() {
         // RFC 4231 test case 6: HMAC-SHA-256 with a key of 131 bytes.
-        let mac = hmac::<Sha256>(&[0xAA; 131], b"Test Using Larger Than Block-Size Key - Hash Key First");
+        let mac =
+            hmac::<Sha256, BLOCK>(&[0xAA; 131], b"Test Using Larger Than Block-Size Key - Hash Key First");
         assert_eq!(mac[..4], [0x60, 0xE4, 0x31, 0x59]);
     }
 

@@ -4,7 +4,7 @@
 use super::{clock::Setting, code};
 use crate::domain::{Clock, Profile, UnixTime};
 use serde::{Deserialize, Serialize};
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 use zeroize::Zeroizing;
 
 /// Where a token's challenges come from; `None` where there is no randomness to be had.
@@ -113,6 +113,8 @@ pub enum Question {
     FactoryReset,
     /// Take the new customer key?
     NewCustomerKey,
+    /// Calculate, or delete? A key's light blinks; it says no more.
+    Touch,
 }
 
 impl Display {
@@ -193,6 +195,15 @@ impl Quirks {
 pub(super) trait Device: Send {
     /// Takes a command, gives the answer with its status.
     fn answer(&mut self, raw: &[u8], quirks: Quirks, counters: &mut Counters) -> Vec<u8>;
+    /// Whether this command waits for a touch, and for how long at the most. It waits from now on, until the button is
+    /// pressed or the token leaves.
+    fn awaits_touch(&mut self, _raw: &[u8]) -> Option<Duration> {
+        None
+    }
+    /// Whether the touch has not come yet.
+    fn is_awaiting_touch(&self) -> bool {
+        false
+    }
     /// The field came on, or the reader reset it: what was in RAM is lost.
     fn activate(&mut self);
     /// It left the reader.
@@ -253,6 +264,7 @@ impl<'de> Deserialize<'de> for Kept {
 pub(super) enum Saved {
     Token2Single { clock: Setting, memory: super::token2_single::Memory },
     Molto2 { clock: Setting, memory: super::molto2::Memory },
+    Ykoath { memory: super::ykoath::Memory },
     Foreign,
 }
 

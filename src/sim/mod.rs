@@ -23,6 +23,7 @@ pub mod token2_single;
 #[cfg(test)]
 pub(crate) mod vectors;
 pub mod vpcd;
+pub mod ykoath;
 
 pub use bench::{Bench, BenchError};
 pub use device::{Challenges, Counters, Display, Question, Shown, Standing, Surroundings, Ticking};

@@ -513,7 +513,9 @@ impl Device for Token {
                 self.memory = memory;
                 true
             }
-            Saved::Molto2 { .. } | Saved::Token2Single { .. } | Saved::Foreign => false,
+            Saved::Molto2 { .. } | Saved::Token2Single { .. } | Saved::Ykoath { .. } | Saved::Foreign => {
+                false
+            }
         }
     }
 }

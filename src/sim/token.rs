@@ -5,7 +5,7 @@ use super::{
     device::{Counters, Device, Display, Saved, Standing, Surroundings},
     fault::{Fate, Fault, FaultPlan},
     foreign::ForeignCard,
-    molto2, token2_single,
+    molto2, token2_single, ykoath,
 };
 use crate::{
     domain::{Profile, UnixTime},
@@ -14,7 +14,7 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 use zeroize::Zeroizing;
@@ -84,9 +84,15 @@ struct Body {
     counters: Counters,
 }
 
+struct Shared {
+    body: Mutex<Body>,
+    /// Rung when a button is pressed or the token leaves: what a command that waits for a touch listens to.
+    stirred: Condvar,
+}
+
 /// A virtual token, or another card, that several hands hold at once. Clones are the same token.
 #[derive(Clone)]
-pub struct VirtualToken(Arc<Mutex<Body>>);
+pub struct VirtualToken(Arc<Shared>);
 
 impl VirtualToken {
     /// A single-profile token.
@@ -99,6 +105,11 @@ impl VirtualToken {
         Self::around(molto2::Token::new(settings, surroundings))
     }
 
+    /// A key with an OATH applet.
+    pub fn ykoath(settings: ykoath::Settings, surroundings: Surroundings) -> Self {
+        Self::around(ykoath::Token::new(settings, surroundings))
+    }
+
     /// Something that is no token of a known kind.
     pub fn foreign(card: ForeignCard) -> Self {
         Self::around(card)
@@ -107,12 +118,12 @@ impl VirtualToken {
     fn around(device: impl Device + 'static) -> Self {
         let body =
             Body { device: Box::new(device), faults: FaultPlan::default(), counters: Counters::default() };
-        Self(Arc::new(Mutex::new(body)))
+        Self(Arc::new(Shared { body: Mutex::new(body), stirred: Condvar::new() }))
     }
 
     fn body(&self) -> MutexGuard<'_, Body> {
         // A panic elsewhere must not hide what the token shows.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.body.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What a person sees when looking at `profile`.
@@ -124,6 +135,7 @@ impl VirtualToken {
     pub fn press_button(&self) {
         let body = &mut *self.body();
         body.device.press_button(&mut body.counters);
+        self.0.stirred.notify_all();
     }
 
     /// Switches the display on; it shows afresh what is to be shown.
@@ -230,17 +242,36 @@ impl VirtualToken {
     /// The field came on, or the reader reset it.
     pub fn activate(&self) {
         self.body().device.activate();
+        self.0.stirred.notify_all();
     }
 
     /// It left the reader.
     pub fn taken_off(&self) {
         self.body().device.taken_off();
+        self.0.stirred.notify_all();
     }
 
-    /// One command.
-    pub fn exchange(&self, command: &[u8]) -> Outcome {
+    /// It is about to leave its reader: nobody waits for a touch any more.
+    pub fn let_go(&self) {
         let body = &mut *self.body();
-        let fate = body.faults.next();
+        if body.device.is_awaiting_touch() {
+            body.device.activate();
+            self.0.stirred.notify_all();
+        }
+    }
+
+    /// One command. Where it waits for a touch, this waits.
+    pub fn exchange(&self, command: &[u8]) -> Outcome {
+        let mut guard = self.body();
+        let fate = guard.faults.next();
+        if matches!(fate, Fate::Normal(_) | Fate::TornAfter(_))
+            && let Some(patience) = guard.device.awaits_touch(command)
+        {
+            let stirred = &self.0.stirred;
+            let waited = stirred.wait_timeout_while(guard, patience, |body| body.device.is_awaiting_touch());
+            guard = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        let body = &mut *guard;
         if fate != Fate::TornBefore {
             body.counters.commands += 1;
         }

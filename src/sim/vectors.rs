@@ -15,6 +15,10 @@ pub(crate) fn molto2() -> Value {
     serde_json::from_str(include_str!("../../tests/vectors/molto2.json")).unwrap()
 }
 
+pub(crate) fn ykoath() -> Value {
+    serde_json::from_str(include_str!("../../tests/vectors/ykoath.json")).unwrap()
+}
+
 pub(crate) fn bytes(hex: &str) -> Vec<u8> {
     data_encoding::HEXLOWER_PERMISSIVE.decode(hex.as_bytes()).unwrap()
 }

@@ -211,6 +211,7 @@ impl Card {
             // Fails only where the other end closed it first.
             let _ = stream.shutdown(Shutdown::Both);
         }
+        self.shared.token.let_go();
         if let Some(server) = self.server.take()
             && server.join().is_err()
         {
@@ -324,21 +325,31 @@ fn send(stream: &mut TcpStream, reply: &[u8]) -> io::Result<()> {
     stream.write_all(&message)
 }
 
-/// Cuts the byte stream into messages; several may come in one segment, one in several.
-#[derive(Default)]
-struct Inbox {
+/// Cuts the byte stream of a vpcd connection into messages: two bytes of length, most significant first, and as many
+/// bytes. Several may come in one segment, one in several.
+#[derive(Debug, Default)]
+pub struct Inbox {
     unread: Vec<u8>,
 }
 
 impl Inbox {
+    /// Takes what came over the connection.
+    pub fn take(&mut self, bytes: &[u8]) {
+        self.unread.extend_from_slice(bytes);
+    }
+
+    /// The next message that is whole.
+    pub fn message(&mut self) -> Option<Vec<u8>> {
+        let (length, rest) = self.unread.split_first_chunk::<2>()?;
+        let message = rest.get(..usize::from(u16::from_be_bytes(*length)))?.to_vec();
+        self.unread.drain(..2 + message.len());
+        Some(message)
+    }
+
     /// The next message, `None` at the end of the stream.
     fn next(&mut self, stream: &mut TcpStream) -> io::Result<Option<Vec<u8>>> {
         loop {
-            if let Some((length, rest)) = self.unread.split_first_chunk::<2>()
-                && let Some(message) = rest.get(..usize::from(u16::from_be_bytes(*length)))
-            {
-                let message = message.to_vec();
-                self.unread.drain(..2 + message.len());
+            if let Some(message) = self.message() {
                 return Ok(Some(message));
             }
             let mut chunk = [0; 1024];
@@ -351,7 +362,7 @@ impl Inbox {
             // The driver writes length and body apart and waits for an acknowledgement in between; the kernel forgets
             // the option after a while, so it is set again each time.
             SockRef::from(&*stream).set_tcp_quickack(true)?;
-            self.unread.extend_from_slice(&chunk[..count]);
+            self.take(&chunk[..count]);
         }
     }
 }

@@ -5,8 +5,10 @@ use super::{
     breaker::Kind,
     core::{Core, STATION},
     loose_end::{self, LooseEnd},
+    prepare::Ready,
     slot::Slot,
-    visit::{After, Guest, Ready, drift_of, job_event, reading},
+    views::job_event,
+    visit::{After, Guest, drift_of, reading},
 };
 use crate::{
     burn::{Answer, Begins, Course, Ending, GoesOn, Next, ProfileState, Step, Write},
@@ -107,6 +109,10 @@ impl Work<'_> {
             Err(error) => refused(error),
         };
         if fenced(slot, &answer) {
+            // Whoever fenced it could only call the attempt unknown. That it was not made is known here alone.
+            if result == AttemptResult::NotMade {
+                core.store.attempt_result_soon(self.ready.attempt, result, &core.stamp(STATION));
+            }
             return Err(Broken::Fenced);
         }
         if result == AttemptResult::Accepted && self.ready.key_is_proven {
@@ -372,24 +378,28 @@ fn fenced(slot: &Slot<'_>, answer: &Answer) -> bool {
     matches!(answer, Answer::Lost(_)) && slot.fence.is_closed()
 }
 
-fn refused(error: &UnlockError) -> (AttemptResult, Answer) {
+/// What an attempt that failed leaves to record.
+pub fn attempt_result(error: &UnlockError) -> AttemptResult {
     match error {
-        UnlockError::WrongKey { tries_left, .. } => (
-            AttemptResult::Refused { tries_left: Some(*tries_left) },
-            Answer::KeyRefused { tries_left: Some(*tries_left) },
-        ),
-        UnlockError::WrongKeyOrLocked { .. } => {
-            (AttemptResult::Refused { tries_left: None }, Answer::KeyRefused { tries_left: None })
-        }
-        UnlockError::Link { .. } | UnlockError::AnswerLost { .. } => {
-            (AttemptResult::Unknown, Answer::Lost(error.to_string()))
-        }
+        UnlockError::WrongKey { tries_left, .. } => AttemptResult::Refused { tries_left: Some(*tries_left) },
+        UnlockError::WrongKeyOrLocked { .. } => AttemptResult::Refused { tries_left: None },
+        _ if error.may_have_cost_a_try() => AttemptResult::Unknown,
+        _ => AttemptResult::NotMade,
+    }
+}
+
+fn refused(error: &UnlockError) -> (AttemptResult, Answer) {
+    let answer = match error {
+        UnlockError::WrongKey { tries_left, .. } => Answer::KeyRefused { tries_left: Some(*tries_left) },
+        UnlockError::WrongKeyOrLocked { .. } => Answer::KeyRefused { tries_left: None },
+        UnlockError::Link { .. } | UnlockError::AnswerLost { .. } => Answer::Lost(error.to_string()),
         UnlockError::SelfTest(_)
         | UnlockError::Key { .. }
         | UnlockError::Challenge { .. }
         | UnlockError::Malformed { .. }
-        | UnlockError::Status { .. } => (AttemptResult::Unknown, Answer::Refused(error.to_string())),
-    }
+        | UnlockError::Status { .. } => Answer::Refused(error.to_string()),
+    };
+    (attempt_result(error), answer)
 }
 
 fn not_written(error: &WriteError) -> Answer {

@@ -245,7 +245,11 @@ impl Core {
         let shown = self.bus.shown();
         let batches = self.store.batches()?;
         let mut queue = Vec::new();
-        for batch in batches.iter().filter(|b| matches!(b.state, BatchState::Running | BatchState::Paused)) {
+        let mut served: Vec<_> =
+            batches.iter().filter(|b| matches!(b.state, BatchState::Running | BatchState::Paused)).collect();
+        // As tokens get them: what runs before what is paused, the highest priority first, then the oldest.
+        served.sort_by_key(|b| (b.state != BatchState::Running, std::cmp::Reverse(b.priority), b.id.0));
+        for batch in served {
             let left = QUEUE_WINDOW.saturating_sub(u32::try_from(queue.len()).unwrap_or(u32::MAX));
             if left == 0 {
                 break;

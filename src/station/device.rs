@@ -2,13 +2,14 @@
 //! token's button, and what the token has done can only be told by looking at it afterwards (molto2 section 3.8).
 
 use super::{
+    burn::attempt_result,
     core::Core,
     slot::Slot,
     visit::{After, Guest},
 };
 use crate::{
     domain::{CustomerKey, Profile, Serial, model::KeyNeeded},
-    drivers::{self, Token, UnlockError, Unlocked},
+    drivers::{self, Token, Unlocked},
     face::{DeviceState, Doing, Event, SlotView},
     link::ApduLink,
     remedy::Remedy,
@@ -258,14 +259,7 @@ impl Desk<'_> {
         let attempt =
             core.store.attempt_made(serial, fingerprint, None, &stamp()).map_err(|error| End::of(&error))?;
         let unlocked = token.unlock(key);
-        let result = match &unlocked {
-            Ok(_) => AttemptResult::Accepted,
-            Err(UnlockError::WrongKey { tries_left, .. }) => {
-                AttemptResult::Refused { tries_left: Some(*tries_left) }
-            }
-            Err(UnlockError::WrongKeyOrLocked { .. }) => AttemptResult::Refused { tries_left: None },
-            Err(_) => AttemptResult::Unknown,
-        };
+        let result = unlocked.as_ref().err().map_or(AttemptResult::Accepted, attempt_result);
         core.store.attempt_result(attempt, result, &stamp()).map_err(|error| End::of(&error))?;
         then(unlocked.map_err(|error| End::of(&error))?)
     }

@@ -5,7 +5,7 @@
 use super::{
     core::{Core, STATION},
     slot::InHand,
-    visit::job_event,
+    views::job_event,
 };
 use crate::{
     domain::SlotName,

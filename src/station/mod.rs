@@ -12,6 +12,7 @@ mod device;
 mod failure;
 mod handle;
 mod loose_end;
+mod prepare;
 mod slot;
 mod slots;
 mod views;

@@ -1,9 +1,9 @@
 //! From the store's records to what clients see.
 
 use crate::{
-    domain::{DriftSeconds, JobState, Proof},
+    domain::{DriftSeconds, JobState, Proof, SlotName},
     face::{
-        AuditEntry, AuditHead, BatchView, JobCounts, JobView, MappingView, ProofCounts, ReadingView,
+        AuditEntry, AuditHead, BatchView, Event, JobCounts, JobView, MappingView, ProofCounts, ReadingView,
         TokenLine, TokenView,
     },
     store,
@@ -28,6 +28,7 @@ pub fn batch(batch: &store::BatchSummary) -> BatchView {
             waiting_for_eyes: batch.waiting_for_eyes,
         },
         created: batch.created_at,
+        priority: batch.priority,
     }
 }
 
@@ -59,6 +60,7 @@ pub fn token_line(line: &store::TokenLine) -> TokenLine {
         proof: line.proof,
         last_seen: Some(line.last_seen),
         scrapped: line.scrapped_at,
+        batch: line.batch.clone(),
     }
 }
 
@@ -87,7 +89,8 @@ fn mapping(mapping: &store::MappingRecord) -> MappingView {
     }
 }
 
-fn reading(record: &store::ReadingRecord) -> ReadingView {
+/// One reading of a token's clock.
+pub fn reading(record: &store::ReadingRecord) -> ReadingView {
     ReadingView {
         at: record.at,
         drift: drift(record.reading.drift_ms),
@@ -119,5 +122,19 @@ pub fn audit_entry(entry: &store::AuditEntry) -> AuditEntry {
         clock: entry.clock.clone(),
         detail: entry.detail.clone(),
         hash: data_encoding::HEXLOWER.encode(&entry.hash),
+    }
+}
+
+/// The news that a job moved.
+pub fn job_event(job: &store::JobRecord, slot: Option<&SlotName>) -> Event {
+    Event::Job {
+        job: job.id.0,
+        batch: job.batch_name.clone(),
+        state: job.state,
+        serial: job.serial.clone(),
+        slot: slot.cloned(),
+        proof: job.proof,
+        wants_eyes: job.wants_eyes,
+        reason: job.reason.clone(),
     }
 }

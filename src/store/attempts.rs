@@ -138,6 +138,7 @@ fn settle(
         AttemptResult::Accepted => (AttemptOutcome::Accepted, None),
         AttemptResult::Refused { tries_left } => (AttemptOutcome::Refused, tries_left),
         AttemptResult::Unknown => (AttemptOutcome::Unknown, None),
+        AttemptResult::NotMade => (AttemptOutcome::NotMade, None),
     };
     let serial: Option<Serial> = tx
         .query_row(

@@ -28,14 +28,20 @@ impl Store {
         })
     }
 
-    /// Entries, latest first.
-    pub fn audit_page(&self, page: Page) -> Result<Listed<AuditEntry>, StoreError> {
+    /// Entries that hold `text` in who, what, serial or detail (in any case; empty: all), latest first.
+    pub fn audit_page(&self, text: &str, page: Page) -> Result<Listed<AuditEntry>, StoreError> {
+        const WANTED: &str = "WHERE ?1 = '' OR instr(
+            lower(who || char(31) || what || char(31) || coalesce(serial, '') || char(31) || detail), lower(?1)) > 0";
         self.read(|c| {
             let items = c
-                .prepare_cached(&format!("SELECT {COLUMNS} FROM audit ORDER BY seq DESC LIMIT ?1 OFFSET ?2"))?
-                .query_map(params![page.limit, to_count(page.offset)], entry_row)?
+                .prepare_cached(&format!(
+                    "SELECT {COLUMNS} FROM audit {WANTED} ORDER BY seq DESC LIMIT ?2 OFFSET ?3"
+                ))?
+                .query_map(params![text, page.limit, to_count(page.offset)], entry_row)?
                 .collect::<Result<_, _>>()?;
-            let total = c.query_row("SELECT count(*) FROM audit", [], |row| count(row, 0))?;
+            let total = c
+                .prepare_cached(&format!("SELECT count(*) FROM audit {WANTED}"))?
+                .query_row([text], |row| count(row, 0))?;
             Ok(Listed { items, total })
         })
     }

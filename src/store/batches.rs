@@ -98,6 +98,23 @@ impl Store {
         })
     }
 
+    /// Says when a batch's turn is, of several that run: the highest number first, then the oldest.
+    pub fn prioritise(&self, name: &str, priority: i32, stamp: &Stamp) -> Result<(), BatchRefused> {
+        let (name, stamp) = (name.to_owned(), stamp.clone());
+        self.write(move |tx| {
+            let Some((id, state)) = find(tx, &name)? else {
+                return Err(BatchRefused::NoBatch(name));
+            };
+            if matches!(state, BatchState::Done | BatchState::Cancelled) {
+                return Err(BatchRefused::BadState { name, state });
+            }
+            tx.execute("UPDATE batches SET priority = ?2 WHERE id = ?1", params![id, priority])?;
+            let detail = json!({ "batch": name, "priority": priority });
+            audit::append(tx, &stamp, "batch priority set", None, &detail)?;
+            Ok(())
+        })
+    }
+
     /// The batch of that name.
     pub fn batch_by_name(&self, name: &str) -> Result<Option<BatchSummary>, StoreError> {
         self.read(|c| Ok(summaries(c, "WHERE b.name = ?1", [name])?.pop()))
@@ -154,6 +171,7 @@ pub(super) fn insert(tx: &Transaction<'_>, batch: &NewBatch, stamp: &Stamp) -> r
         "recipe": batch.recipe,
         "target": batch.target,
         "key": batch.key_name,
+        "priority": batch.priority,
     });
     audit::append(tx, stamp, "batch made", None, &detail)?;
     Ok(id)

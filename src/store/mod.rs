@@ -15,6 +15,7 @@ mod audit;
 mod batches;
 mod clock;
 pub mod error;
+mod finder;
 mod holders;
 mod import;
 mod peek;
@@ -58,6 +59,7 @@ struct Inner {
     writer: Option<thread::JoinHandle<()>>,
     readers: Vec<Mutex<Connection>>,
     next_reader: AtomicUsize,
+    finder: Mutex<finder::Finder>,
 }
 
 impl Store {
@@ -77,6 +79,7 @@ impl Store {
             writer: Some(writer),
             readers,
             next_reader: AtomicUsize::new(0),
+            finder: Mutex::default(),
         })))
     }
 

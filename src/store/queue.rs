@@ -49,8 +49,14 @@ impl Store {
     /// The job that a token of this serial and model would get: the one it has begun, else one reserved for it, else
     /// the next free one whose model fits, by its batch's priority, then by age and position. Free and reserved jobs
     /// come from running batches only, and not from one that this token was burned in. A job that was begun is named
-    /// whatever its batch's state, so that the reason for waiting can be said.
-    pub fn next_job(&self, serial: &Serial, model: &str) -> Result<Option<JobRecord>, StoreError> {
+    /// whatever its batch's state, so that the reason for waiting can be said. Of the free jobs those that do not `fit`
+    /// the token are passed over: a file may hold seeds for several kinds of token and not say which is for which.
+    pub fn next_job(
+        &self,
+        serial: &Serial,
+        model: &str,
+        mut fits: impl FnMut(&JobRecord) -> bool,
+    ) -> Result<Option<JobRecord>, StoreError> {
         self.read(|c| {
             let begun =
                 rows::jobs(c, "WHERE j.serial = ?1 AND j.state IN ('claimed', 'unfinished')", [serial])?;
@@ -82,16 +88,12 @@ impl Store {
                 .query_map([serial], |row| row.get(0))?
                 .collect::<Result<_, _>>()?;
             for batch in running {
-                let free = rows::jobs(
-                    c,
-                    // Named, since the planner can't know how many queued jobs are reserved.
-                    "WHERE j.id = (SELECT id FROM jobs INDEXED BY jobs_free
-                         WHERE batch = ?1 AND state = 'queued' AND reserved IS NULL
-                             AND (model IS NULL OR model = ?2) ORDER BY position LIMIT 1)",
-                    params![batch, model],
-                )?;
-                if let Some(job) = free.into_iter().next() {
-                    return Ok(Some(job));
+                let mut after = -1;
+                while let Some(job) = next_free(c, batch, model, after)? {
+                    if fits(&job) {
+                        return Ok(Some(job));
+                    }
+                    after = to_count(job.position);
                 }
             }
             Ok(None)
@@ -293,6 +295,24 @@ impl Store {
             Ok(Listed { items, total })
         })
     }
+}
+
+/// The free job of a batch that comes first after a position, for a token of this model.
+fn next_free(
+    connection: &Connection,
+    batch: i64,
+    model: &str,
+    after: i64,
+) -> rusqlite::Result<Option<JobRecord>> {
+    let free = rows::jobs(
+        connection,
+        // Named, since the planner can't know how many queued jobs are reserved.
+        "WHERE j.id = (SELECT id FROM jobs INDEXED BY jobs_free
+             WHERE batch = ?1 AND position > ?3 AND state = 'queued' AND reserved IS NULL
+                 AND (model IS NULL OR model = ?2) ORDER BY position LIMIT 1)",
+        params![batch, model, after],
+    )?;
+    Ok(free.into_iter().next())
 }
 
 /// The jobs in one of the two states in which a token holds them.

@@ -149,6 +149,8 @@ words!(
         Refused = "refused",
         /// The link was lost, or the station stopped: the token may have counted it.
         Unknown = "unknown",
+        /// The link was lost before the answer to the challenge left: the token can't have counted anything.
+        NotMade = "not made",
     }
 );
 
@@ -522,6 +524,8 @@ pub struct EntryRecord {
     pub profile: Profile,
     /// Which seed.
     pub seed: SeedId,
+    /// How long that seed is, in bytes: tells without opening it whether a token can take it.
+    pub seed_len_bytes: usize,
     /// What the codes are made with besides the seed.
     pub parameters: Parameters,
     /// What the token's screen calls it.
@@ -592,6 +596,8 @@ pub enum AttemptResult {
     },
     /// No answer came: the token may have counted it.
     Unknown,
+    /// The key was not shown after all: nothing was counted.
+    NotMade,
 }
 
 /// What is known of a key and a token, before it is shown to the token once more.
@@ -750,6 +756,8 @@ pub struct TokenLine {
     pub proof: Option<Proof>,
     /// Whose it is, by the first profile that says so.
     pub upn: Option<String>,
+    /// The batch of its last job.
+    pub batch: Option<String>,
 }
 
 /// All that is on record about a token.
@@ -770,7 +778,8 @@ pub struct TokenRecord {
 /// Which tokens are wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TokenFilter {
-    /// Only those with this in their serial, model, titles or user's name, in any case.
+    /// Only those with each of these words somewhere in serial, model, titles, user's name, batch or state (of the last
+    /// job, of the proofs, `scrapped`), in any case.
     pub text: Option<String>,
 }
 

@@ -210,13 +210,14 @@ pub(super) fn job(connection: &Connection, id: JobId) -> rusqlite::Result<Option
 fn entries(connection: &Connection, job: JobId) -> rusqlite::Result<Vec<EntryRecord>> {
     connection
         .prepare_cached(
-            "SELECT profile, seed, parameters, title, display_timeout_s
-             FROM job_entries WHERE job = ?1 ORDER BY profile",
+            "SELECT e.profile, e.seed, e.parameters, e.title, e.display_timeout_s, length(s.sealed)
+             FROM job_entries e JOIN seeds s ON s.id = e.seed WHERE e.job = ?1 ORDER BY e.profile",
         )?
         .query_map([job], |row| {
             Ok(EntryRecord {
                 profile: row.get(0)?,
                 seed: row.get(1)?,
+                seed_len_bytes: Sealed::len_inside(usize::try_from(count(row, 5)?).unwrap_or(usize::MAX)),
                 parameters: json(row, 2)?,
                 title: row.get(3)?,
                 display_timeout_s: row.get(4)?,

@@ -18,7 +18,12 @@ use std::{
 pub(super) const APPLICATION_ID: i64 = 0x6B69_6C6E;
 
 /// What each step does. Append; never edit.
-pub(super) const STEPS: &[&str] = &[include_str!("schema/step-001.sql"), include_str!("schema/step-002.sql")];
+pub(super) const STEPS: &[&str] = &[
+    include_str!("schema/step-001.sql"),
+    include_str!("schema/step-002.sql"),
+    include_str!("schema/step-003.sql"),
+    include_str!("schema/step-004.sql"),
+];
 
 /// Opens `path` for writing, private from its first byte, at the last schema.
 pub(super) fn open(path: &Path, now: UnixMillis) -> Result<Connection, StoreError> {

@@ -111,7 +111,7 @@ impl Bench {
     }
 
     fn next(&self, for_serial: &str) -> Option<JobId> {
-        self.store.next_job(&serial(for_serial), "c202").unwrap().map(|job| job.id)
+        self.store.next_job(&serial(for_serial), "c202", |_| true).unwrap().map(|job| job.id)
     }
 
     fn seed_state(&self, number: u8) -> (SeedState, Option<Serial>) {
@@ -288,12 +288,47 @@ fn a_token_gets_its_begun_job_then_its_own_then_a_free_one() {
 }
 
 #[test]
+fn several_batches_are_served_by_priority_then_by_age() {
+    let bench = Bench::new();
+    let old = bench.running("old", vec![bench.job(1)]);
+    let new = bench.running("new", vec![bench.job(2)]);
+    assert_eq!(bench.next("A1"), Some(old[0]), "of two alike the older one");
+    bench.store.prioritise("new", 1, &stamp(3)).unwrap();
+    assert_eq!(bench.next("A1"), Some(new[0]));
+    bench.store.prioritise("new", -1, &stamp(4)).unwrap();
+    assert_eq!(bench.next("A1"), Some(old[0]));
+    assert_eq!(bench.store.batch_by_name("new").unwrap().unwrap().priority, -1);
+    assert!(matches!(bench.store.prioritise("none", 1, &stamp(5)), Err(BatchRefused::NoBatch(_))));
+    bench.store.move_batch("old", BatchMove::Cancel, &stamp(6)).unwrap();
+    let over = bench.store.prioritise("old", 1, &stamp(7));
+    assert!(matches!(over, Err(BatchRefused::BadState { state: BatchState::Cancelled, .. })));
+}
+
+#[test]
 fn a_job_for_another_model_is_left() {
     let bench = Bench::new();
     let jobs =
         bench.running("b", vec![NewJob { model: Some("molto2".into()), ..bench.job(1) }, bench.job(2)]);
     assert_eq!(bench.next("A1"), Some(jobs[1]));
-    assert_eq!(bench.store.next_job(&serial("M1"), "molto2").unwrap().unwrap().id, jobs[0]);
+    assert_eq!(bench.store.next_job(&serial("M1"), "molto2", |_| true).unwrap().unwrap().id, jobs[0]);
+}
+
+#[test]
+fn a_free_job_that_does_not_fit_hides_no_other() {
+    let bench = Bench::new();
+    let jobs = bench.running("b", vec![bench.job(1), bench.job_for(2, "A1"), bench.job(3)]);
+    let later = bench.running("later", vec![bench.job(4)]);
+    let next = |passed: &[JobId]| {
+        let fits = |job: &JobRecord| !passed.contains(&job.id);
+        bench.store.next_job(&serial("A2"), "c202", fits).unwrap().map(|job| job.id)
+    };
+    assert_eq!(next(&[]), Some(jobs[0]));
+    assert_eq!(next(&[jobs[0]]), Some(jobs[2]));
+    assert_eq!(next(&[jobs[0], jobs[2]]), Some(later[0]));
+    assert_eq!(next(&[jobs[0], jobs[2], later[0]]), None);
+    let own = bench.store.next_job(&serial("A1"), "c202", |_| false).unwrap().map(|job| job.id);
+    assert_eq!(own, Some(jobs[1]), "one that is reserved for a token is no choice");
+    assert_eq!(bench.store.job(jobs[0]).unwrap().unwrap().entries[0].seed_len_bytes, raw_seed(1).len());
 }
 
 #[test]
@@ -349,7 +384,9 @@ fn threads_that_claim_never_get_the_same_job() {
                     for token in 0.. {
                         let serial = serial(&format!("T{thread}-{token}"));
                         let won = loop {
-                            let Some(job) = store.next_job(&serial, "c202").unwrap() else { break None };
+                            let Some(job) = store.next_job(&serial, "c202", |_| true).unwrap() else {
+                                break None;
+                            };
                             let slot = SlotName(format!("slot {thread}"));
                             match store.claim(job.id, &serial, &slot, "", &stamp(10)) {
                                 Ok(job) => break Some(job),
@@ -561,7 +598,18 @@ fn tokens_are_found_by_serial_model_title_and_user() {
     assert_eq!(find(Some("MOLTO")), ["B2"]);
     assert_eq!(find(Some("user1")), ["A1"]);
     assert_eq!(find(Some("title 1")), ["A1"]);
+    assert_eq!(find(Some("burned written")), ["A1"], "state and proof");
+    assert_eq!(find(Some("b")), ["A1", "B2"]);
+    assert_eq!(find(Some("1 b user")), ["A1"], "every word");
     assert_eq!(find(Some("%")), Vec::<String>::new(), "nothing is a wildcard");
+    // What was found once is found as it is now.
+    bench.store.seen(&serial("A1"), Profile::ZERO, None, None, &stamp(31)).unwrap();
+    bench.store.scrap(&serial("A1"), ImportedSeeds::Hold, &stamp(32)).unwrap();
+    assert_eq!(find(Some("a1 scrapped")), ["A1"]);
+    assert_eq!(find(Some("a1 burned")), Vec::<String>::new());
+    bench.store.reading(&serial("C9"), "molto2", NewReading { drift_ms: 0, uncertainty_ms: 500 }, &stamp(33));
+    bench.store.caught_up().unwrap();
+    assert_eq!(find(Some("molto2")), ["B2", "C9"]);
     assert!(bench.store.token(&serial("C3")).unwrap().is_none());
 }
 
@@ -639,6 +687,10 @@ fn what_a_token_said_to_a_key_is_remembered_over_a_restart() {
     assert!(bench.store.attempt_result(first, AttemptResult::Accepted, &stamp(7)).is_err(), "no is no");
     assert_eq!(bench.store.key_standing(other_key, &serial("A1"), batch).unwrap(), KeyStanding::default());
     assert_eq!(bench.store.key_standing(key, &serial("A2"), None).unwrap(), KeyStanding::default());
+
+    told(made("A3"), AttemptResult::NotMade);
+    assert_eq!(standing(&bench.store, "A3").unknown_attempts_here, 0, "it cost nothing");
+    assert!(!standing(&bench.store, "A1").in_flight_elsewhere);
 
     told(made("A2"), AttemptResult::Accepted);
     assert!(standing(&bench.store, "A1").accepted_in_batch);
@@ -770,7 +822,7 @@ fn an_untouched_log_holds_together_and_shows_latest_first() {
     let (bench, _) = audited();
     let head = bench.store.audit_verify(&[]).unwrap();
     assert_eq!((head.seq, head), (5, bench.store.audit_head().unwrap()));
-    let page = bench.store.audit_page(Page { offset: 1, limit: 2 }).unwrap();
+    let page = bench.store.audit_page("", Page { offset: 1, limit: 2 }).unwrap();
     assert_eq!((page.items.iter().map(|entry| entry.seq).collect::<Vec<_>>(), page.total), (vec![4, 3], 5));
     assert_eq!(page.items[0].clock, "synchronised (error at most 5 ms)");
     assert!(Bench::new().store.audit_verify(&[]).is_ok_and(|head| head.seq == 0));
@@ -823,7 +875,7 @@ fn every_act_is_told_with_who_when_and_the_clock() {
     let bench = Bench::new();
     let jobs = bench.running("b", vec![bench.job(1)]);
     bench.burn(jobs[0], "A1");
-    let told: Vec<_> = bench.store.audit_page(Page::first(50)).unwrap().items;
+    let told: Vec<_> = bench.store.audit_page("", Page::first(50)).unwrap().items;
     let words: Vec<_> = told.iter().rev().map(|entry| entry.what.as_str()).collect();
     assert_eq!(
         words,

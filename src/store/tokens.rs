@@ -5,12 +5,13 @@ use super::{
     Scrapped, SeedOrigin, SeedRecord, Stamp, Store, StoreError, TokenFilter, TokenLine, TokenRecord,
     TokenRefused, audit,
     batches::{self, PROOF_RANK, ranked},
-    clock, queue,
-    rows::{self, count, to_count, to_json},
+    clock, finder, queue,
+    rows::{self, to_count, to_json},
 };
 use crate::domain::{JobEvent, JobState, Mode, Parameters, Profile, Proof, SeedId, Serial};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use serde_json::json;
+use std::sync::PoisonError;
 
 impl Store {
     /// What is on record as held by a token now, by profile.
@@ -65,20 +66,33 @@ impl Store {
 
     /// The tokens that pass `filter`, by serial.
     pub fn tokens(&self, filter: &TokenFilter, page: Page) -> Result<Listed<TokenLine>, StoreError> {
-        const WANTED: &str = "WHERE ?1 IS NULL
-            OR instr(lower(t.serial || ' ' || coalesce(t.model, '')), lower(?1)) > 0
-            OR t.serial IN (SELECT serial FROM mappings WHERE ended_at IS NULL
-                AND instr(lower(coalesce(upn, '') || ' ' || coalesce(title, '')), lower(?1)) > 0)";
         self.read(|c| {
-            let total = c
-                .prepare_cached(&format!("SELECT count(*) FROM tokens t {WANTED}"))?
-                .query_row([&filter.text], |row| count(row, 0))?;
-            let items = c
-                .prepare_cached(&line_sql(&format!("{WANTED} ORDER BY t.serial LIMIT ?2 OFFSET ?3")))?
-                .query_map(params![filter.text, page.limit, to_count(page.offset)], line_row)?
+            let Some(text) = filter.text.as_deref().filter(|text| !text.trim().is_empty()) else {
+                let items = c
+                    .prepare_cached(&line_sql("ORDER BY t.serial LIMIT ?1 OFFSET ?2"))?
+                    .query_map(params![page.limit, to_count(page.offset)], line_row)?
+                    .collect::<Result<_, _>>()?;
+                return Ok(Listed { items, total: finder::all(c)? });
+            };
+            let found = {
+                // A search that panicked leaves words that are as good as before.
+                let mut finder = self.0.finder.lock().unwrap_or_else(PoisonError::into_inner);
+                finder.catch_up(c)?;
+                finder.find(text, page.offset, page.limit)
+            };
+            let mut line = c.prepare_cached(&line_sql("WHERE t.serial = ?1"))?;
+            let items = found
+                .serials
+                .iter()
+                .map(|serial| line.query_row([serial], line_row))
                 .collect::<Result<_, _>>()?;
-            Ok(Listed { items, total })
+            Ok(Listed { items, total: found.total })
         })
+    }
+
+    /// Reads the words of all tokens, so that the first search needn't.
+    pub fn prepare_search(&self) -> Result<(), StoreError> {
+        self.read(|c| Ok(self.0.finder.lock().unwrap_or_else(PoisonError::into_inner).catch_up(c)?))
     }
 
     /// What kiln burned and the tokens still hold, of one batch (in its order) or of all.
@@ -293,7 +307,9 @@ fn line_sql(rest: &str) -> String {
     format!(
         "SELECT t.serial, t.model, t.first_seen, t.last_seen, t.scrapped_at, (SELECT count(*) {held}),
              (SELECT min({PROOF_RANK}) {held}),
-             (SELECT m.upn {held} AND m.upn IS NOT NULL ORDER BY m.profile LIMIT 1)
+             (SELECT m.upn {held} AND m.upn IS NOT NULL ORDER BY m.profile LIMIT 1),
+             (SELECT b.name FROM jobs j JOIN batches b ON b.id = j.batch WHERE j.serial = t.serial
+              ORDER BY j.id DESC LIMIT 1)
          FROM tokens t {rest}"
     )
 }
@@ -308,6 +324,7 @@ fn line_row(row: &Row<'_>) -> rusqlite::Result<TokenLine> {
         profiles: row.get(5)?,
         proof: row.get::<_, Option<u8>>(6)?.and_then(|rank| ranked(rank.into())),
         upn: row.get(7)?,
+        batch: row.get(8)?,
     })
 }
 

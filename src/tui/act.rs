@@ -2,6 +2,7 @@
 
 use super::{
     dialog::{Dialog, Sure, Typed, Unlock},
+    init::Init,
     input::Input,
     keys::{self, Action},
     model::{Link, Model, View, Which},
@@ -42,8 +43,20 @@ pub fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::StartBatch | Action::PauseBatch | Action::RetryBatch | Action::CancelBatch => {
             return on_selected_batch(model, action);
         }
+        Action::Import | Action::NewBatch => return make(model, action),
         Action::Which => which(model),
-        Action::Verify | Action::AllowReplace | Action::AllowTry | Action::Scrap => on_token(model, action),
+        Action::Verify | Action::AllowReplace | Action::AllowTry | Action::Scrap | Action::Reveal => {
+            on_token(model, action);
+        }
+        Action::Mouse => {
+            model.mouse = !model.mouse;
+            model.say(if model.mouse {
+                "the mouse is listened to: the terminal's own selection now wants Shift"
+            } else {
+                "the mouse is left to the terminal"
+            });
+            return vec![Effect::Mouse(model.mouse)];
+        }
         Action::OverrideClock => typed(model, Typed::Override),
         Action::Copy => return copy(model),
         Action::StartStation => {
@@ -89,8 +102,8 @@ fn step(model: &mut Model, by: i64) {
         View::Batches => model.batches.step(&model.station.batches, by),
         View::Tokens => model.tokens.list.step(by),
         View::Log => match model.log.which {
-            Which::Events => {
-                let most = model.station.log.len().saturating_sub(1) as u64;
+            Which::Events | Which::Trouble => {
+                let most = model.log.found(&model.station.log).len().saturating_sub(1) as u64;
                 let back = (model.log.back as u64).saturating_add_signed(by.saturating_neg()).min(most);
                 model.log.back = usize::try_from(back).unwrap_or(0);
             }
@@ -139,7 +152,10 @@ fn back(model: &mut Model) {
 pub fn refilter(model: &mut Model) {
     match model.view {
         View::Tokens => model.tokens.list.restart(),
-        View::Log => model.log.back = 0,
+        View::Log => {
+            model.log.back = 0;
+            model.log.audit.restart();
+        }
         View::Batches | View::Station => {}
     }
 }
@@ -147,7 +163,7 @@ pub fn refilter(model: &mut Model) {
 fn unlock(model: &mut Model) -> Vec<Effect> {
     match model.station.vault {
         Some(VaultState::Open) => model.say("the vault is open already"),
-        Some(VaultState::Absent) => model.complain("there is no vault yet: leave (q) and run kiln init"),
+        Some(VaultState::Absent) => model.dialogs.push(Dialog::Init(Init::default())),
         Some(VaultState::Locked) => {
             model.dialogs.push(Dialog::Unlock(Unlock::default()));
             return vec![Effect::Ask(Asked::Holders, Command::Holders)];
@@ -155,6 +171,23 @@ fn unlock(model: &mut Model) -> Vec<Effect> {
         None => model.complain("there is no connection to the station"),
     }
     Vec::new()
+}
+
+/// Opens the form for a new batch; without an open vault, what opens that comes first.
+fn make(model: &mut Model, action: Action) -> Vec<Effect> {
+    match model.station.vault {
+        Some(VaultState::Open) => {}
+        Some(VaultState::Absent | VaultState::Locked) => {
+            model.say("first the vault: new seeds are sealed in it");
+            return unlock(model);
+        }
+        None => return unlock(model),
+    }
+    model.dialogs.push(match action {
+        Action::Import => Dialog::Import(Box::default()),
+        _ => Dialog::Making(Box::default()),
+    });
+    vec![Effect::Ask(Asked::Catalog, Command::Catalog), Effect::Ask(Asked::Keys, Command::Keys)]
 }
 
 /// Whether `action` makes sense for a batch in this state.
@@ -173,7 +206,7 @@ fn on_selected_batch(model: &mut Model, action: Action) -> Vec<Effect> {
         return match model.batches.current(all).map(|batch| batch.name.clone()) {
             Some(name) => on_batch(model, action, name),
             None => {
-                model.complain("there is no batch: leave (q) and run kiln import or kiln batch new");
+                model.complain("there is no batch: i imports a seed file, n makes one with random seeds");
                 Vec::new()
             }
         };
@@ -183,7 +216,7 @@ fn on_selected_batch(model: &mut Model, action: Action) -> Vec<Effect> {
     match fitting.as_slice() {
         [] if action == Action::PauseBatch => model.complain("no batch is running"),
         [] if all.is_empty() => {
-            model.complain("there is no batch: leave (q) and run kiln import or kiln batch new");
+            model.complain("there is no batch: i imports a seed file, n makes one with random seeds");
         }
         [] => model.complain("no batch waits to be started"),
         [one] => return on_batch(model, action, one.clone()),
@@ -227,10 +260,8 @@ fn which(model: &mut Model) {
     match model.view {
         View::Batches => model.batches.next_state(),
         View::Log => {
-            model.log.which = match model.log.which {
-                Which::Events => Which::Audit,
-                Which::Audit => Which::Events,
-            };
+            model.log.which = model.log.which.next();
+            model.log.back = 0;
         }
         View::Station | View::Tokens => {}
     }
@@ -245,6 +276,7 @@ fn on_token(model: &mut Model, action: Action) {
         Action::AllowReplace => typed(model, Typed::Allow(serial, Consent::Replace)),
         Action::AllowTry => typed(model, Typed::Allow(serial, Consent::TryKey)),
         Action::Scrap => typed(model, Typed::Scrap(serial)),
+        Action::Reveal => typed(model, Typed::Reveal(serial)),
         _ => {
             // A code is typed over the view, where the scan shows.
             model.dialogs.clear();

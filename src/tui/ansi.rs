@@ -14,8 +14,12 @@ use std::io::{self, Write};
 
 /// Alternate screen, no cursor, bracketed paste.
 pub const ENTER: &str = "\x1b[?1049h\x1b[?25l\x1b[?2004h\x1b[2J";
-/// The reverse, for normal ends, suspension and panics alike.
-pub const LEAVE: &str = "\x1b[?2004l\x1b[0m\x1b[?25h\x1b[?1049l";
+/// The reverse, for normal ends, suspension and panics alike; the mouse is given back whether or not it was taken.
+pub const LEAVE: &str = "\x1b[?1006l\x1b[?1000l\x1b[?2004l\x1b[0m\x1b[?25h\x1b[?1049l";
+/// Presses and the wheel are told, with coordinates of any size.
+pub const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1006h";
+/// The reverse.
+pub const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1000l";
 
 /// Writes cells to `W`. Nothing leaves before [`Backend::flush`], and then in one write.
 pub struct Ansi<W: Write> {

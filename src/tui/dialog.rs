@@ -2,10 +2,14 @@
 
 use super::{
     act,
+    import::{Import, Stage},
+    init::Init,
     input::{Input, Passphrase},
     model::Model,
     msg::{Asked, Effect},
+    new_batch::Making,
     palette,
+    reveal::Reveal,
 };
 use crate::{
     domain::{Profile, Serial, SlotName},
@@ -27,8 +31,16 @@ pub enum Dialog {
     },
     /// The alarms, from this line on.
     Alarms(u16),
+    /// Makes the vault.
+    Init(Init),
     /// Opens the vault.
     Unlock(Unlock),
+    /// Imports a seed file.
+    Import(Box<Import>),
+    /// Makes a batch with random seeds.
+    Making(Box<Making>),
+    /// Shows a seed.
+    Reveal(Reveal),
     /// A question that `y` answers; Enter does not.
     Sure(Sure),
     /// A question that only the right words answer.
@@ -88,6 +100,8 @@ pub enum Typed {
     Allow(Serial, Consent),
     /// Scraps the token: its last four.
     Scrap(Serial),
+    /// Shows a seed of the token: its last four, and a profile's number where it isn't the first.
+    Reveal(Serial),
     /// Overrides the clock's gate: for how many minutes.
     Override,
 }
@@ -110,16 +124,37 @@ pub struct Unlock {
 impl Dialog {
     /// Whether it takes text: then digits are not a scan.
     pub fn takes_text(&self) -> bool {
-        matches!(self, Self::Palette { .. } | Self::Unlock(_) | Self::Typed { .. })
+        match self {
+            Self::Palette { .. } | Self::Unlock(_) | Self::Typed { .. } | Self::Init(_) | Self::Making(_) => {
+                true
+            }
+            Self::Import(import) => matches!(import.stage, Stage::Filling),
+            _ => false,
+        }
     }
 
     /// The field that text goes into.
     pub fn input(&mut self) -> Option<&mut Input> {
-        match self {
-            Self::Palette { input, .. } | Self::Typed { input, .. } => Some(input),
-            Self::Unlock(unlock) if !unlock.busy => Some(&mut unlock.input),
-            _ => None,
-        }
+        let form = match self {
+            Self::Palette { input, .. } | Self::Typed { input, .. } => return Some(input),
+            Self::Unlock(unlock) if !unlock.busy => return Some(&mut unlock.input),
+            Self::Init(init) if !init.busy => &mut init.form,
+            Self::Import(import) if matches!(import.stage, Stage::Filling) => &mut import.form,
+            Self::Making(making) if !making.busy => &mut making.form,
+            _ => return None,
+        };
+        form.input(form.at)
+    }
+}
+
+/// How many lines of a text `key` goes on, or back.
+pub fn lines_moved(key: &KeyEvent) -> i16 {
+    match key.code {
+        KeyCode::Down | KeyCode::Char('j') => 1,
+        KeyCode::Up | KeyCode::Char('k') => -1,
+        KeyCode::PageDown => 10,
+        KeyCode::PageUp => -10,
+        _ => 0,
     }
 }
 
@@ -127,14 +162,17 @@ impl Dialog {
 pub fn key(model: &mut Model, key: &KeyEvent) -> Vec<Effect> {
     let Some(dialog) = model.dialogs.last_mut() else { return Vec::new() };
     if matches!(key.code, KeyCode::Esc) {
-        model.dialogs.pop();
+        match dialog {
+            // Back to what was filled in.
+            Dialog::Import(import) if matches!(import.stage, Stage::Report(..) | Stage::Refused(..)) => {
+                import.stage = Stage::Filling;
+            }
+            _ => drop(model.dialogs.pop()),
+        }
         return Vec::new();
     }
-    let down = i32::from(matches!(key.code, KeyCode::Down | KeyCode::Char('j')))
-        - i32::from(matches!(key.code, KeyCode::Up | KeyCode::Char('k')))
-        + 10 * i32::from(matches!(key.code, KeyCode::PageDown))
-        - 10 * i32::from(matches!(key.code, KeyCode::PageUp));
-    let scrolled = |from: u16| from.saturating_add_signed(i16::try_from(down).unwrap_or(0));
+    let down = lines_moved(key);
+    let scrolled = |from: u16| from.saturating_add_signed(down);
     match dialog {
         Dialog::Help(scroll) | Dialog::Alarms(scroll) | Dialog::Token { scroll, .. } if down != 0 => {
             *scroll = scrolled(*scroll);
@@ -143,7 +181,7 @@ pub fn key(model: &mut Model, key: &KeyEvent) -> Vec<Effect> {
             model.station.read_alarms();
             model.dialogs.pop();
         }
-        Dialog::Token { .. } if matches!(key.code, KeyCode::Char('v' | 'y' | ':')) => {
+        Dialog::Token { .. } if matches!(key.code, KeyCode::Char('v' | 'y' | 'Q' | ':')) => {
             let action = super::keys::action(super::model::View::Tokens, key);
             return action.map_or_else(Vec::new, |action| act::perform(model, action));
         }
@@ -156,9 +194,12 @@ pub fn key(model: &mut Model, key: &KeyEvent) -> Vec<Effect> {
             model.dialogs.pop();
         }
         Dialog::Help(_) | Dialog::Alarms(_) | Dialog::Token { .. } | Dialog::Slot(_) => {}
-        Dialog::Verdict { .. } | Dialog::Failure(_) => {
+        Dialog::Verdict { .. } | Dialog::Failure(_) | Dialog::Reveal(_) => {
             model.dialogs.pop();
         }
+        Dialog::Init(init) => return init.key(key),
+        Dialog::Import(import) => return import.key(key),
+        Dialog::Making(making) => return making.key(key),
         Dialog::Sure(sure) => match key.code {
             KeyCode::Char('y' | 'Y') => {
                 let sure = sure.clone();
@@ -263,6 +304,19 @@ impl Typed {
                 (format!("batch {name} is cancelled"), Command::BatchCancel { name: name.clone() })
             }
             Self::Cancel(_) => return Err("that is not its name"),
+            Self::Reveal(serial) => {
+                let (last_four, profile) = typed.split_once(char::is_whitespace).unwrap_or((typed, "0"));
+                let profile = profile.trim().parse().map_err(|_| "a profile has a number, from 0 on")?;
+                let profile = Profile::new(profile);
+                if last_four != serial.last_four() {
+                    return Err("those are not its last four characters");
+                }
+                let (serial, last_four) = (serial.clone(), last_four.to_owned());
+                return Ok(Effect::Ask(
+                    Asked::Reveal(serial.clone(), profile),
+                    Command::Reveal { serial, profile, last_four },
+                ));
+            }
             Self::Allow(serial, _) | Self::Scrap(serial) if typed != serial.last_four() => {
                 return Err("those are not its last four characters");
             }
@@ -307,6 +361,13 @@ impl Typed {
                 format!("Scrap token {serial}"),
                 "For a token that died with its seed. A generated seed is retired with it.",
                 "Type the last four characters of its serial".into(),
+            ),
+            Self::Reveal(serial) => (
+                format!("Show the seed of token {serial} as a QR code"),
+                "Whoever sees it can make this token's codes from then on; that it was shown is recorded. It hides \
+                 by itself.",
+                "Type the last four characters of its serial (a blank and a profile's number for another than 0)"
+                    .into(),
             ),
             Self::Override => (
                 "Burn although the clock is not trusted".into(),

@@ -50,6 +50,10 @@ pub enum Action {
     RetryBatch,
     /// Calls a batch off.
     CancelBatch,
+    /// Imports a seed file.
+    Import,
+    /// Makes a batch with random seeds.
+    NewBatch,
     /// Changes which jobs, or which log, are shown.
     Which,
     /// Types the code of the selected token.
@@ -58,12 +62,16 @@ pub enum Action {
     AllowReplace,
     /// Allows one more authentication.
     AllowTry,
+    /// Shows the QR code that enrols the selected token elsewhere.
+    Reveal,
     /// Says that the selected token is dead.
     Scrap,
     /// Lets burns go on with a clock that is not trusted.
     OverrideClock,
     /// Hands the selected serial or name to the clipboard.
     Copy,
+    /// Listens to the mouse, or no longer.
+    Mouse,
     /// Starts the station that was lost.
     StartStation,
     /// Ends the station after the burns in hand.
@@ -142,6 +150,20 @@ pub const KEYS: &[Entry] = &[
     )),
     operator(on(BATCH_VIEWS, entry(&[letter('P')], "P", Action::PauseBatch, "pause", "pause a batch"))),
     operator(on(
+        BATCH_VIEWS,
+        entry(
+            &[letter('i')],
+            "i",
+            Action::Import,
+            "import",
+            "import a seed file, into a batch or the inventory",
+        ),
+    )),
+    operator(on(
+        BATCH_VIEWS,
+        entry(&[letter('n')], "n", Action::NewBatch, "", "make a batch with random seeds"),
+    )),
+    operator(on(
         &[View::Batches],
         entry(
             &[letter('R')],
@@ -161,7 +183,13 @@ pub const KEYS: &[Entry] = &[
     ),
     on(LISTS, entry(&[letter('/')], "/", Action::Filter, "filter", "narrow the list")),
     entry(&[letter('a')], "a", Action::Alarms, "alarms", "read the alarms"),
-    operator(entry(&[letter('u')], "u", Action::Unlock, "", "unlock the vault")),
+    operator(entry(
+        &[letter('u')],
+        "u",
+        Action::Unlock,
+        "",
+        "unlock the vault, or make it where there is none",
+    )),
     entry(&[letter('s')], "s", Action::Show(View::Station), "", "station: slots and queue"),
     entry(&[letter('b')], "b", Action::Show(View::Batches), "", "batches and their jobs"),
     entry(&[letter('t')], "t", Action::Show(View::Tokens), "", "tokens: the inventory"),
@@ -199,6 +227,16 @@ pub const KEYS: &[Entry] = &[
         &[View::Station, View::Tokens],
         entry(&[letter('v')], "v", Action::Verify, "verify", "verify the code on a token's display"),
     )),
+    operator(on(
+        &[View::Tokens],
+        entry(
+            &[letter('Q')],
+            "Q",
+            Action::Reveal,
+            "QR code",
+            "show the QR code that enrols the selected token in another place (asks for its last four)",
+        ),
+    )),
     operator(entry(&[], "", Action::Lock, "", "lock the vault")),
     operator(entry(
         &[],
@@ -211,6 +249,7 @@ pub const KEYS: &[Entry] = &[
     operator(entry(&[], "", Action::Scrap, "", "scrap the selected token: it died with its seed")),
     operator(entry(&[], "", Action::OverrideClock, "", "burn for a while although the clock is not trusted")),
     operator(entry(&[], "", Action::StopStation, "", "stop the station after the burns in hand")),
+    entry(&[], "", Action::Mouse, "", "listen to the mouse: wheel and views (again: no longer)"),
     entry(&[], "", Action::StartStation, "", "start the station, if it was lost"),
     entry(&[control('l')], "^L", Action::Redraw, "", "draw the screen anew"),
     entry(&[control('z')], "^Z", Action::Suspend, "", "back to the shell for a while (fg returns)"),

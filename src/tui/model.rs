@@ -1,10 +1,14 @@
 //! All that the screen is made of. `update` alone changes it, `view` alone draws it.
 
-use super::{batches::Batches, dialog::Dialog, input::Input, keys, look::Look, paged::Paged, state::Station};
+use super::{
+    batches::Batches, dialog::Dialog, input::Input, keys, look::Look, paged::Paged, sentence::Said,
+    state::Station,
+};
 use crate::{
     domain::{Serial, SlotName, UnixMillis},
     face::{AuditEntry, Failure, Greeting, Role, TokenLine},
 };
+use std::collections::VecDeque;
 
 /// A screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -68,8 +72,21 @@ pub enum Which {
     /// What happened since this screen was opened.
     #[default]
     Events,
+    /// Of that, only what went wrong.
+    Trouble,
     /// The station's audit log, from the beginning.
     Audit,
+}
+
+impl Which {
+    /// The next one, round and round.
+    pub fn next(self) -> Self {
+        match self {
+            Self::Events => Self::Trouble,
+            Self::Trouble => Self::Audit,
+            Self::Audit => Self::Events,
+        }
+    }
 }
 
 /// The log view.
@@ -83,6 +100,17 @@ pub struct Log {
     pub back: usize,
     /// The audit log, newest first.
     pub audit: Paged<AuditEntry>,
+}
+
+impl Log {
+    /// The lines that pass the filter, oldest first.
+    pub fn found<'a>(&self, lines: &'a VecDeque<Said>) -> Vec<&'a Said> {
+        let wanted = self.filter.text().to_lowercase();
+        let passes = |said: &&Said| {
+            (said.bad || self.which != Which::Trouble) && said.text.to_lowercase().contains(&wanted)
+        };
+        lines.iter().filter(passes).collect()
+    }
 }
 
 /// The tokens view.
@@ -133,6 +161,8 @@ pub struct Model {
     pub toast: Option<Toast>,
     /// The window of the queue is being asked for.
     pub state_asked: bool,
+    /// The mouse is listened to.
+    pub mouse: bool,
     /// Leave after this.
     pub quit: bool,
 }
@@ -159,6 +189,7 @@ impl Model {
             filtering: false,
             toast: None,
             state_asked: false,
+            mouse: false,
             quit: false,
         }
     }
@@ -166,6 +197,7 @@ impl Model {
     /// Whether the screen changes with time alone: then it wants to be told the time.
     pub fn wants_time(&self) -> bool {
         self.toast.is_some()
+            || matches!(self.dialogs.last(), Some(Dialog::Reveal(_)))
             || self.station.pace.is_moving(self.now)
             || self.station.clock.is_some_and(|clock| clock.override_until.is_some())
             || (self.station.queue_is_stale && matches!(self.link, Link::Up))

@@ -4,9 +4,9 @@
 use super::input::Passphrase;
 use crate::{
     domain::{Profile, Serial, UnixMillis},
-    face::{Command, Failure, Greeting, HolderFile, Numbered, Reply, Role, Snapshot},
+    face::{Command, Failure, Greeting, HolderFile, ImportOptions, Numbered, Reply, Role, Snapshot},
 };
-use crossterm::event::KeyEvent;
+use crossterm::event::{KeyEvent, MouseEvent};
 
 /// Something happened.
 #[derive(Debug)]
@@ -15,6 +15,8 @@ pub enum Msg {
     Key(KeyEvent),
     /// A bracketed paste, whole.
     Paste(String),
+    /// The mouse, where it was turned on.
+    Mouse(MouseEvent),
     /// The terminal is this big now, in columns and rows.
     Resize(u16, u16),
     /// The time, about once a second while something on the screen depends on it.
@@ -38,6 +40,10 @@ pub enum Msg {
     Answer(Asked, Result<Reply, Failure>),
     /// What came of [`Effect::Unlock`].
     Unlocked(Result<(), Failure>),
+    /// What came of [`Effect::Init`].
+    Made(Result<(), Failure>),
+    /// What a path could become, to [`Effect::Complete`].
+    Completed(String, Vec<String>),
     /// The process was continued after a stop: the terminal may show anything.
     Continued,
     /// The process is asked to stop (SIGTSTP); Ctrl-Z comes as a key.
@@ -67,8 +73,20 @@ pub enum Asked {
     Profiles(Serial, String),
     /// Whether a code is right.
     Verify(Serial, Profile, String),
-    /// A page of the audit log.
-    Audit(u32),
+    /// A page of the audit log that holds a text.
+    Audit(String, u32),
+    /// Models, recipes and targets.
+    Catalog,
+    /// The names of customer keys.
+    Keys,
+    /// Whether a batch could be made.
+    Look,
+    /// Makes the batch of this name.
+    Make(String),
+    /// To [`Effect::Import`].
+    Import,
+    /// What enrols a profile elsewhere.
+    Reveal(Serial, Profile),
     /// Who can open the vault.
     Holders,
 }
@@ -80,6 +98,19 @@ pub enum Effect {
     Ask(Asked, Command),
     /// Open a holder's file here and hand the data key over.
     Unlock(HolderFile, Passphrase),
+    /// Make the vault here, with this holder and passphrase, and hand the data key over.
+    Init(String, Passphrase),
+    /// Look what a path that was begun could become.
+    Complete(String),
+    /// Read a file here and hand its bytes over.
+    Import {
+        /// Where it lies.
+        path: String,
+        /// What to do with it.
+        options: ImportOptions,
+    },
+    /// Listen to the mouse, or no longer.
+    Mouse(bool),
     /// Try to connect now, and start a station if none runs.
     Start,
     /// Ring the terminal's bell.

@@ -98,7 +98,7 @@ mod tests {
         let model = model(80, 24);
         let first = |typed: &str| lines(&model, typed).first().map(|line| line.name.clone());
         assert_eq!(first("pause spring").as_deref(), Some("pause batch spring"));
-        assert_eq!(first("unl").as_deref(), Some("unlock the vault"));
+        assert_eq!(first("unl").as_deref(), Some("unlock the vault, or make it where there is none"));
         assert_eq!(first("stop").as_deref(), Some("stop the station after the burns in hand"));
         // The "s" that begins a word must not hide the one that leads on.
         assert_eq!(distance("sp", "spring station"), Some(1));

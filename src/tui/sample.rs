@@ -4,8 +4,8 @@ use super::{look::Look, model::Model, msg::Msg, update::update};
 use crate::{
     domain::{ClockState, DriftSeconds, JobState, SlotName, UnixMillis},
     face::{
-        Alarm, BatchView, ClockView, Doing, Event, Greeting, JobCounts, JobView, ProofCounts, Role, SlotView,
-        Snapshot, VaultState, Who,
+        Alarm, BatchView, CatalogView, ClockView, Doing, Event, Failure, FailureKind, Greeting, JobCounts,
+        JobView, Named, ProofCounts, RecipeView, Role, SlotView, Snapshot, VaultState, Who,
     },
 };
 
@@ -37,6 +37,7 @@ pub fn batch(name: &str, state: &str) -> BatchView {
         jobs: JobCounts { queued: 24 - burned, burned, ..JobCounts::default() },
         proofs: ProofCounts::default(),
         created: NOW,
+        priority: 0,
     }
 }
 
@@ -125,6 +126,36 @@ pub fn snapshot() -> Snapshot {
         vault: VaultState::Open,
         clients: 3,
         attached: ["ann", "bob"].map(|name| Who { name: name.into(), role: Role::Operator }).into(),
+    }
+}
+
+/// A catalog of a few.
+pub fn catalog() -> CatalogView {
+    let named = |name: &str, label: &str| Named { name: name.into(), label: label.into() };
+    let recipe = |name: &str, label: &str, models: &[&str], profiles, wants_file| RecipeView {
+        named: named(name, label),
+        models: models.iter().map(|model| (*model).to_owned()).collect(),
+        profiles,
+        wants_file,
+    };
+    CatalogView {
+        models: vec![named("c301-i", "Token2 C301-i"), named("molto2-v2", "Token2 Molto2 v2")],
+        recipes: vec![
+            recipe("as-file", "one profile, as the file states", &["c301-i", "molto2-v2"], 1, true),
+            recipe("molto2-ten-random", "ten profiles", &["molto2-v2"], 10, false),
+            recipe("single-random", "one profile, 20 bytes", &["c301-i"], 1, false),
+        ],
+        targets: vec![named("duo", "Duo"), named("entra", "Microsoft Entra ID")],
+    }
+}
+
+/// A no.
+pub fn failure(message: &str) -> Failure {
+    Failure {
+        kind: FailureKind::No,
+        message: message.into(),
+        remedy: "do something else".into(),
+        details: Vec::new(),
     }
 }
 

@@ -34,6 +34,17 @@ pub fn taken(model: &mut Model, text: &str) -> Vec<Effect> {
     }
 }
 
+/// Asks for what is on record about a token.
+pub fn shown(model: &mut Model, text: &str) -> Vec<Effect> {
+    match text.trim().parse::<Serial>() {
+        Ok(serial) => vec![Effect::Ask(Asked::Token(serial.clone()), Command::Token { serial })],
+        Err(_) => {
+            model.complain(format!("\"{}\" is no serial", shortened(text)));
+            Vec::new()
+        }
+    }
+}
+
 fn shortened(text: &str) -> String {
     text.chars().take(20).collect()
 }

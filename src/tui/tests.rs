@@ -1,5 +1,7 @@
-//! Screens as they are: every view at three sizes, made by the real `update` and `view`, kept as text under
-//! `screens/`. `KILN_SCREENS=write` writes them anew; what changed is then reviewed like code.
+//! Screens as they are: every view at three sizes, made by the real `update` and `view`, kept under `screens/` as text
+//! with marks for their styles. `INSTA_UPDATE=always` writes them anew; what changed is then reviewed like code.
+
+mod forms;
 
 use super::{
     ansi::Ansi,
@@ -7,15 +9,15 @@ use super::{
     model::{Link, Model, View},
     msg::{Asked, Effect, Msg},
     run::{Handled, drive},
-    sample::{NOW, attached, batch, greeting, job, job_event, model, slot, snapshot},
+    sample::{NOW, attached, batch, failure as no, greeting, job, job_event, model, slot, snapshot},
     update::update,
     view::view,
 };
 use crate::{
     domain::{Clock, ClockState, JobState, Proof, SlotName, UnixMillis},
     face::{
-        AuditEntry, ClockView, Command, Doing, Event, Failure, FailureKind, HolderFile, Numbered, PageOf,
-        Reply, Role, SlotView, TokenLine, TokenView, VaultState, Verdict,
+        AuditEntry, ClockView, Command, Doing, Event, HolderFile, Numbered, PageOf, Reply, Role, SlotView,
+        TokenLine, TokenView, VaultState, Verdict,
     },
 };
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -25,7 +27,7 @@ use ratatui::{
     layout::Rect,
     style::{Color, Modifier},
 };
-use std::{path::Path, sync::mpsc::channel};
+use std::sync::mpsc::channel;
 
 const SIZES: [(u16, u16); 3] = [(80, 24), (100, 30), (160, 45)];
 
@@ -54,18 +56,43 @@ fn text(model: &Model) -> String {
     lines.collect()
 }
 
+/// What each letter stands for in the marks below a screen; a blank is plain text.
+const MARKS: &str = "s bold, v reversed, V both; f F n N the same in blue (plain first), r R x X in red, g G k K in green; \
+                     q other colours";
+
+fn mark(cell: &ratatui::buffer::Cell) -> char {
+    let bold = cell.modifier.contains(Modifier::BOLD);
+    let reversed = cell.modifier.contains(Modifier::REVERSED);
+    let letters = match (cell.fg, cell.bg) {
+        (Color::Reset, Color::Reset) => [' ', 's', 'v', 'V'],
+        (Color::Blue, Color::Reset) => ['f', 'F', 'n', 'N'],
+        (Color::Red, Color::Reset) => ['r', 'R', 'x', 'X'],
+        (Color::Green, Color::Reset) => ['g', 'G', 'k', 'K'],
+        _ => ['q'; 4],
+    };
+    letters[usize::from(bold) + 2 * usize::from(reversed)]
+}
+
+/// The marks of the lines that have any, with the lines' numbers.
+fn marks(model: &Model) -> String {
+    let buf = buffer(model);
+    let lines = buf.content().chunks(usize::from(buf.area.width)).enumerate();
+    let lines = lines.map(|(n, cells)| (n, cells.iter().map(mark).collect::<String>()));
+    lines
+        .filter(|(_, line)| !line.trim().is_empty())
+        .map(|(n, line)| format!("{n:02} {}\n", line.trim_end()))
+        .collect()
+}
+
 #[track_caller]
 fn is_golden(name: &str, model: &Model) {
-    let shown = text(model);
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("src/tui/screens")
-        .join(format!("{name}-{}x{}.txt", model.size.0, model.size.1));
-    if std::env::var_os("KILN_SCREENS").is_some_and(|what| what == "write") {
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, &shown).unwrap();
-    }
-    let kept = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(kept == shown, "{} differs; it is now:\n{shown}", path.display());
+    let (columns, rows) = model.size;
+    let shown = format!("{}\n({MARKS})\n{}", text(model), marks(model));
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("screens");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(format!("{name}-{columns}x{rows}"), shown));
 }
 
 fn press(model: &mut Model, code: KeyCode) -> Vec<Effect> {
@@ -96,15 +123,6 @@ fn asked(effects: &[Effect]) -> Vec<&Command> {
         .collect()
 }
 
-fn no(message: &str) -> Failure {
-    Failure {
-        kind: FailureKind::No,
-        message: message.into(),
-        remedy: "do something else".into(),
-        details: Vec::new(),
-    }
-}
-
 fn wants_eyes(model: &mut Model, serial: &str) {
     let mut event = job_event(3, JobState::Burned, serial);
     if let Event::Job { wants_eyes, proof, .. } = &mut event {
@@ -123,6 +141,7 @@ fn token(serial: &str) -> TokenView {
             proof: Some(Proof::Written),
             last_seen: Some(NOW),
             scrapped: None,
+            batch: None,
         },
         mappings: Vec::new(),
         readings: Vec::new(),
@@ -252,6 +271,8 @@ fn the_log_of_both_kinds() {
         hear(&mut model, job_event(4, JobState::Failed, "8659610000004"));
         hear(&mut model, Event::SlotGone { slot: SlotName("Reader 08".into()) });
         is_golden("log", &model);
+        press(&mut model, KeyCode::Char('f'));
+        is_golden("trouble", &model);
         let effects = press(&mut model, KeyCode::Char('f'));
         assert!(matches!(asked(&effects)[..], [Command::AuditShow { .. }]));
         let entry = |seq| AuditEntry {
@@ -265,7 +286,7 @@ fn the_log_of_both_kinds() {
             hash: "00".into(),
         };
         let page = PageOf { total: 2, items: vec![entry(2), entry(1)] };
-        update(&mut model, Msg::Answer(Asked::Audit(0), Ok(Reply::Audit(page))));
+        update(&mut model, Msg::Answer(Asked::Audit(String::new(), 0), Ok(Reply::Audit(page))));
         is_golden("audit", &model);
     }
 }

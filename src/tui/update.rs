@@ -6,6 +6,7 @@ use super::{
     keys,
     model::{Link, Model, View, Which},
     msg::{Asked, Effect, Msg},
+    reveal::Reveal,
     scan,
     state::Eyes,
 };
@@ -13,7 +14,9 @@ use crate::{
     domain::JobState,
     face::{Command, Failure, JobFilter, Page, Reply, Snapshot},
 };
-use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use crossterm::event::{
+    KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
+};
 
 /// The server gives no longer pages.
 const EYES_PAGE: u32 = 1000;
@@ -22,8 +25,16 @@ const EYES_PAGE: u32 = 1000;
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     let mut effects = match msg {
         Msg::Key(pressed) => key(model, &pressed),
-        Msg::Paste(text) => {
-            paste(model, &text);
+        Msg::Paste(text) => paste(model, &text),
+        Msg::Mouse(event) => mouse(model, event),
+        Msg::Completed(typed, found) => {
+            if let Some(Dialog::Import(import)) = model.dialogs.last_mut() {
+                import.complete(&typed, found);
+            }
+            Vec::new()
+        }
+        Msg::Made(result) => {
+            made(model, result);
             Vec::new()
         }
         Msg::Resize(columns, rows) => {
@@ -75,6 +86,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             unlocked(model, result);
             Vec::new()
         }
+        Msg::Continued if model.mouse => vec![Effect::Redraw, Effect::Mouse(true)],
         Msg::Continued => vec![Effect::Redraw],
         Msg::Stop => vec![Effect::Suspend],
         Msg::End => {
@@ -98,7 +110,8 @@ fn wanted(model: &mut Model) -> Vec<Effect> {
             vec![Effect::Ask(Asked::Tokens(query.clone(), page.offset), Command::Tokens { query, page })]
         }),
         (View::Log, Which::Audit) => model.log.audit.want().map_or_else(Vec::new, |page| {
-            vec![Effect::Ask(Asked::Audit(page.offset), Command::AuditShow { page })]
+            let query = model.log.filter.text().to_owned();
+            vec![Effect::Ask(Asked::Audit(query.clone(), page.offset), Command::AuditShow { query, page })]
         }),
         (View::Station, _) if model.station.queue_is_stale && !model.state_asked => {
             model.state_asked = true;
@@ -113,6 +126,7 @@ fn tick(model: &mut Model, now: crate::domain::UnixMillis) {
     if model.toast.as_ref().is_some_and(|toast| toast.until <= now) {
         model.toast = None;
     }
+    model.dialogs.retain(|dialog| !matches!(dialog, Dialog::Reveal(reveal) if reveal.until <= now));
     // At most once a second, however fast jobs move.
     model.state_asked = false;
 }
@@ -134,6 +148,17 @@ fn ask_for_eyes(batch: String, offset: u32) -> Effect {
 fn key(model: &mut Model, pressed: &KeyEvent) -> Vec<Effect> {
     if pressed.kind == KeyEventKind::Release {
         return Vec::new();
+    }
+    // A seed that is shown hides at any key, whatever else the key does.
+    if let Some(Dialog::Reveal(reveal)) = model.dialogs.last_mut() {
+        if matches!(pressed.code, KeyCode::Char('i')) {
+            reveal.inverted = !reveal.inverted;
+            return Vec::new();
+        }
+        model.dialogs.pop();
+        if !pressed.modifiers.contains(KeyModifiers::CONTROL) {
+            return Vec::new();
+        }
     }
     // These work wherever one is; in a raw terminal they come as keys.
     if pressed.modifiers.contains(KeyModifiers::CONTROL)
@@ -207,16 +232,39 @@ fn filter_key(model: &mut Model, pressed: &KeyEvent) -> Vec<Effect> {
 }
 
 /// A paste goes where text is taken, else it is a scan that waits for Enter: nothing pasted is ever taken for keys.
-fn paste(model: &mut Model, text: &str) {
-    if model.filtering {
+fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
+    if matches!(model.dialogs.last(), Some(Dialog::Reveal(_))) {
+        model.dialogs.pop();
+    } else if model.filtering {
         if let Some(filter) = model.filter() {
             filter.paste(text);
         }
         act::refilter(model);
     } else if let Some(input) = model.dialogs.last_mut().and_then(Dialog::input) {
         input.paste(text);
+        if let Some(Dialog::Making(making)) = model.dialogs.last_mut() {
+            return making.look();
+        }
     } else {
         model.scan.paste(text.trim());
+    }
+    Vec::new()
+}
+
+/// The wheel moves the selection, a click on a view's name shows it.
+fn mouse(model: &mut Model, event: MouseEvent) -> Vec<Effect> {
+    let wheel = match event.kind {
+        MouseEventKind::ScrollDown => Some(KeyCode::Down),
+        MouseEventKind::ScrollUp => Some(KeyCode::Up),
+        _ => None,
+    };
+    if let Some(code) = wheel {
+        return key(model, &KeyEvent::new(code, KeyModifiers::NONE));
+    }
+    let clicked = matches!(event.kind, MouseEventKind::Down(MouseButton::Left));
+    match super::view::tab_at(event.column, event.row) {
+        Some(view) if clicked && model.dialogs.is_empty() => act::perform(model, keys::Action::Show(view)),
+        Some(_) | None => Vec::new(),
     }
 }
 
@@ -251,7 +299,51 @@ fn answered(model: &mut Model, asked: Asked, result: Result<Reply, Failure>) -> 
             let page = Some(page).filter(|_| query == model.tokens.filter.text());
             model.tokens.list.answered(offset, page);
         }
-        (Asked::Audit(offset), Ok(Reply::Audit(page))) => model.log.audit.answered(offset, Some(page)),
+        (Asked::Audit(query, offset), Ok(Reply::Audit(page))) => {
+            let page = Some(page).filter(|_| query == model.log.filter.text());
+            model.log.audit.answered(offset, page);
+        }
+        (Asked::Catalog, Ok(Reply::Catalog(catalog))) => match model.dialogs.last_mut() {
+            Some(Dialog::Import(import)) => import.take_catalog(&catalog),
+            Some(Dialog::Making(making)) => {
+                making.take_catalog(&catalog);
+                return making.look();
+            }
+            _ => {}
+        },
+        (Asked::Keys, Ok(Reply::Keys(keys))) => {
+            let names: Vec<String> = keys.into_iter().map(|key| key.name).collect();
+            match model.dialogs.last_mut() {
+                Some(Dialog::Import(import)) => import.take_keys(&names),
+                Some(Dialog::Making(making)) => making.take_keys(&names),
+                _ => {}
+            }
+        }
+        (Asked::Look, result) => {
+            if let Some(Dialog::Making(making)) = model.dialogs.last_mut() {
+                return making.answered(result);
+            }
+        }
+        (Asked::Make(name), Ok(_)) => {
+            model.dialogs.retain(|dialog| !matches!(dialog, Dialog::Making(_)));
+            show_batch(model, name.clone());
+            model.say(format!("batch {name} is made: S starts it"));
+        }
+        (Asked::Make(_), Err(failure)) => {
+            if let Some(Dialog::Making(making)) = model.dialogs.last_mut() {
+                making.busy = false;
+                making.looked = Some(Err(failure));
+            } else {
+                model.dialogs.push(Dialog::Failure(failure));
+            }
+        }
+        (Asked::Import, result) => imported(model, result),
+        (Asked::Reveal(serial, profile), Ok(Reply::Revealed(revealed))) => {
+            match Reveal::new(serial, profile, &revealed, model.now) {
+                Some(reveal) => model.dialogs.push(Dialog::Reveal(reveal)),
+                None => model.complain("the station's answer is no key URI"),
+            }
+        }
         (Asked::Token(serial), Ok(Reply::Token(token))) => match model.dialogs.last_mut() {
             Some(Dialog::Token { serial: shown, view, .. }) if *shown == serial => *view = Some(token),
             _ => model.dialogs.push(Dialog::Token { serial, view: Some(token), scroll: 0 }),
@@ -288,14 +380,78 @@ fn failed(model: &mut Model, asked: &Asked, failure: Failure) {
         Asked::State | Asked::Eyes(..) | Asked::Batch(_) => return,
         Asked::Jobs(..) => model.batches.jobs.failed(),
         Asked::Tokens(..) => model.tokens.list.failed(),
-        Asked::Audit(_) => model.log.audit.failed(),
+        Asked::Audit(..) => model.log.audit.failed(),
         Asked::Holders => {
             model.dialogs.retain(|dialog| !matches!(dialog, Dialog::Unlock(_)));
         }
-        Asked::Act(_) | Asked::Token(_) | Asked::Profiles(..) | Asked::Verify(..) => {}
+        Asked::Act(_)
+        | Asked::Token(_)
+        | Asked::Profiles(..)
+        | Asked::Verify(..)
+        | Asked::Catalog
+        | Asked::Keys
+        | Asked::Look
+        | Asked::Make(_)
+        | Asked::Import
+        | Asked::Reveal(..) => {}
     }
     if matches!(model.link, Link::Up) {
         model.dialogs.push(Dialog::Failure(failure));
+    }
+}
+
+/// What came of an import, or of the look before it.
+fn imported(model: &mut Model, result: Result<Reply, Failure>) {
+    let at = model.dialogs.iter().position(|dialog| matches!(dialog, Dialog::Import(_)));
+    let (report, file) = match at.and_then(|at| model.dialogs.get_mut(at)) {
+        Some(Dialog::Import(import)) => {
+            let Some(report) = import.answered(result) else { return };
+            (report, import.file_name().to_owned())
+        }
+        _ => match result {
+            Ok(Reply::Imported(report)) if !report.dry_run => (report, "the file".into()),
+            Ok(_) => return,
+            Err(failure) => return model.dialogs.push(Dialog::Failure(failure)),
+        },
+    };
+    if let Some(at) = at {
+        model.dialogs.remove(at);
+    }
+    let keep_safe = format!("{file} still holds the seeds: keep it safe, or destroy it");
+    match report.batch {
+        Some(name) => {
+            show_batch(model, name.clone());
+            model.say(format!("{} jobs in {name}, S starts it; {keep_safe}", report.jobs));
+        }
+        None => model.say(format!("{} tokens are on record; {keep_safe}", report.taken)),
+    }
+}
+
+/// Shows a batch that is new.
+fn show_batch(model: &mut Model, name: String) {
+    model.batches.selected = Some(name);
+    model.batches.in_jobs = false;
+    drop(model.batches.filter.take());
+    model.view = View::Batches;
+    model.batches.jobs.stale();
+}
+
+fn made(model: &mut Model, result: Result<(), Failure>) {
+    let at = model.dialogs.iter().position(|dialog| matches!(dialog, Dialog::Init(_)));
+    match (result, at) {
+        (Ok(()), at) => {
+            if let Some(at) = at {
+                model.dialogs.remove(at);
+            }
+            model.say("the vault is made and open; add a second holder soon: kiln holder add NAME");
+        }
+        (Err(failure), Some(at)) => {
+            if let Some(Dialog::Init(init)) = model.dialogs.get_mut(at) {
+                init.busy = false;
+                init.failure = Some(failure);
+            }
+        }
+        (Err(failure), None) => model.dialogs.push(Dialog::Failure(failure)),
     }
 }
 

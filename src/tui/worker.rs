@@ -1,14 +1,22 @@
 //! The threads that talk to the station: one hears its news, one puts the questions. Both connect by themselves, and
 //! again when the server is lost.
 
-use super::msg::{Asked, Effect, Msg};
+use super::{
+    input::Passphrase,
+    msg::{Asked, Effect, Msg},
+};
 use crate::{
-    face::{Command, Failure, HolderFile, Reply, SecretBytes},
+    face::{Command, Failure, FailureKind, HolderFile, ImportOptions, Reply, SecretBytes},
     remedy::Remedy,
     service::client::{Client, ClientError, News},
-    vault::holder::{self, Identity},
+    vault::{
+        DataKey,
+        holder::{self, HolderError, Identity, Recipient, WorkFactor},
+    },
 };
 use std::{
+    fs,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
         mpsc::{Receiver, RecvTimeoutError, Sender, channel},
@@ -35,6 +43,20 @@ pub enum Start {
 /// Finds the station.
 pub type Connector = Box<dyn FnMut(Start) -> Result<Client, Failure> + Send>;
 
+/// Reads a seed file whole, into memory that is wiped.
+pub type ReadFile = Box<dyn Fn(&Path) -> Result<SecretBytes, Failure> + Send>;
+
+/// What lies where the person sits.
+pub struct Desk {
+    /// What `~` stands for in a path.
+    pub home: Option<PathBuf>,
+    /// Reads a seed file.
+    pub read: ReadFile,
+}
+
+/// The most names that a path is completed to.
+const NAMES: usize = 200;
+
 /// The way to the threads.
 pub struct Workers {
     questions: Sender<Question>,
@@ -43,33 +65,41 @@ pub struct Workers {
 
 enum Question {
     Ask(Asked, Command),
-    Unlock(HolderFile, super::input::Passphrase),
+    Unlock(HolderFile, Passphrase),
+    Init(String, Passphrase),
+    Complete(String),
+    Import(String, ImportOptions),
 }
 
 impl Workers {
     /// Starts both; what they have to say goes to `out`. They end with the process, or when nobody listens.
-    pub fn start(connector: Connector, out: Sender<Msg>) -> Self {
+    pub fn start(connector: Connector, desk: Desk, out: Sender<Msg>) -> Self {
         let connector = Arc::new(Mutex::new(connector));
         let (questions, asked) = channel();
         let (start, wanted) = channel();
         let (listening, telling) = (Arc::clone(&connector), out.clone());
         thread::spawn(move || listen(&listening, &wanted, &telling));
-        thread::spawn(move || answer(&connector, &asked, &out));
+        thread::spawn(move || answer(&connector, &desk, &asked, &out));
         Self { questions, start }
     }
 
     /// Takes an effect that is for the station; gives others back.
     pub fn take(&self, effect: Effect) -> Option<Effect> {
-        // A thread that is gone has told why, or the program ends.
         match effect {
-            Effect::Ask(asked, command) => drop(self.questions.send(Question::Ask(asked, command))),
-            Effect::Unlock(holder, passphrase) => {
-                drop(self.questions.send(Question::Unlock(holder, passphrase)));
-            }
+            Effect::Ask(asked, command) => self.put(Question::Ask(asked, command)),
+            Effect::Unlock(holder, passphrase) => self.put(Question::Unlock(holder, passphrase)),
+            Effect::Init(name, passphrase) => self.put(Question::Init(name, passphrase)),
+            Effect::Complete(typed) => self.put(Question::Complete(typed)),
+            Effect::Import { path, options } => self.put(Question::Import(path, options)),
             Effect::Start => drop(self.start.send(())),
             other => return Some(other),
         }
         None
+    }
+
+    fn put(&self, question: Question) {
+        // A thread that is gone has told why, or the program ends.
+        drop(self.questions.send(question));
     }
 }
 
@@ -113,14 +143,14 @@ fn hear(connector: &Mutex<Connector>, start: Start, out: &Sender<Msg>) -> Option
         out.send(msg).ok()?;
     }
     Some(Failure {
-        kind: crate::face::FailureKind::Environment,
+        kind: FailureKind::Environment,
         message: "the station ended".into(),
         remedy: "to start it again press : and choose \"start the station\"".into(),
         details: Vec::new(),
     })
 }
 
-fn answer(connector: &Mutex<Connector>, questions: &Receiver<Question>, out: &Sender<Msg>) {
+fn answer(connector: &Mutex<Connector>, desk: &Desk, questions: &Receiver<Question>, out: &Sender<Msg>) {
     let mut client = None;
     loop {
         // One who asks nothing holds one connection, that of the news.
@@ -143,6 +173,25 @@ fn answer(connector: &Mutex<Connector>, questions: &Receiver<Question>, out: &Se
                     ask(connector, &mut client, Command::VaultUnlock { data_key }).map(|_| ())
                 });
                 Msg::Unlocked(opened)
+            }
+            Question::Init(name, passphrase) => {
+                let made =
+                    new_holder(name, passphrase, WorkFactor::DEFAULT).and_then(|(holder, data_key)| {
+                        ask(connector, &mut client, Command::VaultInit { holder, data_key }).map(|_| ())
+                    });
+                Msg::Made(made)
+            }
+            Question::Complete(typed) => {
+                let found = complete(desk.home.as_deref(), &typed);
+                Msg::Completed(typed, found)
+            }
+            Question::Import(path, options) => {
+                let file = expand(desk.home.as_deref(), &path);
+                let file_name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
+                let imported = (desk.read)(&file).and_then(|content| {
+                    ask(connector, &mut client, Command::Import { file_name, content, options })
+                });
+                Msg::Answer(Asked::Import, imported)
             }
         };
         if out.send(msg).is_err() {
@@ -176,26 +225,108 @@ fn ask(
 }
 
 /// Opens the holder's file here, so that the passphrase goes nowhere.
-fn data_key(holder: &HolderFile, passphrase: super::input::Passphrase) -> Result<SecretBytes, Failure> {
+fn data_key(holder: &HolderFile, passphrase: Passphrase) -> Result<SecretBytes, Failure> {
     let file = data_encoding::BASE64.decode(holder.file.as_bytes()).map_err(|_| Failure {
-        kind: crate::face::FailureKind::Environment,
+        kind: FailureKind::Environment,
         message: format!("the file of holder {} is damaged", holder.name),
         remedy: "open the vault as another holder, or take the database from a backup".into(),
         details: Vec::new(),
     })?;
     let opened = Identity::passphrase(passphrase.0).and_then(|identity| holder::open(&file, &identity));
-    opened.map(|key| SecretBytes::new(*key.expose())).map_err(|error| Failure {
-        kind: crate::face::FailureKind::No,
+    opened.map(|key| SecretBytes::new(*key.expose())).map_err(|error| refused(&error))
+}
+
+fn refused(error: &HolderError) -> Failure {
+    Failure {
+        kind: FailureKind::No,
         message: error.to_string(),
         remedy: error.remedy().into(),
         details: Vec::new(),
-    })
+    }
+}
+
+/// A new data key and the file that lets `passphrase` open it, both made here.
+fn new_holder(
+    name: String,
+    passphrase: Passphrase,
+    work: WorkFactor,
+) -> Result<(HolderFile, SecretBytes), Failure> {
+    let key = DataKey::generate().map_err(|error| Failure {
+        kind: FailureKind::Environment,
+        message: error.to_string(),
+        remedy: error.remedy().into(),
+        details: Vec::new(),
+    })?;
+    let recipient = Recipient::passphrase(passphrase.0, work).map_err(|error| refused(&error))?;
+    let file = holder::wrap(&key, &recipient).map_err(|error| refused(&error))?;
+    let holder = HolderFile {
+        name,
+        kind: recipient.kind().word().into(),
+        recipient: recipient.text(),
+        file: data_encoding::BASE64.encode(&file),
+    };
+    Ok((holder, SecretBytes::new(*key.expose())))
+}
+
+/// `~/` at the beginning stands for the person's own folder.
+fn expand(home: Option<&Path>, typed: &str) -> PathBuf {
+    match (typed.strip_prefix("~/"), home) {
+        (Some(rest), Some(home)) => home.join(rest),
+        _ => PathBuf::from(typed),
+    }
+}
+
+/// The paths that begin as `typed`, in its own spelling; folders end with a slash. Hidden ones only where their dot was
+/// typed.
+fn complete(home: Option<&Path>, typed: &str) -> Vec<String> {
+    let (folder, begun) = typed.rfind('/').map_or(("", typed), |at| typed.split_at(at + 1));
+    let place = if folder.is_empty() { PathBuf::from(".") } else { expand(home, folder) };
+    let Ok(entries) = fs::read_dir(place) else { return Vec::new() };
+    let mut found: Vec<String> = entries
+        .flatten()
+        .filter_map(|entry| {
+            let name = entry.file_name().into_string().ok()?;
+            let fits = name.starts_with(begun) && (begun.starts_with('.') || !name.starts_with('.'));
+            let end = if entry.path().is_dir() { "/" } else { "" };
+            fits.then(|| format!("{folder}{name}{end}"))
+        })
+        .collect();
+    found.sort();
+    found.truncate(NAMES);
+    found
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::face::FailureKind;
+
+    fn desk() -> Desk {
+        Desk { home: None, read: Box::new(|_| Err(no_station())) }
+    }
+
+    #[test]
+    fn a_path_is_completed_in_its_own_spelling() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("spring")).unwrap();
+        for name in ["spring.csv", "autumn.csv", ".hidden"] {
+            fs::write(dir.path().join(name), "").unwrap();
+        }
+        let home = Some(dir.path());
+        assert_eq!(complete(home, "~/sp"), ["~/spring.csv", "~/spring/"]);
+        assert_eq!(complete(home, "~/").len(), 3);
+        assert_eq!(complete(home, "~/.h"), ["~/.hidden"]);
+        assert!(complete(home, "~/spring/").is_empty() && complete(home, "/no/such/").is_empty());
+        let typed = format!("{}/a", dir.path().display());
+        assert_eq!(complete(None, &typed), [format!("{typed}utumn.csv")]);
+    }
+
+    #[test]
+    fn a_new_vault_opens_with_the_passphrase_that_was_typed() {
+        let work = WorkFactor::new(2).unwrap();
+        let typed = || Passphrase("blue horse".to_owned().into());
+        let (holder, key) = new_holder("ann".into(), typed(), work).unwrap();
+        assert_eq!(data_key(&holder, typed()).unwrap().expose(), key.expose());
+    }
 
     fn no_station() -> Failure {
         Failure {
@@ -214,7 +345,7 @@ mod tests {
             tried.send(start).unwrap();
             Err(no_station())
         });
-        let workers = Workers::start(connector, out);
+        let workers = Workers::start(connector, desk(), out);
         assert_eq!(tries.recv().unwrap(), Start::IfNone);
         assert!(matches!(heard.recv().unwrap(), Msg::Lost(_)));
         assert!(workers.take(Effect::Start).is_none());
@@ -227,7 +358,7 @@ mod tests {
     fn a_question_without_a_station_is_answered_with_the_failure() {
         let (out, heard) = channel();
         let connector: Connector = Box::new(|_| Err(no_station()));
-        let workers = Workers::start(connector, out);
+        let workers = Workers::start(connector, desk(), out);
         assert!(workers.take(Effect::Ask(Asked::State, Command::Snapshot)).is_none());
         let answer = heard.iter().find(|msg| matches!(msg, Msg::Answer(..))).unwrap();
         assert!(matches!(answer, Msg::Answer(Asked::State, Err(failure)) if failure == no_station()));
@@ -245,7 +376,7 @@ mod tests {
             Recipient::passphrase("blue horse".to_owned().into(), WorkFactor::new(2).unwrap()).unwrap();
         let file = data_encoding::BASE64.encode(&wrap(&key, &recipient).unwrap());
         let holder = HolderFile { name: "ann".into(), kind: "passphrase".into(), recipient: None, file };
-        let typed = |text: &str| super::super::input::Passphrase(text.to_owned().into());
+        let typed = |text: &str| Passphrase(text.to_owned().into());
         assert_eq!(data_key(&holder, typed("blue horse")).unwrap().expose(), [7; 32]);
         let failure = data_key(&holder, typed("red horse")).unwrap_err();
         assert!(!failure.remedy.is_empty() && !format!("{failure:?}").contains("red horse"));

@@ -73,6 +73,11 @@ impl Sealed {
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
+
+    /// How many bytes there are inside a sealed value of so many.
+    pub fn len_inside(sealed_bytes: usize) -> usize {
+        sealed_bytes.saturating_sub(NONCE_BYTES + TAG_BYTES)
+    }
 }
 
 impl fmt::Debug for Sealed {

@@ -78,6 +78,15 @@ pub enum EncodeError {
     /// A customer key of a length that the family cannot have.
     #[error("it cannot have a customer key of {0} bytes")]
     KeyLength(usize),
+    /// No seed at all, for a key with an OATH applet, which takes one of any other length.
+    #[error("it stores no empty seed")]
+    EmptySeed,
+    /// An empty credential name, or one of more than 64 bytes.
+    #[error("it stores names of 1 to 64 bytes (period, issuer and account together), not of {0}")]
+    NameLength(usize),
+    /// A counter to begin with that does not fit its 32 bits.
+    #[error("it cannot begin to count at {0}")]
+    StartCounter(u64),
 }
 
 impl Remedy for EncodeError {
@@ -101,6 +110,11 @@ impl Remedy for EncodeError {
             Self::KeyLength(_) => {
                 "check the form in which the customer key was entered: 16 bytes are 32 hex digits or 16 characters"
             }
+            Self::EmptySeed => "generate or import a seed of 10 bytes or more",
+            Self::NameLength(_) => {
+                "shorten the title in the recipe, or the account in the file; kiln cuts neither"
+            }
+            Self::StartCounter(_) => "ask the server for a new seed, which begins to count at 0",
         }
     }
 
@@ -118,7 +132,10 @@ impl Remedy for EncodeError {
             | Self::TitleLength(_)
             | Self::TitleText
             | Self::Profile(_)
-            | Self::KeyLength(_) => Retry::Never,
+            | Self::KeyLength(_)
+            | Self::EmptySeed
+            | Self::NameLength(_)
+            | Self::StartCounter(_) => Retry::Never,
         }
     }
 }
@@ -147,6 +164,18 @@ pub enum ReplyError {
         at: usize,
         /// What stands there.
         found: u8,
+    },
+    /// A record whose length goes past the end, or is written in no allowed form.
+    #[error("the record at byte {at} does not fit")]
+    Record {
+        /// Counted from 0.
+        at: usize,
+    },
+    /// A name that is no UTF-8.
+    #[error("the name at byte {at} is no text")]
+    Text {
+        /// Where its record begins, counted from 0.
+        at: usize,
     },
 }
 
@@ -349,6 +378,9 @@ mod tests {
             EncodeError::TitleText,
             EncodeError::Profile(Profile::new(100)),
             EncodeError::KeyLength(0),
+            EncodeError::EmptySeed,
+            EncodeError::NameLength(65),
+            EncodeError::StartCounter(1 << 32),
         ] {
             assert!(error.remedy().len() > 10, "{error}");
             assert_eq!(

@@ -3,12 +3,16 @@
 
 use super::{
     Exit, Io, OtpError, ParameterArgs,
-    qr_image::{Glyphs, Ink, Modules},
+    qr_image::{Glyphs, Ink},
     xml,
 };
 use crate::{
     cli::seed_input::{GivenSeed, SeedArgs, read_seed},
-    domain::{Mode, UnixTime, key_uri::KeyUri},
+    domain::{
+        Mode, UnixTime,
+        key_uri::KeyUri,
+        qr::{Modules, QUIET, Sturdiness},
+    },
 };
 use std::{
     ffi::OsString,
@@ -64,8 +68,8 @@ pub(super) fn run(args: &QrArgs, io: &mut Io<'_>) -> Result<Exit, OtpError> {
         }
         None => {
             let given = read_seed(&args.seed, io)?;
-            let modules =
-                Modules::encode(&key_uri(args, given)?.to_uri(), false).ok_or(OtpError::QrTooLong)?;
+            let modules = Modules::encode(&key_uri(args, given)?.to_uri(), Sturdiness::Screen, QUIET)
+                .ok_or(OtpError::QrTooLong)?;
             let glyphs = if args.ascii { Glyphs::Ascii } else { Glyphs::HalfBlocks };
             let ink = match (args.invert, io.colour) {
                 (true, _) => Ink::Dark,
@@ -100,7 +104,7 @@ fn write_png(path: &Path, uri: &KeyUri, force: bool) -> Result<(), OtpError> {
         io::ErrorKind::AlreadyExists if !force => OtpError::Exists { path: path.to_owned() },
         _ => OtpError::Write { path: path.to_owned(), error },
     };
-    let modules = Modules::encode(&uri.to_uri(), true).ok_or(OtpError::QrTooLong)?;
+    let modules = Modules::encode(&uri.to_uri(), Sturdiness::Print, QUIET).ok_or(OtpError::QrTooLong)?;
     let picture = modules.png().map_err(|error| failed(io::Error::other(error)))?;
     if !force {
         return create(path, &picture).map_err(failed);

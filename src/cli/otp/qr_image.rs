@@ -1,13 +1,9 @@
 //! A QR code (ISO/IEC 18004) as text for a terminal and as a PNG picture.
 //!
-//! Both hold the seed, so the modules and what is drawn from them are wiped; the buffers inside the crates that encode
-//! them are not within reach.
+//! Both hold the seed, so what is drawn is wiped; the buffers inside the crate that writes pictures are not within reach.
 
-use qrcode::{Color, EcLevel, QrCode};
+use crate::domain::qr::Modules;
 use zeroize::Zeroizing;
-
-/// Blank modules that a QR code wants on each side. ISO/IEC 18004 section 6.3.8.
-const QUIET: usize = 4;
 
 /// Height and width of the picture.
 pub(super) const PNG_PIXELS: usize = 512;
@@ -32,51 +28,22 @@ pub(super) enum Ink {
     Dark,
 }
 
-/// The modules of a QR code with its quiet zone.
-pub(super) struct Modules {
-    /// Modules on a side, quiet zone included.
-    side: usize,
-    /// Row by row; true is dark.
-    dark: Zeroizing<Vec<bool>>,
-}
-
 impl Modules {
-    /// Encodes `text`. `sturdy` spends modules on error correction, for print; on a screen larger modules serve better.
-    /// `None` where the text is too long for any QR code.
-    pub(super) fn encode(text: &str, sturdy: bool) -> Option<Self> {
-        let level = if sturdy { EcLevel::M } else { EcLevel::L };
-        let code = QrCode::with_error_correction_level(text, level).ok()?;
-        let inner = code.width();
-        let side = inner + 2 * QUIET;
-        let mut dark = Zeroizing::new(vec![false; side * side]);
-        let mut colours = code.into_colors();
-        for (index, colour) in colours.iter_mut().enumerate() {
-            dark[(index / inner + QUIET) * side + index % inner + QUIET] = *colour == Color::Dark;
-            *colour = Color::Light;
-        }
-        Some(Self { side, dark })
-    }
-
-    /// Whether a module is dark; beyond the edge all is light.
-    fn is_dark(&self, x: usize, y: usize) -> bool {
-        y < self.side && self.dark[y * self.side + x]
-    }
-
     /// Lines for a terminal, each with its line feed.
     pub(super) fn text(&self, glyphs: Glyphs, ink: Ink) -> Zeroizing<String> {
         // Three bytes a half block, or two characters a module; ten for each line's colours.
-        let mut text = Zeroizing::new(String::with_capacity(self.side * (3 * self.side + 32)));
+        let mut text = Zeroizing::new(String::with_capacity(self.side() * (3 * self.side() + 32)));
         let rows_in_a_line = match glyphs {
             Glyphs::HalfBlocks => 2,
             Glyphs::Ascii => 1,
         };
-        for y in (0..self.side).step_by(rows_in_a_line) {
+        for y in (0..self.side()).step_by(rows_in_a_line) {
             match (glyphs, ink) {
                 (Glyphs::HalfBlocks, Ink::Colours) => text.push_str("\x1b[30;47m"),
                 (Glyphs::Ascii, Ink::Colours) => text.push_str("\x1b[47m"),
                 (_, Ink::Light | Ink::Dark) => {}
             }
-            for x in 0..self.side {
+            for x in 0..self.side() {
                 let (upper, lower) = (self.is_dark(x, y), self.is_dark(x, y + 1));
                 // With colours the dark modules are drawn, in black.
                 let drawn = |dark: bool| dark != (ink == Ink::Light);
@@ -109,14 +76,14 @@ impl Modules {
     /// A picture of 512×512 pixels, black on white, with modules of a whole number of pixels.
     pub(super) fn png(&self) -> Result<Zeroizing<Vec<u8>>, png::EncodingError> {
         // The largest QR code has 177 modules on a side, so this is 2 at least.
-        let scale = PNG_PIXELS / self.side;
-        let margin = (PNG_PIXELS - scale * self.side) / 2;
+        let scale = PNG_PIXELS / self.side();
+        let margin = (PNG_PIXELS - scale * self.side()) / 2;
         let row_bytes = PNG_PIXELS / 8;
         let mut pixels = Zeroizing::new(vec![0xFF; row_bytes * PNG_PIXELS]);
         for (y, row) in pixels.chunks_exact_mut(row_bytes).enumerate() {
             for x in 0..PNG_PIXELS {
                 let module =
-                    |at: usize| at.checked_sub(margin).map(|at| at / scale).filter(|at| *at < self.side);
+                    |at: usize| at.checked_sub(margin).map(|at| at / scale).filter(|at| *at < self.side());
                 if let (Some(column), Some(line)) = (module(x), module(y))
                     && self.is_dark(column, line)
                 {
@@ -140,6 +107,7 @@ impl Modules {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::qr::{QUIET, Sturdiness};
 
     const TEXT: &str = "otpauth://totp/Kiln:alice?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Kiln";
 
@@ -171,7 +139,7 @@ mod tests {
     #[test]
     fn the_picture_is_512_pixels_square_and_holds_the_text() {
         for text in [TEXT.to_owned(), "x".into(), format!("{TEXT}&image={}", "y".repeat(1800))] {
-            let file = Modules::encode(&text, true).unwrap().png().unwrap();
+            let file = Modules::encode(&text, Sturdiness::Print, QUIET).unwrap().png().unwrap();
             let mut reader = png::Decoder::new(std::io::Cursor::new(file.as_slice())).read_info().unwrap();
             let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
             let frame = reader.next_frame(&mut pixels).unwrap();
@@ -183,7 +151,7 @@ mod tests {
 
     #[test]
     fn what_a_terminal_shows_holds_the_text() {
-        let modules = Modules::encode(TEXT, false).unwrap();
+        let modules = Modules::encode(TEXT, Sturdiness::Screen, QUIET).unwrap();
         for (glyphs, half_blocks) in [(Glyphs::HalfBlocks, true), (Glyphs::Ascii, false)] {
             assert_eq!(scan_terminal(&modules.text(glyphs, Ink::Light), half_blocks, false), TEXT);
             assert_eq!(scan_terminal(&modules.text(glyphs, Ink::Dark), half_blocks, true), TEXT);
@@ -195,7 +163,7 @@ mod tests {
 
     #[test]
     fn coloured_ascii_is_blanks_on_black_and_white() {
-        let modules = Modules::encode(TEXT, false).unwrap();
+        let modules = Modules::encode(TEXT, Sturdiness::Screen, QUIET).unwrap();
         let coloured = modules.text(Glyphs::Ascii, Ink::Colours);
         let mut bare = String::new();
         for line in coloured.lines() {
@@ -211,6 +179,6 @@ mod tests {
 
     #[test]
     fn what_no_qr_code_holds_is_refused() {
-        assert!(Modules::encode(&"x".repeat(3000), true).is_none());
+        assert!(Modules::encode(&"x".repeat(3000), Sturdiness::Print, QUIET).is_none());
     }
 }

@@ -59,6 +59,14 @@ pub enum Problem {
     /// No serial.
     #[error("it is no serial: 1 to 32 letters, digits and hyphens")]
     Serial,
+    /// The serial has lost its leading zeros.
+    #[error("it has {digits} digits where the others have {usual} and begin with 0: its leading zeros are lost")]
+    ShortSerial {
+        /// How many it has.
+        digits: usize,
+        /// How many the others have.
+        usual: usize,
+    },
     /// Another line has the same serial.
     #[error("{other} has the same serial")]
     SerialTwice {
@@ -157,6 +165,9 @@ impl Remedy for Problem {
                 "get the seed from the vendor's own file; do not open seed files in a spreadsheet"
             }
             Self::Serial => "read the serial off the token's back and correct it",
+            Self::ShortSerial { .. } => {
+                "read the serial from the token's back or the vendor's own file; kiln adds no zeros"
+            }
             Self::SerialTwice { .. } => "find out which of them belongs to the token and delete the other",
             Self::Seed(error) => error.remedy(),
             Self::SeedOfZeros => "get the real seed from whoever made the file",
@@ -206,6 +217,7 @@ mod tests {
             Problem::RoundedSerial,
             Problem::RoundedSecret,
             Problem::Serial,
+            Problem::ShortSerial { digits: 11, usual: 13 },
             Problem::SerialTwice { other: Place::Line(1) },
             Problem::Seed(SeedTextError::Empty),
             Problem::SeedOfZeros,

@@ -16,9 +16,9 @@ pub fn anchor(core: &Core) -> Result<Reply, Failure> {
     Ok(Reply::AuditHead(views::audit_head(&core.store.audit_head()?)))
 }
 
-/// Entries, newest first.
-pub fn show(core: &Core, page: Page) -> Result<Reply, Failure> {
-    let entries = core.store.audit_page(super::page(page))?;
+/// Entries that hold `query`, newest first.
+pub fn show(core: &Core, query: &str, page: Page) -> Result<Reply, Failure> {
+    let entries = core.store.audit_page(query.trim(), super::page(page))?;
     Ok(Reply::Audit(PageOf {
         total: entries.total,
         items: entries.items.iter().map(views::audit_entry).collect(),

@@ -57,6 +57,14 @@ pub fn retry(core: &Core, name: &str, who: &str) -> Result<Reply, Failure> {
     show(core, name)
 }
 
+/// Says when its turn is, of several that run.
+pub fn prioritise(core: &Core, name: &str, priority: i32, who: &str) -> Result<Reply, Failure> {
+    core.store.prioritise(name, priority, &core.stamp(who))?;
+    core.say_batch(name);
+    core.changed();
+    show(core, name)
+}
+
 /// Calls it off.
 pub fn cancel(core: &Core, name: &str, who: &str) -> Result<Reply, Failure> {
     move_batch(core, name, BatchMove::Cancel, who)

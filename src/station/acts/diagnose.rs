@@ -45,11 +45,73 @@ impl Ask<'_> {
     }
 }
 
-fn codes(texts: &[String]) -> Result<Vec<Code>, Failure> {
+pub(super) fn codes(texts: &[String]) -> Result<Vec<Code>, Failure> {
     let read = texts.iter().map(|text| Code::parse(text));
     read.collect::<Result<_, _>>().map_err(|error| {
         failure(FailureKind::Usage, error.to_string(), "type the digits that the display shows")
     })
+}
+
+pub(super) fn symptom(word: &str) -> Result<Symptom, Failure> {
+    Symptom::ALL.into_iter().find(|symptom| symptom.name() == word).ok_or_else(|| {
+        failure(
+            FailureKind::Usage,
+            format!("no display \"shows {word}\""),
+            "say dashes, blank, error or frozen",
+        )
+    })
+}
+
+/// A token's records with its seeds in the open. Wiped when dropped.
+pub(super) struct Opened {
+    token: TokenRecord,
+    profile: Profile,
+    batch: Option<String>,
+    target: Option<String>,
+    seeds: Vec<(SeedId, Seed)>,
+}
+
+impl Opened {
+    pub(super) fn new(core: &Core, serial: &Serial, profile: Profile) -> Result<Self, Failure> {
+        let token = core.store.token(serial)?.ok_or_else(|| TokenRefused::NoToken(serial.clone()))?;
+        let batch = token.holdings.iter().find(|m| m.profile == profile).and_then(|m| m.batch.clone());
+        let seeds = seeds_of(core, &token)?;
+        let target = match &batch {
+            Some(name) => core.store.batch_by_name(name)?.and_then(|batch| batch.target),
+            None => None,
+        };
+        Ok(Self { token, profile, batch, target, seeds })
+    }
+
+    /// What the search starts from.
+    pub(super) fn known<'a>(&'a self, core: &'a Core) -> Result<Known<'a>, Failure> {
+        let line = &self.token.line;
+        Ok(Known {
+            serial: Some(line.serial.clone()),
+            model: line.model.as_deref().and_then(|name| core.catalog.model(name)),
+            target: self.target.as_deref().and_then(|name| core.catalog.target(name)),
+            profile: self.profile,
+            history: history(&self.token, &self.seeds),
+            drift: drift(core, &line.serial)?,
+            inventory: core.store.seeds_held()?,
+            siblings: self.batch.iter().map(|name| format!("the other tokens of batch \"{name}\"")).collect(),
+        })
+    }
+
+    /// All other tokens, nearest first, each opened as it is taken.
+    pub(super) fn others<'a>(&self, core: &'a Core) -> Result<impl Iterator<Item = Neighbour> + 'a, Failure> {
+        let others = neighbours(core, &self.token.line.serial, self.batch.as_deref())?;
+        Ok(others.into_iter().filter_map(|(mapping, place)| {
+            let seed = core.seed(mapping.seed).ok()?;
+            Some(Neighbour {
+                serial: mapping.serial,
+                profile: mapping.profile,
+                seed,
+                parameters: mapping.parameters,
+                place,
+            })
+        }))
+    }
 }
 
 /// Finds every explanation of what the token shows.
@@ -62,50 +124,15 @@ pub fn diagnose(
     wider: u32,
     who: &str,
 ) -> Result<Reply, Failure> {
-    let token = core.store.token(serial)?.ok_or_else(|| TokenRefused::NoToken(serial.clone()))?;
-    let batch = token.holdings.iter().find(|m| m.profile == profile).and_then(|m| m.batch.clone());
-    let seeds = seeds_of(core, &token)?;
-    let target = match &batch {
-        Some(name) => core.store.batch_by_name(name)?.and_then(|batch| batch.target),
-        None => None,
-    };
-    let known = Known {
-        serial: Some(serial.clone()),
-        model: token.line.model.as_deref().and_then(|name| core.catalog.model(name)),
-        target: target.as_deref().and_then(|name| core.catalog.target(name)),
-        profile,
-        history: history(&token, &seeds),
-        drift: drift(core, serial)?,
-        inventory: core.store.seeds_held()?,
-        siblings: batch.iter().map(|name| format!("the other tokens of batch \"{name}\"")).collect(),
-    };
+    let opened = Opened::new(core, serial, profile)?;
+    let known = opened.known(core)?;
     let nothing = |error: diagnose::DiagnoseError| told(FailureKind::No, &error);
     let found = match shows {
-        Some(word) => {
-            let symptom = Symptom::ALL.into_iter().find(|s| s.name() == word).ok_or_else(|| {
-                failure(
-                    FailureKind::Usage,
-                    format!("no display \"shows {word}\""),
-                    "say dashes, blank, error or frozen",
-                )
-            })?;
-            diagnose::symptom(&known, symptom).map_err(nothing)?
-        }
+        Some(word) => diagnose::symptom(&known, symptom(word)?).map_err(nothing)?,
         None => {
             let evidence = ask.evidence(core)?;
             let windows = Windows::default().widened(wider.clamp(1, 100));
-            let others = neighbours(core, serial, batch.as_deref())?;
-            let mut opened = others.into_iter().filter_map(|(mapping, place)| {
-                let seed = core.seed(mapping.seed).ok()?;
-                Some(Neighbour {
-                    serial: mapping.serial,
-                    profile: mapping.profile,
-                    seed,
-                    parameters: mapping.parameters,
-                    place,
-                })
-            });
-            diagnose::diagnose(&known, &evidence, windows, &mut opened).map_err(nothing)?
+            diagnose::diagnose(&known, &evidence, windows, &mut opened.others(core)?).map_err(nothing)?
         }
     };
     let causes = found.findings.first().map(|finding| finding.causes.clone());

@@ -82,7 +82,7 @@ pub fn import(
         ImportTarget::Batch(name) => ImportInto::NewBatch(store::NewBatch {
             name: name.clone(),
             policy: policy(&options.policy),
-            priority: 0,
+            priority: options.priority,
             recipe: Some(planner.recipe_names()),
             target: options.login_target.clone(),
             key_name: options.key.clone(),
@@ -148,7 +148,9 @@ pub fn random(core: &Core, new: &NewBatch, who: &str) -> Result<Reply, Failure> 
         .entries_for(model, &LineFacts::default())
         .and_then(|entries| target.map_or(Ok(()), |t| recipe.accepted_by(t, &entries)).map(|()| entries))
         .map_err(|error| told(FailureKind::No, &error))?;
-    let jobs = (0..new.count)
+    // What can be said of one can be said of all; drawing a hundred thousand seeds for a look would take seconds.
+    let drawn = if new.dry_run { 1 } else { new.count };
+    let jobs = (0..drawn)
         .map(|_| {
             Ok(NewJob {
                 reserved: None,
@@ -161,15 +163,19 @@ pub fn random(core: &Core, new: &NewBatch, who: &str) -> Result<Reply, Failure> 
     let into = ImportInto::NewBatch(store::NewBatch {
         name: new.name.clone(),
         policy: policy(&new.policy),
-        priority: 0,
+        priority: new.priority,
         recipe: Some(recipe.name.clone()),
         target: new.login_target.clone(),
         key_name: new.key.clone(),
     });
-    core.store.import(into, jobs, None, &core.stamp(who))?;
-    announce(core, Some(&new.name));
+    if new.dry_run {
+        core.store.check_import(&into, &Arc::new(jobs))?;
+    } else {
+        core.store.import(into, jobs, None, &core.stamp(who))?;
+        announce(core, Some(&new.name));
+    }
     Ok(Reply::Imported(ImportReport {
-        dry_run: false,
+        dry_run: new.dry_run,
         format: "random".into(),
         batch: Some(new.name.clone()),
         taken: new.count,

@@ -3,11 +3,14 @@
 
 mod audit;
 pub(super) mod batch;
+mod catalog;
 mod device;
 mod diagnose;
 mod doctor;
+mod examine;
 mod export;
 mod import;
+mod reveal;
 mod slots;
 mod tokens;
 mod vault;
@@ -36,17 +39,22 @@ pub fn carry_out(core: &Core, command: Command, caller: &Caller) -> Result<Reply
         Command::Import { file_name, content, options } => {
             import::import(core, &file_name, &content, &options, who)
         }
+        Command::Catalog => Ok(catalog::list(core)),
         Command::BatchNew(new) => import::random(core, &new, who),
         Command::Batches => batch::list(core),
         Command::BatchShow { name } => batch::show(core, &name),
         Command::BatchStart { name } => batch::start(core, &name, who),
         Command::BatchPause { name } => batch::pause(core, &name, who),
         Command::BatchRetry { name } => batch::retry(core, &name, who),
+        Command::BatchPriority { name, priority } => batch::prioritise(core, &name, priority, who),
         Command::BatchCancel { name } => batch::cancel(core, &name, who),
         Command::Jobs { batch, filter, page } => batch::jobs(core, &batch, &filter, page),
         Command::Tokens { query, page } => tokens::list(core, &query, page),
         Command::Token { serial } => tokens::show(core, &serial),
         Command::Verify { serial, profile, codes } => verify::verify(core, &serial, profile, &codes, who),
+        Command::Reveal { serial, profile, last_four } => {
+            reveal::reveal(core, &serial, profile, &last_four, who)
+        }
         Command::Allow { serial, last_four, what } => tokens::allow(core, &serial, &last_four, what, who),
         Command::Scrap { serial, last_four, release_seeds } => {
             tokens::scrap(core, &serial, &last_four, release_seeds, who)
@@ -60,6 +68,9 @@ pub fn carry_out(core: &Core, command: Command, caller: &Caller) -> Result<Reply
         Command::Diagnose { serial, profile, codes, shows, at, wider } => {
             let ask = diagnose::Ask { codes: &codes, at };
             diagnose::diagnose(core, &serial, profile, &ask, shows.as_deref(), wider, who)
+        }
+        Command::Examine { serial, profile, seen, shows } => {
+            examine::examine(core, &serial, profile, &seen, shows.as_deref(), who)
         }
         Command::Whose { codes, at, within_s } => {
             diagnose::whose(core, &diagnose::Ask { codes: &codes, at }, within_s, who)
@@ -76,7 +87,7 @@ pub fn carry_out(core: &Core, command: Command, caller: &Caller) -> Result<Reply
         Command::ClockOverride { seconds } => audit::override_clock(core, seconds, who),
         Command::AuditVerify => audit::verify(core),
         Command::AuditAnchor => audit::anchor(core),
-        Command::AuditShow { page } => audit::show(core, page),
+        Command::AuditShow { query, page } => audit::show(core, &query, page),
         Command::Doctor => Ok(Reply::Doctor(doctor::findings(core))),
         Command::Stop => {
             core.stop();

@@ -20,7 +20,7 @@ pub fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
     let filter = model.batches.filter.text();
     if shown.is_empty() {
         let text = if filter.is_empty() {
-            "no batch yet: leave (q), then kiln import FILE --batch NAME or kiln batch new NAME".to_owned()
+            "no batch yet: press i to import a seed file, n to make one with random seeds".to_owned()
         } else {
             format!("no batch's name holds \"{filter}\" (Esc shows all)")
         };

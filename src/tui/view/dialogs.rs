@@ -1,12 +1,13 @@
-//! Dialogs: boxes over the view, as big as what they say.
+//! Dialogs, in boxes over the view.
 
 use super::{
-    large,
-    paint::{first_line, fit, frame, put, width, wrap},
-    station,
+    boxes::{COLUMNS, Styled, caret, failure_lines, lines_box, open_box, room, wrapped},
+    forms, large,
+    paint::{first_line, fit, put, width, wrap},
+    reveal, station, token,
 };
 use crate::{
-    face::{Failure, TokenView, Verdict},
+    face::Verdict,
     tui::{
         dialog::{Dialog, Unlock},
         input::Input,
@@ -16,18 +17,7 @@ use crate::{
         palette,
     },
 };
-use ratatui::{
-    buffer::Buffer,
-    layout::Rect,
-    style::Style,
-    widgets::{Clear, Widget},
-};
-
-/// No box is wider: longer lines are hard to read.
-const COLUMNS: u16 = 76;
-
-/// A line with its style.
-type Styled = (String, Style);
+use ratatui::{buffer::Buffer, layout::Rect};
 
 /// Draws `dialog` over what is in `buf`.
 pub fn draw(model: &Model, dialog: &Dialog, area: Rect, buf: &mut Buffer) {
@@ -39,7 +29,11 @@ pub fn draw(model: &Model, dialog: &Dialog, area: Rect, buf: &mut Buffer) {
         Dialog::Alarms(scroll) => {
             lines_box("alarms (r: read, Esc: later)", alarms(model, area), *scroll, area, buf);
         }
+        Dialog::Init(init) => forms::init(init, area, buf),
         Dialog::Unlock(unlock) => draw_unlock(unlock, area, buf),
+        Dialog::Import(import) => forms::import(import, area, buf),
+        Dialog::Making(making) => forms::making(making, area, buf),
+        Dialog::Reveal(shown) => reveal::draw(model, shown, buf),
         Dialog::Sure(sure) => {
             let (question, meaning) = sure.words();
             let mut lines = wrapped(&meaning, area, PLAIN);
@@ -67,10 +61,16 @@ pub fn draw(model: &Model, dialog: &Dialog, area: Rect, buf: &mut Buffer) {
         }
         Dialog::Token { serial, view, scroll } => {
             let lines = match view {
-                Some(token) => token_lines(token, area),
+                Some(token) => token::lines(token, area),
                 None => vec![("asking the station".into(), PLAIN)],
             };
-            lines_box(&format!("token {serial} (v: verify, Esc closes)"), lines, *scroll, area, buf);
+            lines_box(
+                &format!("token {serial} (v verify, Q QR code, Esc closes)"),
+                lines,
+                *scroll,
+                area,
+                buf,
+            );
         }
         Dialog::Verdict { serial, profile, code, verdict } => {
             let title = match profile.number() {
@@ -83,55 +83,6 @@ pub fn draw(model: &Model, dialog: &Dialog, area: Rect, buf: &mut Buffer) {
             lines_box("that did not work (any key closes)", failure_lines(failure, area), 0, area, buf);
         }
     }
-}
-
-/// How much text a line of a box takes.
-fn room(area: Rect) -> u16 {
-    area.width.min(COLUMNS).saturating_sub(4)
-}
-
-fn wrapped(text: &str, area: Rect, style: Style) -> Vec<Styled> {
-    wrap(text, room(area)).into_iter().map(|line| (line, style)).collect()
-}
-
-/// A box in the middle with `lines` from `scroll` on; tells where its text is.
-fn lines_box(title: &str, lines: Vec<Styled>, scroll: u16, area: Rect, buf: &mut Buffer) -> Rect {
-    let widest = lines.iter().map(|(line, _)| width(line)).max().unwrap_or(0).max(width(title) + 2);
-    let wide = (widest + 4).min(area.width);
-    let high = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2).min(area.height);
-    let inside = open_box(title, wide, high, area, buf);
-    let rows = usize::from(inside.height);
-    let first = usize::from(scroll).min(lines.len().saturating_sub(rows));
-    for (y, (line, style)) in (inside.y..inside.bottom()).zip(lines.iter().skip(first)) {
-        put(buf, inside, inside.x, y, line, *style);
-    }
-    let below = lines.len().saturating_sub(first + rows);
-    if below > 0 {
-        let text = format!(" {below} more below (Down) ");
-        put(buf, Rect { height: area.height, ..area }, inside.x, inside.bottom(), &text, STRONG);
-    }
-    inside
-}
-
-/// An empty box in the middle; tells where its text goes.
-fn open_box(title: &str, wide: u16, high: u16, area: Rect, buf: &mut Buffer) -> Rect {
-    let (wide, high) = (wide.min(area.width), high.min(area.height));
-    let at = Rect {
-        x: area.x + (area.width - wide) / 2,
-        y: area.y + (area.height - high) / 3,
-        width: wide,
-        height: high,
-    };
-    Clear.render(at, buf);
-    let inside = frame(buf, at, title, STRONG);
-    Rect { x: inside.x + 1, width: inside.width.saturating_sub(2), ..inside }
-}
-
-/// Where the next letter goes.
-fn caret(inside: Rect, (line, column): (usize, u16), buf: &mut Buffer) {
-    let y = inside.y.saturating_add(u16::try_from(line).unwrap_or(u16::MAX));
-    let x = inside.x.saturating_add(column).min(inside.right());
-    put(buf, Rect { width: inside.width + 1, ..inside }, x, y, " ", SELECTED);
 }
 
 fn help(model: &Model) -> Vec<Styled> {
@@ -247,17 +198,6 @@ fn draw_unlock(unlock: &Unlock, area: Rect, buf: &mut Buffer) {
     }
 }
 
-fn failure_lines(failure: &Failure, area: Rect) -> Vec<Styled> {
-    let mut lines = wrapped(&failure.message, area, BAD);
-    for detail in &failure.details {
-        lines.extend(wrapped(&format!("· {detail}"), area, PLAIN));
-    }
-    if !failure.remedy.is_empty() {
-        lines.extend(wrapped(&format!("-> {}", failure.remedy), area, PLAIN));
-    }
-    lines
-}
-
 fn slot_lines(model: &Model, slot: &crate::face::SlotView, area: Rect) -> Vec<Styled> {
     let mut lines = vec![(format!("{} {}", slot.doing.glyph(), slot.doing.word()), STRONG)];
     let mut fact = |name: &str, value: Option<String>| {
@@ -274,56 +214,6 @@ fn slot_lines(model: &Model, slot: &crate::face::SlotView, area: Rect) -> Vec<St
     }
     if let Some(remedy) = station::remedy(model, slot) {
         lines.extend(wrapped(&format!("-> {remedy}"), area, PLAIN));
-    }
-    lines
-}
-
-fn token_lines(token: &TokenView, area: Rect) -> Vec<Styled> {
-    let line = &token.line;
-    let mut lines = vec![(format!("model    {}", line.model.as_deref().unwrap_or("not known")), PLAIN)];
-    lines.extend(line.upn.as_ref().map(|upn| (format!("user     {upn}"), PLAIN)));
-    lines.extend(line.scrapped.map(|at| (format!("SCRAPPED {at}"), BAD)));
-    let heading = |lines: &mut Vec<Styled>, text: &str| {
-        lines.push((String::new(), PLAIN));
-        lines.push((text.to_owned(), STRONG));
-    };
-    heading(&mut lines, "what its profiles hold and held, newest first");
-    for mapping in &token.mappings {
-        let until = match (&mapping.to, &mapping.ended_by) {
-            (Some(to), by) => {
-                let by = by.as_ref().map(|by| format!(" ({by})")).unwrap_or_default();
-                format!("until {}{by}", to.floor_second())
-            }
-            (None, _) => "now".to_owned(),
-        };
-        let proof = mapping.proof.map(|proof| format!(", proof: {proof}")).unwrap_or_default();
-        let title = mapping.title.as_ref().map(|title| format!(" \"{title}\"")).unwrap_or_default();
-        let text = format!(
-            "{}{title}: {} {} digits, {} since {} {until}{proof}",
-            mapping.profile,
-            mapping.parameters.hash,
-            mapping.parameters.digits,
-            mapping.origin,
-            mapping.from.floor_second(),
-        );
-        lines.extend(wrapped(&text, area, if mapping.to.is_none() { PLAIN } else { FRAME }));
-    }
-    if !token.readings.is_empty() {
-        heading(&mut lines, "its clock against the station's, newest first");
-        for reading in token.readings.iter().take(8) {
-            lines.push((format!("{}  {}", reading.at.floor_second(), reading.drift), PLAIN));
-        }
-    }
-    if !token.jobs.is_empty() {
-        heading(&mut lines, "its jobs, newest first");
-        for job in &token.jobs {
-            let reason = job.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-            lines.extend(wrapped(
-                &format!("#{} of {}: {}{reason}", job.job, job.batch, job.state),
-                area,
-                PLAIN,
-            ));
-        }
     }
     lines
 }

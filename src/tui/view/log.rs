@@ -18,11 +18,15 @@ pub fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
     let body = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
     match model.log.which {
         Which::Events => {
-            rule(buf, area, area.y, "since this screen was opened (f: audit log)");
+            rule(buf, area, area.y, "since this screen was opened (f: only trouble)");
+            events(model, body, buf);
+        }
+        Which::Trouble => {
+            rule(buf, area, area.y, "what went wrong since this screen was opened (f: audit log)");
             events(model, body, buf);
         }
         Which::Audit => {
-            rule(buf, area, area.y, "audit log, newest first (f: events)");
+            rule(buf, area, area.y, &audit_heading(model));
             let total = model.log.audit.total;
             put_right(
                 buf,
@@ -36,6 +40,13 @@ pub fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
     }
 }
 
+fn audit_heading(model: &Model) -> String {
+    match model.log.filter.text() {
+        "" => "audit log, newest first (f: events)".into(),
+        text => format!("audit log, entries that hold \"{text}\" (f: events)"),
+    }
+}
+
 /// Date and time in UTC to the second; the time alone where the date is today's.
 fn moment(at: UnixMillis, now: UnixMillis) -> String {
     let (at, now) = (at.floor_second().to_string(), now.floor_second().to_string());
@@ -46,12 +57,15 @@ fn moment(at: UnixMillis, now: UnixMillis) -> String {
 }
 
 fn events(model: &Model, area: Rect, buf: &mut Buffer) {
-    let wanted = model.log.filter.text().to_lowercase();
-    let found: Vec<_> =
-        model.station.log.iter().filter(|said| said.text.to_lowercase().contains(&wanted)).collect();
+    let found = model.log.found(&model.station.log);
     if found.is_empty() {
-        let text =
-            if wanted.is_empty() { "nothing yet; f shows the audit log" } else { "nothing (Esc shows all)" };
+        let text = if !model.log.filter.text().is_empty() {
+            "nothing (Esc shows all)"
+        } else if model.log.which == Which::Trouble {
+            "nothing went wrong; f shows the audit log"
+        } else {
+            "nothing yet; f shows more"
+        };
         put(buf, area, area.x + 1, area.y, text, PLAIN);
         return;
     }
@@ -77,7 +91,6 @@ fn audit(model: &Model, area: Rect, buf: &mut Buffer) {
         put(buf, area, area.x + 1, area.y, "nothing here", PLAIN);
         return;
     }
-    let wanted = model.log.filter.text().to_lowercase();
     let first = first_line(list.selected, list.total, area.height);
     for (y, place) in (area.y..area.bottom()).zip(first..list.total) {
         let Some(entry) = list.at(place) else {
@@ -94,9 +107,7 @@ fn audit(model: &Model, area: Rect, buf: &mut Buffer) {
             &format!("{:>6} {}", entry.seq, moment(entry.at, model.now)),
             FRAME,
         );
-        // Numbers have no gaps here: what the filter finds is made to stand out rather than the rest left out.
-        let hit = !wanted.is_empty() && text.to_lowercase().contains(&wanted);
-        put(buf, area, x + 1, y, &text, if hit { STRONG } else { PLAIN });
+        put(buf, area, x + 1, y, &text, PLAIN);
         if place == list.selected {
             select(buf, area, y);
         }

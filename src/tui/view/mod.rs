@@ -1,22 +1,34 @@
 //! From the model to cells. Nothing here changes anything; what the terminal can't show is taken away at the end.
 
 mod batches;
+mod boxes;
 mod dialogs;
+mod forms;
 mod large;
 mod log;
 pub(super) mod paint;
+mod plot;
+mod reveal;
 mod station;
+mod token;
 mod tokens;
 
 use super::{
+    dialog::Dialog,
     keys::{self, Action, KEYS},
     look::{self, BAD, BANNER, FRAME, NOTE, PLAIN, SELECTED, STRONG},
     model::{Link, Model, View},
     pace,
 };
-use crate::face::{Role, VaultState};
+use crate::face::{Role, TokenView, VaultState};
 use paint::{fit, put, put_right, width};
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
+
+/// What is on record about a token, in lines for a terminal that is not painted.
+pub fn token_sentences(token: &TokenView) -> Vec<String> {
+    let wide = Rect::new(0, 0, 200, 1);
+    token::facts(token, wide).into_iter().map(|(line, _)| line).filter(|line| !line.is_empty()).collect()
+}
 
 /// Draws the whole screen.
 pub fn view(model: &Model, area: Rect, buf: &mut Buffer) {
@@ -44,22 +56,39 @@ pub fn view(model: &Model, area: Rect, buf: &mut Buffer) {
     for dialog in &model.dialogs {
         dialogs::draw(model, dialog, Rect { height: area.height.saturating_sub(1), ..area }, buf);
     }
-    if area.height > 1 {
+    // A seed that is shown has the screen to itself.
+    if area.height > 1 && !matches!(model.dialogs.last(), Some(Dialog::Reveal(_))) {
         footer(model, Rect { y: bottom, height: 1, ..area }, buf);
     }
     model.look.apply(area, buf);
 }
 
+/// Where each view's name begins in the first line.
+fn tabs() -> impl Iterator<Item = (u16, View)> {
+    View::ALL.into_iter().scan(width(" kiln ") + 1, |x, view| {
+        let at = *x;
+        *x += width(view.name()) + 3;
+        Some((at, view))
+    })
+}
+
+/// The view whose name stands at this place of the screen.
+pub fn tab_at(column: u16, row: u16) -> Option<View> {
+    tabs()
+        .find(|(x, view)| row == 0 && (*x..*x + width(view.name()) + 2).contains(&column))
+        .map(|(_, view)| view)
+}
+
 fn header(model: &Model, area: Rect, buf: &mut Buffer) {
-    let mut x = put(buf, area, area.x, area.y, " kiln ", STRONG);
-    for view in View::ALL {
+    put(buf, area, area.x, area.y, " kiln ", STRONG);
+    for (x, view) in tabs() {
         // The brackets say it where reverse video doesn't.
         let (text, style) = if view == model.view {
             (format!("[{}]", view.name()), SELECTED.patch(STRONG))
         } else {
             (format!(" {} ", view.name()), PLAIN)
         };
-        x = put(buf, area, x + 1, area.y, &text, style);
+        put(buf, area, area.x + x, area.y, &text, style);
     }
     let mut right = Vec::new();
     if model.greeting.as_ref().is_some_and(|greeting| greeting.demo) {
@@ -91,7 +120,7 @@ fn banners(model: &Model) -> Vec<(String, Style)> {
     }
     match station.vault {
         Some(VaultState::Absent) => {
-            all.push(("NO VAULT YET: nothing can be burned -> leave (q) and run kiln init".into(), BANNER));
+            all.push(("NO VAULT YET: nothing can be burned -> press u to make it".into(), BANNER));
         }
         Some(VaultState::Locked) => {
             all.push(("VAULT LOCKED: nothing is burned -> press u to unlock it".into(), BANNER));
@@ -161,6 +190,11 @@ fn footer(model: &Model, area: Rect, buf: &mut Buffer) {
     if let Some(serial) = &model.aim {
         let text = format!("type the code that token {serial} shows, then Enter (Esc: another token)");
         put(buf, area, area.x + 1, y, &text, STRONG);
+        return;
+    }
+    // The keys of the view do something else, or nothing, under a dialog.
+    if !model.dialogs.is_empty() {
+        put(buf, area, area.x + 1, y, "Esc goes back", FRAME);
         return;
     }
     let mut x = area.x + 1;

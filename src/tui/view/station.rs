@@ -211,7 +211,7 @@ fn queue(model: &Model, area: Rect, buf: &mut Buffer) {
             area,
             area.x + 1,
             y,
-            "no batch yet: kiln import FILE --batch NAME, or kiln batch new",
+            "no batch yet: press i to import a seed file, n to make one with random seeds",
             PLAIN,
         );
         return;

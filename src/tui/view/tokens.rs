@@ -34,7 +34,7 @@ pub fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
         return;
     }
     let head = Rect { x: area.x + 1, width: area.width.saturating_sub(1), ..area };
-    line(["serial", "model", "profiles", "proof", "last seen", "user"], false, head, area.y, buf);
+    line(["serial", "model", "profiles", "proof", "last seen", "batch", "user"], false, head, area.y, buf);
     buf.set_style(Rect { height: 1, ..head }, FRAME);
     let rows = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..head };
     let first = first_line(list.selected, list.total, rows.height);
@@ -54,6 +54,7 @@ pub fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
                     profiles.as_str(),
                     proof.as_str(),
                     seen.as_str(),
+                    token.batch.as_deref().unwrap_or("-"),
                     token.upn.as_deref().unwrap_or("-"),
                 ];
                 line(texts, token.scrapped.is_some(), rows, y, buf);
@@ -74,16 +75,20 @@ fn day(moment: String) -> String {
     moment.chars().take(10).collect()
 }
 
-fn line(texts: [&str; 6], bad: bool, area: Rect, y: u16, buf: &mut Buffer) {
-    let [serial, model, profiles, proof, seen, user] = texts;
+fn line(texts: [&str; 7], bad: bool, area: Rect, y: u16, buf: &mut Buffer) {
+    let [serial, model, profiles, proof, seen, batch, user] = texts;
     let proof_style = if bad { BAD } else { PLAIN };
-    let columns = [
+    let mut columns = vec![
         (serial, 15, PLAIN),
         (model, 12, PLAIN),
         (profiles, 8, PLAIN),
         (proof, 9, proof_style),
         (seen, 10, PLAIN),
+        (batch, 16, PLAIN),
         (user, 0, PLAIN),
     ];
+    if area.width < 99 {
+        columns.remove(5);
+    }
     cells(buf, area, y, &columns);
 }

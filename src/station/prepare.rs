@@ -1,0 +1,484 @@
+//! Which job a token gets, and whether that job may begin: everything that can be decided before the token is touched,
+//! up to the claim.
+
+use super::{
+    core::{Core, STATION},
+    loose_end::{self, LooseEnd},
+    slot::Slot,
+    views::job_event,
+    visit::{After, Guest},
+};
+use crate::{
+    burn::{self as rules, KeyUse, Occupancy, Plan, Verdict, Write},
+    domain::{
+        Clock, CustomerKey, Holding, JobState, Profile, Seed, SeedId, Serial,
+        model::{KeyNeeded, Misfit, Model},
+    },
+    drivers::{self, Token},
+    face::{Doing, Failure},
+    link::{ApduLink, LinkError},
+    remedy::Remedy,
+    store::{
+        AttemptId, BatchState, BatchSummary, ClaimRefused, ConsentTo, JobRecord, OverrideId, StoreError,
+    },
+    vault::Fingerprint,
+};
+use std::collections::HashMap;
+
+/// Everything a burn needs, decided before the job is claimed.
+pub struct Ready {
+    /// The job as claimed.
+    pub job: JobRecord,
+    /// Its batch.
+    pub batch: BatchSummary,
+    /// The commands.
+    pub plan: Plan,
+    /// The seeds, so that a vault that is locked meanwhile doesn't cut the burn short.
+    pub seeds: HashMap<SeedId, Seed>,
+    /// The token's key.
+    pub key: CustomerKey,
+    /// That key's name in the records.
+    pub key_fingerprint: Fingerprint,
+    /// The attempt to authenticate, recorded as made.
+    pub attempt: AttemptId,
+    /// Whether another token of the batch has taken the key: then no slot waits for what this one says to it.
+    pub key_is_proven: bool,
+    /// The permission by which it is burned though the clock is not trusted.
+    pub clock_override: Option<OverrideId>,
+}
+
+/// Why a token is not burned now.
+pub enum Not {
+    /// Say this; then go on as told.
+    Say {
+        /// What is the matter.
+        says: String,
+        /// What to do.
+        remedy: String,
+        /// What hands should do.
+        doing: Doing,
+        /// What the slot does next.
+        after: After,
+        /// Whether it is worth an alarm that stays.
+        alarm: bool,
+    },
+    /// The link failed.
+    Link(LinkError),
+}
+
+impl Not {
+    pub fn look(says: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::Say {
+            says: says.into(),
+            remedy: remedy.into(),
+            doing: Doing::Look,
+            after: After::WhenChanged,
+            alarm: false,
+        }
+    }
+
+    pub fn take(says: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::Say {
+            says: says.into(),
+            remedy: remedy.into(),
+            doing: Doing::Take,
+            after: After::Take,
+            alarm: false,
+        }
+    }
+
+    fn alarming(self) -> Self {
+        match self {
+            Self::Say { says, remedy, doing, after, .. } => {
+                Self::Say { says, remedy, doing, after, alarm: true }
+            }
+            Self::Link(error) => Self::Link(error),
+        }
+    }
+}
+
+impl From<Failure> for Not {
+    fn from(failure: Failure) -> Self {
+        Self::look(failure.message, failure.remedy)
+    }
+}
+
+impl From<StoreError> for Not {
+    fn from(error: StoreError) -> Self {
+        Failure::from(error).into()
+    }
+}
+
+/// Decides everything that can be decided before the token is touched, then claims the job.
+pub fn prepare<L: ApduLink>(slot: &Slot<'_>, guest: &Guest<'_>, token: &mut Token<L>) -> Result<Ready, Not> {
+    let core = slot.core;
+    if slot.breaker.is_open(core) {
+        return Err(Not::look(
+            "this slot is paused after three failures of one kind in a row",
+            "find out why before more tokens are spent, then start the batch again with \"kiln batch start\"",
+        ));
+    }
+    loop {
+        let mut misfit = None;
+        let fits = |job: &JobRecord| match fits(job, guest.model) {
+            Ok(()) => true,
+            Err(error) => {
+                misfit.get_or_insert_with(|| (job.id, job.batch_name.clone(), error));
+                false
+            }
+        };
+        let Some(job) = core.store.next_job(&guest.serial, &guest.model.name, fits)? else {
+            return Err(match misfit {
+                Some((job, batch, error)) => {
+                    Not::look(format!("job {job} of batch \"{batch}\" does not fit: {error}"), error.remedy())
+                        .alarming()
+                }
+                None => no_job(core, guest)?,
+            });
+        };
+        if job.state == JobState::Claimed {
+            // The token was at another slot a moment ago, or what became of its burn is not on record yet.
+            return Err(Not::Say {
+                says: format!("job {} of batch \"{}\" is still in hand", job.id, job.batch_name),
+                remedy: "leave the token here; it goes on by itself when the job's last burn is on record"
+                    .into(),
+                doing: Doing::Wait,
+                after: After::WhenChanged,
+                alarm: false,
+            });
+        }
+        let free = job.state == JobState::Queued;
+        match ready(slot, guest, token, job) {
+            // Another slot was faster (and its token may have left again already), or the batch was paused meanwhile:
+            // there may be another job. A job that this token has begun stays the one that it gets.
+            Err(Either::Claim(
+                ClaimRefused::Taken(_) | ClaimRefused::OtherSerial(_) | ClaimRefused::BatchNotRunning(_),
+            )) if free => {}
+            Err(Either::Claim(error)) => return Err(Not::look(error.to_string(), error.remedy())),
+            Err(Either::Not(not)) => return Err(not),
+            Ok(ready) => return Ok(ready),
+        }
+    }
+}
+
+enum Either {
+    Not(Not),
+    Claim(ClaimRefused),
+}
+
+impl<E: Into<Not>> From<E> for Either {
+    fn from(error: E) -> Self {
+        Self::Not(error.into())
+    }
+}
+
+/// Why there is nothing for this token, and what would give it something.
+fn no_job(core: &Core, guest: &Guest<'_>) -> Result<Not, Not> {
+    let (serial, model) = (&guest.serial, &guest.model.name);
+    // This visit's own reading puts the token on record.
+    core.store.caught_up()?;
+    let known = core.store.token(serial)?;
+    if known.as_ref().is_some_and(|token| token.line.scrapped_at.is_some()) {
+        return Ok(Not::take(format!("token {serial} was scrapped"), "keep it apart from the others"));
+    }
+    for job in known.iter().flat_map(|token| &token.jobs) {
+        let (number, batch, state) = (job.id, &job.batch_name, job.batch_state);
+        match job.state {
+            JobState::Failed if state != BatchState::Cancelled => {
+                let why = job.reason.as_deref().unwrap_or("no reason is on record");
+                return Ok(Not::look(
+                    format!("job {number} of batch \"{batch}\" failed on token {serial}: {why}"),
+                    format!("when that is put right: kiln batch retry {batch}"),
+                ));
+            }
+            JobState::Queued if state != BatchState::Running => {
+                return Ok(Not::look(
+                    format!("job {number} is for token {serial}, but its batch \"{batch}\" is {state}"),
+                    format!("start it with: kiln batch start {batch}"),
+                ));
+            }
+            JobState::Queued
+            | JobState::Claimed
+            | JobState::Unfinished
+            | JobState::Burned
+            | JobState::Failed
+            | JobState::Scrapped
+            | JobState::Cancelled => {}
+        }
+    }
+    let mut held = known.iter().flat_map(|token| &token.holdings);
+    if let Some(batch) = held.rfind(|mapping| mapping.batch.is_some()).and_then(|m| m.batch.as_ref()) {
+        return Ok(Not::take(
+            format!("token {serial} was burned in batch \"{batch}\"; there is nothing more for it"),
+            "take it away",
+        ));
+    }
+    Ok(if core.store.is_any_running()? {
+        Not::look(
+            format!("no running batch has a job for token {serial} ({model})"),
+            "take it away, or start the batch that it is for",
+        )
+    } else {
+        Not::look("no batch is running", "start one with \"kiln batch start\"")
+    })
+}
+
+fn ready<L: ApduLink>(
+    slot: &Slot<'_>,
+    guest: &Guest<'_>,
+    token: &mut Token<L>,
+    job: JobRecord,
+) -> Result<Ready, Either> {
+    let core = slot.core;
+    let serial = &guest.serial;
+    core.data_key()?;
+    let clock = core.clock.state();
+    let clock_override = core.store.active_override(core.clock.now())?;
+    if !clock.is_trusted() && clock_override.is_none() {
+        return Err(Not::look(
+            format!("the station's clock is {clock}: tokens would be set wrong"),
+            "let chrony or systemd-timesyncd set it, or see \"kiln clock override\"",
+        )
+        .into());
+    }
+    let batch = core
+        .store
+        .batch_by_name(&job.batch_name)?
+        .ok_or_else(|| super::acts::batch::no_batch(&job.batch_name))?;
+    let (key, key_fingerprint) = key_for(core, &batch, guest.model)?;
+    let (writes, seeds) = writes_for(core, &job, guest.model)?;
+
+    let resumed = job.state == JobState::Unfinished;
+    let (held, filled) = survey(core, guest, token, &writes)?;
+    let consent = held.iter().map(|(_, holding)| consent_for(*holding)).collect::<Vec<_>>();
+    let mut consented = !consent.is_empty();
+    for to in &consent {
+        consented &= core.store.has_consent(serial, *to)?;
+    }
+    match rules::judge(&batch.policy, &held, resumed, consented) {
+        Verdict::Go => {}
+        Verdict::Ask { profile, holding } => {
+            return Err(Not::look(
+                format!("profile {profile} of token {serial} holds {holding}"),
+                format!("if it may be overwritten: kiln token allow {serial} --replace; else take it away"),
+            )
+            .alarming()
+            .into());
+        }
+        Verdict::Refuse { profile, holding } => {
+            return Err(Not::take(
+                format!(
+                    "profile {profile} of token {serial} holds {holding}, and the batch refuses such tokens"
+                ),
+                "take it away, and put down one that fits the batch",
+            )
+            .alarming()
+            .into());
+        }
+    }
+    let plan = rules::plan(writes, &filled, guest.model.read_back.occupancy);
+    let plan_text = serde_json::to_string(&plan).unwrap_or_default();
+    // One at a time from the look at the key's standing to the record of the attempt, or two slots would both find
+    // that nobody has tried the key yet.
+    let _turn = core.key_turn();
+    let trust = may_authenticate(core, serial, &batch, key_fingerprint)?;
+    (core.crossing)("before-claim");
+    let stamp = core.stamp(STATION);
+    let (job, attempt) = core
+        .store
+        .claim_to_try(job.id, serial, &slot.name, &plan_text, key_fingerprint, &stamp)
+        .map_err(Either::Claim)?;
+    slot.hand.hold(job.id);
+    slot.hand.attempt_made(attempt);
+    core.bus.say(job_event(&job, Some(&slot.name)));
+    // A person's word is used up only now, when it has served.
+    let used = consent.into_iter().filter(|_| consented && !resumed);
+    for to in used.chain((trust == KeyTrust::ByConsent).then_some(ConsentTo::AnotherAttempt)) {
+        core.store.take_consent(serial, to, &stamp).inspect_err(|error| {
+            // Nothing was sent; but a job that nobody has in hand must not stay claimed.
+            let reason = format!("a person's word could not be recorded as used: {error}");
+            loose_end::tie(core, LooseEnd { slot: slot.name.clone(), held: slot.hand.take(), reason });
+        })?;
+    }
+    (core.crossing)("claimed");
+    Ok(Ready {
+        job,
+        batch,
+        plan,
+        seeds,
+        key,
+        key_fingerprint,
+        attempt,
+        key_is_proven: trust == KeyTrust::Proven,
+        clock_override: clock_override.map(|o| o.id),
+    })
+}
+
+fn consent_for(holding: Holding) -> ConsentTo {
+    match holding {
+        Holding::Ours => ConsentTo::ReplaceOurs,
+        Holding::Factory => ConsentTo::ReplaceFactory,
+        Holding::Foreign => ConsentTo::ReplaceForeign,
+    }
+}
+
+/// The key that this batch's tokens take: the one it names, else the one that the model was delivered with.
+fn key_for(core: &Core, batch: &BatchSummary, model: &Model) -> Result<(CustomerKey, Fingerprint), Not> {
+    let data_key = core.data_key()?;
+    let key = match (&model.key, &batch.key_name) {
+        (KeyNeeded::PublicDeviceKey, _) => drivers::token2_single::device_key(),
+        (KeyNeeded::CustomerKey { default }, None) => CustomerKey::new(default.as_bytes()),
+        (KeyNeeded::CustomerKey { .. }, Some(name)) => core.customer_key(name)?,
+    };
+    let fingerprint = data_key.key_fingerprint(&key);
+    Ok((key, fingerprint))
+}
+
+/// Whether a token of this model can take all that the job puts on it.
+fn fits(job: &JobRecord, model: &Model) -> Result<(), Misfit> {
+    job.entries.iter().try_for_each(|entry| {
+        let display_timeout_s = entry.display_timeout_s.unwrap_or_else(|| default_timeout(model));
+        let title = entry.title.as_deref();
+        model.check(entry.profile, &entry.parameters, entry.seed_len_bytes, title, display_timeout_s)
+    })
+}
+
+/// What the job puts where, checked against what the model can do.
+fn writes_for(
+    core: &Core,
+    job: &JobRecord,
+    model: &Model,
+) -> Result<(Vec<Write>, HashMap<SeedId, Seed>), Not> {
+    // One that is reserved for this token is its job whether it fits or not.
+    fits(job, model).map_err(|misfit| Not::look(misfit.to_string(), misfit.remedy()).alarming())?;
+    let (mut writes, mut seeds) = (Vec::new(), HashMap::new());
+    for entry in &job.entries {
+        let display_timeout_s = entry.display_timeout_s.unwrap_or_else(|| default_timeout(model));
+        let seed = core.seed(entry.seed)?;
+        writes.push(Write {
+            profile: entry.profile,
+            seed: entry.seed,
+            parameters: entry.parameters,
+            title: entry.title.clone(),
+            display_timeout_s,
+        });
+        seeds.insert(entry.seed, seed);
+    }
+    Ok((writes, seeds))
+}
+
+/// 30 s where the model has it, else its shortest.
+fn default_timeout(model: &Model) -> u16 {
+    let offered = &model.display_timeouts_s;
+    if offered.contains(&30) { 30 } else { offered.iter().copied().min().unwrap_or(30) }
+}
+
+type Survey = (Vec<(Profile, Holding)>, Vec<Profile>);
+
+/// What the profiles that the job fills hold now, and which of them must be emptied first.
+fn survey<L: ApduLink>(
+    core: &Core,
+    guest: &Guest<'_>,
+    token: &mut Token<L>,
+    writes: &[Write],
+) -> Result<Survey, Not> {
+    let on_record = core.store.holdings(&guest.serial)?;
+    let (mut held, mut filled) = (Vec::new(), Vec::new());
+    for write in writes {
+        let told = match token {
+            Token::Single(_) => None,
+            Token::Molto2(session) => {
+                let block = session.public_block(write.profile).map_err(not_read)?;
+                Some(Occupancy {
+                    filled: block.seed_present,
+                    title: String::from_utf8_lossy(&block.title).into_owned(),
+                })
+            }
+        };
+        if told.as_ref().is_some_and(|told| told.filled) {
+            filled.push(write.profile);
+        }
+        // The same seed again is no replacement.
+        let ours = on_record.iter().any(|m| m.profile == write.profile && m.seed != write.seed);
+        let delivered = guest.model.factory_filled(write.profile).and_then(|f| f.title.as_deref());
+        held.push((write.profile, rules::holding(ours, told.as_ref(), delivered)));
+    }
+    Ok((held, filled))
+}
+
+/// On what grounds a key is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum KeyTrust {
+    /// Some token of the batch has taken it.
+    Proven,
+    /// None has yet: the others wait for this one.
+    Untried,
+    /// A person allowed one more attempt on this token.
+    ByConsent,
+}
+
+/// Whether the key may be tried on this token now.
+fn may_authenticate(
+    core: &Core,
+    serial: &Serial,
+    batch: &BatchSummary,
+    key: Fingerprint,
+) -> Result<KeyTrust, Not> {
+    let known = core.store.key_standing(key, serial, Some(batch.id))?;
+    let standing = rules::KeyStanding {
+        refused_here: known.refused_here.map(|refused| refused.tries_left),
+        unknown_here: known.unknown_attempts_here,
+        took_another_here: known.took_another_here,
+        accepted_in_batch: known.accepted_in_batch,
+        tried_elsewhere_now: known.in_flight_elsewhere,
+    };
+    let consented = core.store.has_consent(serial, ConsentTo::AnotherAttempt)?;
+    let allow =
+        format!("if the key is right, and it is worth an attempt: kiln token allow {serial} --try-key");
+    match rules::key_use(&standing, consented) {
+        KeyUse::Go if consented => Ok(KeyTrust::ByConsent),
+        KeyUse::Go if standing.accepted_in_batch => Ok(KeyTrust::Proven),
+        KeyUse::Go => Ok(KeyTrust::Untried),
+        KeyUse::WaitForFirst => Err(Not::Say {
+            says: "another token of the batch is trying the key first".into(),
+            remedy: "wait; it goes on by itself".into(),
+            doing: Doing::Wait,
+            after: After::WhenChanged,
+            alarm: false,
+        }),
+        KeyUse::RefusedBefore { tries_left: Some(left) } => {
+            Err(Not::look(format!("token {serial} refused this key before ({left} attempts left)"), allow)
+                .alarming())
+        }
+        KeyUse::RefusedBefore { tries_left: None } => Err(Not::look(
+            format!("token {serial} refused this key before: it has another one, or it is locked"),
+            allow,
+        )
+        .alarming()),
+        KeyUse::AnotherKnown => Err(Not::look(
+            format!("token {serial} took another key last time; this batch's would be a guess"),
+            allow,
+        )
+        .alarming()),
+        KeyUse::TwiceUnknown => Err(Not::look(
+            format!("the link to token {serial} was lost in two authentications; they may have been counted"),
+            allow,
+        )
+        .alarming()),
+        KeyUse::NearLockOut { tries_left } => Err(Not::take(
+            format!(
+                "token {serial} has {tries_left} attempts left before it locks; kiln spends none of them"
+            ),
+            "put it aside; a factory reset at the device erases it and brings its delivered key back",
+        )
+        .alarming()),
+    }
+}
+
+/// A read that failed: by the link, or by what the token said.
+pub fn not_read(error: drivers::ReadError) -> Not {
+    match error {
+        drivers::ReadError::Link { cause, .. } => Not::Link(cause),
+        other => Not::look(other.to_string(), other.remedy()),
+    }
+}

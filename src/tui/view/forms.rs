@@ -1,0 +1,195 @@
+//! Forms: the vault's first holder, a file to import and what would come of it, a batch with random seeds.
+
+use super::{
+    boxes::{Styled, caret, failure_lines, lines_box, room, wrapped},
+    paint::width,
+};
+use crate::{
+    face::{ImportLine, ImportReport},
+    tui::{
+        form::{Form, Kind},
+        import::{FILE, Import, Stage},
+        init::Init,
+        look::{BAD, FRAME, GOOD, PLAIN, STRONG},
+        new_batch::Making,
+    },
+};
+use ratatui::{buffer::Buffer, layout::Rect};
+
+/// How wide the fields' labels are, with a blank behind.
+const LABEL: u16 = 14;
+/// So many of the names that a path could become are shown.
+const NAMES: usize = 6;
+
+/// The form's lines, where its caret is, and what the field that has the keys wants.
+fn form_lines(
+    form: &Form,
+    is_idle: impl Fn(usize) -> bool,
+    area: Rect,
+) -> (Vec<Styled>, Option<(usize, u16)>) {
+    let room = room(area).saturating_sub(LABEL + 3);
+    let mut lines = Vec::new();
+    let mut cursor = None;
+    for (at, field) in form.fields.iter().enumerate() {
+        let has_keys = at == form.at;
+        let mark = if has_keys { "▸" } else { " " };
+        let shown = if is_idle(at) { "-".to_owned() } else { end(&field.kind.shown(), room) };
+        let shown = match field.kind {
+            Kind::Choice { .. } if has_keys => format!("< {shown} >"),
+            _ => shown,
+        };
+        if has_keys && !matches!(field.kind, Kind::Choice { .. }) {
+            cursor = Some((lines.len(), 2 + LABEL + width(&shown)));
+        }
+        lines.push((format!("{mark} {:<14}{shown}", field.label), if has_keys { STRONG } else { PLAIN }));
+    }
+    lines.push((String::new(), PLAIN));
+    if let Some(field) = form.fields.get(form.at) {
+        lines.extend(wrapped(field.hint, area, FRAME));
+    }
+    (lines, cursor)
+}
+
+/// The end of a text that is too long: there the next letter goes.
+fn end(text: &str, room: u16) -> String {
+    if width(text) <= room {
+        return text.to_owned();
+    }
+    let skip = text.chars().count().saturating_sub(usize::from(room.saturating_sub(1)));
+    std::iter::once('…').chain(text.chars().skip(skip)).collect()
+}
+
+/// A line as wide as the box may be, so that it doesn't grow while somebody types.
+fn full_width(area: Rect) -> Styled {
+    (" ".repeat(usize::from(room(area))), PLAIN)
+}
+
+fn show(title: &str, mut lines: Vec<Styled>, cursor: Option<(usize, u16)>, area: Rect, buf: &mut Buffer) {
+    lines.push(full_width(area));
+    let inside = lines_box(title, lines, 0, area, buf);
+    if let Some(cursor) = cursor {
+        caret(inside, cursor, buf);
+    }
+}
+
+/// The dialog that makes the vault.
+pub fn init(init: &Init, area: Rect, buf: &mut Buffer) {
+    let about = "Seeds rest encrypted in the vault. Whoever has this passphrase can open it; if it is lost, so are the \
+                 seeds.";
+    let before = wrapped(about, area, PLAIN);
+    let (form, cursor) = form_lines(&init.form, |_| false, area);
+    let cursor = cursor.map(|(line, column)| (line + before.len() + 1, column));
+    let mut lines = before;
+    lines.push((String::new(), PLAIN));
+    lines.extend(form);
+    lines.extend(init.warning().map(|warning| (warning.to_owned(), BAD)));
+    lines.extend(init.problem.map(|problem| (problem.to_owned(), BAD)));
+    if let Some(failure) = &init.failure {
+        lines.extend(failure_lines(failure, area));
+    }
+    lines.push(if init.busy {
+        ("making it: this takes a second or two by design".into(), STRONG)
+    } else {
+        ("Enter goes on and, from the last line, makes it; Esc leaves it".into(), FRAME)
+    });
+    show("make the vault", lines, cursor.filter(|_| !init.busy), area, buf);
+}
+
+/// The dialog that imports a file.
+pub fn import(import: &Import, area: Rect, buf: &mut Buffer) {
+    match &import.stage {
+        Stage::Filling => {
+            let (mut lines, cursor) = form_lines(&import.form, |field| import.is_idle(field), area);
+            if import.form.at == FILE {
+                lines.extend(names(&import.found).into_iter().map(|name| (format!("  {name}"), PLAIN)));
+            }
+            lines.extend(import.problem.map(|problem| (problem.to_owned(), BAD)));
+            lines.push(("Enter shows what would happen, nothing more; Esc leaves it".into(), FRAME));
+            show("import a seed file", lines, cursor, area, buf);
+        }
+        Stage::Looking => busy(import.file_name(), "the station looks at it", area, buf),
+        Stage::Importing => busy(import.file_name(), "the seeds are being sealed", area, buf),
+        Stage::Report(report, scroll) => {
+            let title = format!("{}: {}", import.file_name(), yes(report));
+            lines_box(&title, report_lines(report, area), *scroll, area, buf);
+        }
+        Stage::Refused(failure, scroll) => {
+            let title = format!("{}: nothing can be imported (n goes back)", import.file_name());
+            lines_box(&title, failure_lines(failure, area), *scroll, area, buf);
+        }
+    }
+}
+
+fn busy(file: &str, what: &str, area: Rect, buf: &mut Buffer) {
+    lines_box(file, vec![(what.to_owned(), PLAIN)], 0, area, buf);
+}
+
+/// Some names without their folders, and how many more there are.
+fn names(found: &[String]) -> Vec<String> {
+    let name = |path: &String| {
+        let at = path.trim_end_matches('/').rfind('/').map_or(0, |at| at + 1);
+        path[at..].to_owned()
+    };
+    let mut names: Vec<String> = found.iter().take(NAMES).map(name).collect();
+    if found.len() > NAMES {
+        names.push(format!("… and {} more", found.len() - NAMES));
+    }
+    names
+}
+
+/// What can be answered to a report.
+fn yes(report: &ImportReport) -> String {
+    match (report.taken, report.left_out) {
+        (0, _) => "nothing can be imported (n goes back)".to_owned(),
+        (_, 0) => "y imports, n goes back".to_owned(),
+        (taken, 1) => format!("y imports {taken} and leaves 1 bad line out, n goes back"),
+        (taken, bad) => format!("y imports {taken} and leaves {bad} bad lines out, n goes back"),
+    }
+}
+
+fn report_lines(report: &ImportReport, area: Rect) -> Vec<Styled> {
+    let into = report.batch.as_ref().map_or_else(
+        || "recorded in the inventory".to_owned(),
+        |batch| format!("jobs of the new batch {batch}, which starts nothing yet"),
+    );
+    let all_good = format!("{}: {} tokens would be taken: {into}.", report.format, report.taken);
+    let mut lines = wrapped(&all_good, area, GOOD);
+    for note in &report.notes {
+        lines.extend(wrapped(note, area, PLAIN));
+    }
+    if report.left_out > 0 {
+        let text = format!("{} bad lines are left out, or correct the file and try again:", report.left_out);
+        lines.extend(wrapped(&text, area, STRONG));
+    }
+    for line in &report.lines {
+        lines.push((String::new(), PLAIN));
+        lines.extend(line_lines(line, area));
+    }
+    lines
+}
+
+fn line_lines(line: &ImportLine, area: Rect) -> Vec<Styled> {
+    let field = line.field.as_ref().map(|field| format!(", {field}")).unwrap_or_default();
+    let (mark, style) = if line.refused { ("! ", BAD) } else { ("", PLAIN) };
+    let mut lines = wrapped(&format!("{mark}{}{field}: {}", line.place, line.problem), area, style);
+    lines.extend(wrapped(&format!("-> {}", line.remedy), area, PLAIN));
+    lines
+}
+
+/// The dialog that makes a batch.
+pub fn making(making: &Making, area: Rect, buf: &mut Buffer) {
+    let (mut lines, cursor) = form_lines(&making.form, |_| false, area);
+    match (making.missing(), &making.looked) {
+        (Some(missing), _) => lines.push((missing.to_owned(), PLAIN)),
+        (None, Some(Err(failure))) => lines.extend(failure_lines(failure, area)),
+        (None, Some(Ok(_))) if making.busy => lines.push(("drawing the seeds".into(), STRONG)),
+        (None, Some(Ok(report))) if making.is_good() => {
+            let text =
+                format!("this fits: {} tokens; Enter makes the batch, which starts nothing yet", report.jobs);
+            lines.extend(wrapped(&text, area, GOOD));
+        }
+        (None, _) => lines.push(("the station looks at it".into(), PLAIN)),
+    }
+    lines.push(("Tab goes on, Esc leaves it".into(), FRAME));
+    show("a batch with random seeds", lines, cursor.filter(|_| !making.busy), area, buf);
+}
