@@ -3,7 +3,7 @@
 # make lint    format, clippy and documentation, warnings refused
 # make calibrate   is the diagnosis as good and as sure as it says: all runs, some minutes
 # make fuzz    every parser under a fuzzer, ten minutes each (fuzz/README.md); FUZZ_SECONDS=60 for less
-# make bench   a burn against the bare sum of its exchanges
+# make bench   a burn against the bare sum of its exchanges; a key until its frame is written
 #
 # Each target installs what it needs first (scripts/setup); Rust itself must be there.
 

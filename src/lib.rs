@@ -9,6 +9,7 @@
 //! | [`domain`] | values and rules |
 //! | [`diagnose`] | why a code is rejected, which token it is from, when it was shown |
 //! | [`formats`] | seed files: bytes to values and back |
+//! | [`envelope`] | what seed files come wrapped in: OpenPGP, ZIP, age, pictures of QR codes |
 //! | [`link`] | what lies between a host and a token |
 //! | [`wire`] | bytes of each token family, host side |
 //! | [`drivers`] | conversations with tokens; the links of real readers |
@@ -29,6 +30,7 @@ pub mod cli;
 pub mod diagnose;
 pub mod domain;
 pub mod drivers;
+pub mod envelope;
 pub mod face;
 pub mod formats;
 pub mod link;

@@ -18,7 +18,7 @@ fn main() -> ExitCode {
     let mut io = Io {
         out: &mut io::stdout(),
         err: &mut io::stderr(),
-        input: &mut io::stdin().lock(),
+        input: &mut io::BufReader::new(io::stdin()),
         prompt: if io::stdin().is_terminal() { Some(&mut person) } else { None },
         out_is_terminal,
         colour: out_is_terminal && !no_colour,

@@ -56,7 +56,7 @@ impl Setting<'_> {
         };
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let mut input: &[u8] = self.input.as_bytes();
-        let input: &mut dyn BufRead = &mut input;
+        let input: &mut (dyn BufRead + Send) = &mut input;
         let mut ask = |question: &str| {
             assert!(question.contains("not shown"), "{question}");
             Ok(Zeroizing::new(self.answer.unwrap_or_default().to_owned()))

@@ -2,98 +2,16 @@
 
 mod support;
 
-use std::{
-    path::{Path, PathBuf},
-    process::{Command, Output},
-    sync::atomic::{AtomicU32, Ordering},
-    time::Duration,
-};
+use std::{process::Command, time::Duration};
 use support::{
-    LONG,
     kiln::Kiln,
+    screen::{Screen, command, run},
     seed_file::{self, Line},
     until,
 };
 
 /// The passphrase of the tests' vault; it begins with a digit, as a scan would.
 const PASSPHRASE: &str = "7 blue horses";
-
-/// One terminal: a tmux server of its own with a window of a given size. Gone on drop.
-struct Screen {
-    socket: PathBuf,
-    /// What ends with the server.
-    name: String,
-}
-
-impl Screen {
-    /// Runs `command` of the shell in a window of this size.
-    #[track_caller]
-    fn start(dir: &Path, columns: u16, rows: u16, command: &str, env: &[(&str, &str)]) -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("tmux-{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        let screen = Self { socket: dir.join(&name), name };
-        let mut tmux = screen.tmux();
-        // Nothing of this machine's settings, and a colour terminal that says so itself.
-        tmux.args(["-f", "/dev/null", "new-session", "-d", "-s", "kiln"]).args([
-            "-x",
-            &columns.to_string(),
-            "-y",
-            &rows.to_string(),
-        ]);
-        for (key, value) in env {
-            tmux.args(["-e", &format!("{key}={value}")]);
-        }
-        // The shell stays, so that what was printed after the screen can be read.
-        run(tmux.arg(format!("{command}; echo ended with $?; cat")));
-        screen
-    }
-
-    fn tmux(&self) -> Command {
-        let mut tmux = Command::new("tmux");
-        tmux.arg("-S").arg(&self.socket).env_remove("TMUX").env("LANG", "C.UTF-8").env("LC_ALL", "C.UTF-8");
-        tmux
-    }
-
-    /// What it shows; `-e` for attributes as well.
-    fn shows(&self, more: &[&str]) -> String {
-        let output = run(self.tmux().args(["capture-pane", "-p", "-t", "kiln"]).args(more));
-        String::from_utf8(output.stdout).expect("tmux gives what it shows as UTF-8")
-    }
-
-    /// Waits until it shows all of `words`.
-    #[track_caller]
-    fn until(&self, words: &[&str]) -> String {
-        let mut last = String::new();
-        let found = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            until(&format!("{words:?} in {}", self.name), LONG, || {
-                last = self.shows(&[]);
-                words.iter().all(|word| last.contains(word)).then(|| last.clone())
-            })
-        }));
-        found.unwrap_or_else(|_| panic!("{words:?} did not come; it shows:\n{last}"))
-    }
-
-    /// Waits until it shows nothing of `word` any more.
-    #[track_caller]
-    fn until_gone(&self, word: &str) {
-        until(&format!("{word:?} to go"), LONG, || (!self.shows(&[]).contains(word)).then_some(()));
-    }
-
-    /// Types letters.
-    fn types(&self, text: &str) {
-        run(self.tmux().args(["send-keys", "-t", "kiln", "-l", text]));
-    }
-
-    /// Presses a key by tmux's name of it.
-    fn press(&self, key: &str) {
-        run(self.tmux().args(["send-keys", "-t", "kiln", key]));
-    }
-
-    fn resize(&self, columns: u16, rows: u16) {
-        let (columns, rows) = (columns.to_string(), rows.to_string());
-        run(self.tmux().args(["resize-window", "-t", "kiln", "-x", &columns, "-y", &rows]));
-    }
-}
 
 /// A home whose station, which the screen starts, ends with the test, however that goes.
 struct Bench(Kiln);
@@ -113,19 +31,6 @@ impl Drop for Bench {
     }
 }
 
-impl Drop for Screen {
-    fn drop(&mut self) {
-        let _ = self.tmux().arg("kill-server").output();
-    }
-}
-
-#[track_caller]
-fn run(command: &mut Command) -> Output {
-    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error} (is tmux there?)"));
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-    output
-}
-
 /// A home with a vault that is locked and a batch of three that was not started.
 fn locked_home() -> Bench {
     let kiln = Bench(Kiln::new());
@@ -136,11 +41,6 @@ fn locked_home() -> Bench {
     kiln.run(&["import", "seeds.csv", "--batch", "spring"]).expect(0);
     kiln.run(&["lock"]).expect(0);
     kiln
-}
-
-/// `kiln` on the screen: this home, and the test's own folder for what is temporary.
-fn command(kiln: &Kiln, args: &str) -> String {
-    format!("KILN_HOME='{}' {} {args}", kiln.home().display(), env!("CARGO_BIN_EXE_kiln"))
 }
 
 #[test]
@@ -224,6 +124,38 @@ fn a_signal_gives_the_terminal_back() {
     run(Command::new("kill").args(["-TERM", pid.trim()]));
     let left = screen.until(&["left; the station goes on", "ended with 0"]);
     assert!(!left.contains("[station]"), "{left}");
+}
+
+#[test]
+fn it_stops_and_goes_on_like_any_program_and_finds_a_new_station_by_itself() {
+    let kiln = locked_home();
+    let shell = Screen::start(&kiln.path(""), 80, 24, "env PS1='$ ' bash --norc --noprofile -i", &[]);
+    shell.until(&["$"]);
+    shell.types(&command(&kiln, ""));
+    shell.press("Enter");
+    shell.until(&["[station]", "VAULT LOCKED"]);
+    shell.press("C-z");
+    // The shell has its terminal back as it was, with an echo and without the screen.
+    let stopped = shell.until(&["Stopped"]);
+    assert!(!stopped.contains("[station]"), "{stopped}");
+    shell.types("echo between; fg");
+    shell.until(&["echo between; fg"]);
+    shell.press("Enter");
+    shell.until(&["[station]", "VAULT LOCKED"]);
+    // Nothing is left of what was typed meanwhile.
+    assert!(!shell.shows(&[]).contains("between"));
+
+    // The station is gone and another one comes: nobody has to do anything at this screen.
+    kiln.run(&["station", "stop"]).expect(0);
+    shell.until(&["NO CONNECTION"]);
+    kiln.run(&["status"]).expect(0);
+    shell.until(&["the connection is back"]);
+    shell.until_gone("NO CONNECTION");
+    shell.press("q");
+    shell.until(&["left; the station goes on"]);
+    shell.types("exit");
+    shell.press("Enter");
+    shell.until(&["ended with 0"]);
 }
 
 #[test]

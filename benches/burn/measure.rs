@@ -277,6 +277,7 @@ fn prepare(runtime: &tokio::runtime::Runtime, door: &StationHandle, burns: usize
         key: None,
         policy: BatchPolicy { seen: Some(SeenPolicy { first: 0, every: 0 }), ..BatchPolicy::default() },
         dry_run: false,
+        priority: 0,
     }));
     ask(Command::BatchStart { name: "bench".into() });
 }

@@ -12,8 +12,14 @@ use kiln::{
         key_uri::KeyUri,
         seed_text::{self, Encoding, Recognised},
     },
+    envelope::{
+        age as age_file,
+        archive::Archive,
+        openpgp::{self, SecretKeys, With},
+        picture,
+    },
     face::{Command, Reply, ToClient},
-    formats::{self, DuoType, FileSecret, Format, OpensWith},
+    formats::{self, Content, DuoType, FileSecret, Format, OpensWith},
     link::Response,
     remedy::Remedy,
     service::{LineBuffer, read_request},
@@ -42,6 +48,8 @@ pub struct Target {
 pub const TARGETS: &[Target] = &[
     Target { name: "adapter_xml", run: adapter_xml },
     Target { name: "aegis", run: aegis },
+    Target { name: "age_file", run: age_file },
+    Target { name: "archive", run: archive },
     Target { name: "catalog", run: catalog },
     Target { name: "dualshield_xml", run: dualshield_xml },
     Target { name: "duo_hotp6", run: duo_hotp6 },
@@ -61,6 +69,9 @@ pub const TARGETS: &[Target] = &[
     Target { name: "linotp_csv", run: linotp_csv },
     Target { name: "molto2_reply", run: molto2_reply },
     Target { name: "okta_csv", run: okta_csv },
+    Target { name: "openpgp", run: openpgp },
+    Target { name: "openpgp_key", run: openpgp_key },
+    Target { name: "picture", run: picture },
     Target { name: "privacyidea_csv", run: privacyidea_csv },
     Target { name: "pskc", run: pskc },
     Target { name: "replies", run: replies },
@@ -245,13 +256,7 @@ pub fn catalog(bytes: &[u8]) -> bool {
     let first = text.lines().next().unwrap_or_default();
     let path = first.trim_start_matches(['#', ' ']).to_owned();
     static SHIPPED: LazyLock<Catalog> = LazyLock::new(Catalog::built_in);
-    match SHIPPED.clone().with(vec![(path, text.to_owned())]) {
-        Ok(_) => true,
-        Err(error) => {
-            assert!(!error.to_string().is_empty() && !error.remedy().is_empty());
-            false
-        }
-    }
+    told(SHIPPED.clone().with(vec![(path, text.to_owned())]))
 }
 
 /// Lines from a client, as the server cuts and reads them. Taken if one of them is a request.
@@ -312,10 +317,65 @@ fn lines(stream: &[u8]) -> Vec<Result<zeroize::Zeroizing<Vec<u8>>, kiln::service
 /// A holder's file, opened by a key that is nobody's. A passphrase is not tried: the file would state how long that
 /// takes.
 pub fn holder(bytes: &[u8]) -> bool {
-    // 32 times 42 (hex), an example of the age project's documentation.
+    told(holder::open(bytes, &AGE_KEY))
+}
+
+/// 32 times 42 (hex), an example of the age project's documentation.
+static AGE_KEY: LazyLock<Identity> = LazyLock::new(|| {
     const KEY: &[u8] = b"AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX";
-    let key = Identity::key_file(KEY, Arc::new(|| None)).expect("a constant");
-    match holder::open(bytes, &key) {
+    Identity::key_file(KEY, Arc::new(|| None)).expect("a constant")
+});
+
+/// An age file from a vendor, opened by the same key.
+pub fn age_file(bytes: &[u8]) -> bool {
+    let _ = age_file::wants_passphrase(bytes);
+    told(AGE_KEY.with_age(|keys| age_file::open(bytes, keys)))
+}
+
+/// An OpenPGP message, opened by a key that GnuPG made for this and that is nobody's.
+pub fn openpgp(bytes: &[u8]) -> bool {
+    static KEYS: LazyLock<SecretKeys> =
+        LazyLock::new(|| SecretKeys::read(include_bytes!("../samples/openpgp_key/ecc")).expect("a sample"));
+    if let Ok(recipients) = openpgp::recipients(bytes) {
+        assert!(recipients.keys.is_sorted());
+    }
+    told(openpgp::open(bytes, &With { keys: Some(&KEYS), ..With::default() }))
+}
+
+/// An OpenPGP secret key's file.
+pub fn openpgp_key(bytes: &[u8]) -> bool {
+    let _ = SecretKeys::are_in(bytes);
+    let keys = SecretKeys::read(bytes);
+    assert!(keys.as_ref().is_ok_and(|keys| !keys.ids().is_empty()) || keys.is_err());
+    told(keys)
+}
+
+/// A ZIP archive, opened by the password of the samples. Taken if one of its files can be read.
+pub fn archive(bytes: &[u8]) -> bool {
+    let mut archive = match Archive::open(bytes) {
+        Ok(archive) => archive,
+        Err(error) => return told(Err::<(), _>(error)),
+    };
+    let entries = archive.entries().to_vec();
+    let mut taken = false;
+    for entry in entries.iter().take(3) {
+        taken |= told(archive.read(entry, Some("Correct4Horse")));
+    }
+    taken
+}
+
+/// A picture. Taken if it shows a QR code that can be read.
+pub fn picture(bytes: &[u8]) -> bool {
+    let _ = Content::of(bytes);
+    match picture::codes(bytes) {
+        Ok(codes) => !codes.read.is_empty(),
+        Err(error) => told(Err::<(), _>(error)),
+    }
+}
+
+/// Whether something was opened; an error has words and a remedy.
+fn told<T, E: std::error::Error + Remedy>(opened: Result<T, E>) -> bool {
+    match opened {
         Ok(_) => true,
         Err(error) => {
             assert!(!error.to_string().is_empty() && !error.remedy().is_empty());
@@ -326,13 +386,7 @@ pub fn holder(bytes: &[u8]) -> bool {
 
 /// A holder's private key, age's or SSH's.
 pub fn holder_key(bytes: &[u8]) -> bool {
-    match Identity::key_file(bytes, Arc::new(|| None)) {
-        Ok(_) => true,
-        Err(error) => {
-            assert!(!error.to_string().is_empty() && !error.remedy().is_empty());
-            false
-        }
-    }
+    told(Identity::key_file(bytes, Arc::new(|| None)))
 }
 
 /// A stream of messages from the driver of a virtual reader, answered by virtual tokens. Taken if a token says yes to

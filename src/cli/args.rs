@@ -4,11 +4,11 @@
 //! here know nothing that lies under a station.
 
 use super::{
-    audit::AuditVerb, batch::BatchVerb, clock::ClockArgs, completions::CompletionsArgs, device::DeviceVerb,
-    diagnose::DiagnoseArgs, doctor::DoctorArgs, entra_errors::EntraErrorsArgs, export::ExportArgs,
-    holder::HolderVerb, import::ImportArgs, init::InitArgs, key::KeyVerb, man::ManArgs, otp::OtpArgs,
-    run::Form, slots::SlotsArgs, stop::StationVerb, token::TokenArgs, tokens::TokensArgs, unlock::UnlockArgs,
-    verify::VerifyArgs, watch::WatchArgs, when::WhenArgs, whose::WhoseArgs,
+    audit::AuditVerb, batch::BatchVerb, clock::ClockArgs, collect::CollectVerb, completions::CompletionsArgs,
+    device::DeviceVerb, diagnose::DiagnoseArgs, doctor::DoctorArgs, entra_errors::EntraErrorsArgs,
+    export::ExportArgs, holder::HolderVerb, import::ImportArgs, init::InitArgs, key::KeyVerb, man::ManArgs,
+    otp::OtpArgs, run::Form, slots::SlotsArgs, stop::StationVerb, token::TokenArgs, tokens::TokensArgs,
+    unlock::UnlockArgs, verify::VerifyArgs, watch::WatchArgs, when::WhenArgs, whose::WhoseArgs,
 };
 use crate::domain::Serial;
 use clap::{Args, Parser, Subcommand};
@@ -131,6 +131,9 @@ pub enum Asks {
     EntraErrors(EntraErrorsArgs),
     /// The slots, and names for them that stay
     Slots(SlotsArgs),
+    /// Serials of tokens, tapped, scanned or typed
+    #[command(subcommand)]
+    Collect(CollectVerb),
     /// Factory reset and customer-key change of a token
     #[command(subcommand)]
     Device(DeviceVerb),

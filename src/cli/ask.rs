@@ -29,7 +29,7 @@ impl From<Numbered> for News {
 }
 
 /// News until the station ends (the iterator ends) or the line breaks (an error).
-pub type Stream = Box<dyn Iterator<Item = Result<News, Failure>>>;
+pub type Stream = Box<dyn Iterator<Item = Result<News, Failure>> + Send>;
 
 /// Whether a station may be started for a verb.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -304,7 +304,7 @@ mod tests {
     #[test]
     fn a_batch_is_told_with_what_it_allows() {
         let mut desk = Desk::default();
-        desk.kiln("batch show spring", &Scripted::new([Reply::Batch(detail("paused"))]));
+        desk.kiln("batch show spring", &Scripted::new([Reply::Batch(Box::new(detail("paused")))]));
         assert_eq!(
             desk.out(),
             "batch      spring
@@ -390,13 +390,13 @@ proofs     5 written
         ];
         for (verb, act) in verbs {
             let mut desk = Desk::default();
-            let station = Scripted::new([Reply::Batch(detail("running"))]);
+            let station = Scripted::new([Reply::Batch(Box::new(detail("running")))]);
             assert_eq!(desk.kiln(&format!("batch {verb} spring"), &station), Exit::Done);
             assert_eq!(desk.err(), "batch spring is running: 2 jobs to go\n");
             assert_eq!(station.asked()[0]["do"], format!("batch_{act}"));
         }
         let mut desk = Desk::default();
-        let station = Scripted::new([Reply::Batch(detail("running"))]);
+        let station = Scripted::new([Reply::Batch(Box::new(detail("running")))]);
         assert_eq!(desk.kiln("batch priority spring -3", &station), Exit::Done);
         let asked = serde_json::json!({"do": "batch_priority", "name": "spring", "priority": -3});
         assert_eq!(station.asked(), [asked]);

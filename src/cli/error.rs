@@ -2,6 +2,7 @@
 
 use super::{
     Exit, Io, VerbError,
+    collect::CollectError,
     diagnose::DiagnoseVerbError,
     export::ExportError,
     files::FileError,
@@ -10,6 +11,7 @@ use super::{
     otp::OtpError,
     prompt::PromptError,
     unseal::{ExpectError, SealError},
+    unwrap::UnwrapError,
 };
 use crate::face::{Failure, FailureKind, Reply};
 use crate::remedy::{Remedy, Retry};
@@ -42,6 +44,12 @@ pub enum CliError {
     /// A text that is no customer key.
     #[error(transparent)]
     Key(#[from] KeyTextError),
+    /// A file can't be taken out of its wrapping.
+    #[error(transparent)]
+    Unwrap(#[from] UnwrapError),
+    /// Nothing was collected.
+    #[error(transparent)]
+    Collect(#[from] CollectError),
     /// A verb of `kiln otp`.
     #[error(transparent)]
     Otp(#[from] OtpError),
@@ -117,6 +125,8 @@ impl CliError {
             Self::Export(error) => error.remedy(),
             Self::Open(error) => error.remedy(),
             Self::Key(error) => error.remedy(),
+            Self::Unwrap(error) => error.remedy(),
+            Self::Collect(error) => error.remedy(),
             Self::Otp(error) => error.remedy(),
             Self::Diagnose(error) => error.remedy(),
             Self::ImportTargetUnsaid => {
@@ -147,6 +157,8 @@ impl CliError {
             | Self::Export(_)
             | Self::Open(_)
             | Self::Key(_)
+            | Self::Unwrap(_)
+            | Self::Collect(_)
             | Self::Otp(_)
             | Self::Diagnose(_)
             | Self::ImportTargetUnsaid
@@ -170,6 +182,8 @@ impl CliError {
             Self::Expect(error) => error.exit(),
             Self::Export(error) => error.exit(),
             Self::Key(error) => error.exit(),
+            Self::Unwrap(error) => error.exit(),
+            Self::Collect(error) => error.exit(),
             Self::Otp(error) => error.exit(),
             Self::Diagnose(error) => error.exit(),
             Self::ImportTargetUnsaid => Exit::Usage,
@@ -197,6 +211,8 @@ impl CliError {
             | Self::Export(_)
             | Self::Open(_)
             | Self::Key(_)
+            | Self::Unwrap(_)
+            | Self::Collect(_)
             | Self::Otp(_)
             | Self::Diagnose(_)
             | Self::ImportTargetUnsaid

@@ -1,13 +1,14 @@
 //! `kiln import FILE`: seeds from a file into a batch or the inventory.
 
 use super::{
-    Ask, CliError, Exit, Io,
-    ask::answer,
+    CliError, Exit, Io,
+    ask::{Connector, answer, connect},
     files::{self, read_all},
     policy::{PolicyArgs, PriorityArg},
     run::{Form, print_json},
     table::{count, plain},
     unseal::{self, ExpectError},
+    unwrap::{UnwrapArgs, WrongCodes, unwrap},
 };
 use crate::domain::{Hash, Serial, seed_text::Encoding};
 use crate::face::{Command, ImportOptions, ImportReport, ImportTarget, Reply, SecretBytes};
@@ -23,7 +24,12 @@ Examples:
   kiln import factory.csv --inventory               what the tokens hold already
   kiln import tokens.csv --batch spring --expect order.txt   no more, no fewer
   kiln import tokens.pskc --inventory               asks for its passphrase
-  gpg -d tokens.csv.gpg | kiln import - --batch spring
+  kiln import tokens.csv.gpg --identity key.asc --batch spring
+  kiln import tokens.zip --inventory                asks for its password
+  kiln import screenshot.png --batch spring         QR codes in a picture
+
+A password, a private key and what is inside never touch the disk, and only
+what is inside reaches the station.
 
 What a file is, its content tells; --format overrules it: entra-csv, table,
 okta-csv, graph-json, pskc, dualshield-xml, tseeds, hseeds, privacyidea-csv,
@@ -83,6 +89,8 @@ pub struct ImportArgs {
     policy: PolicyArgs,
     #[command(flatten)]
     priority: PriorityArg,
+    #[command(flatten)]
+    wrapping: UnwrapArgs,
 }
 
 impl ImportArgs {
@@ -92,19 +100,28 @@ impl ImportArgs {
     }
 }
 
-/// Reads the file, asks, and prints the report. Exit status 1: bad lines stopped the import, or would stop it.
-pub fn run(args: ImportArgs, form: Form, io: &mut Io<'_>, station: &mut dyn Ask) -> Result<Exit, CliError> {
+/// Reads the file, takes it out of its wrapping, asks, and prints the report. Exit status 1: bad lines stopped the
+/// import, or would stop it.
+pub fn run(
+    args: ImportArgs,
+    form: Form,
+    io: &mut Io<'_>,
+    connector: &mut Connector<'_>,
+) -> Result<Exit, CliError> {
     args.check()?;
     let from_stdin = args.file == Path::new("-");
-    let (file_name, mut content) = if from_stdin {
+    let (name, content) = if from_stdin {
         ("standard input".to_owned(), read_all(io.input, "standard input")?)
     } else {
         let name = args.file.file_name().unwrap_or(args.file.as_os_str()).to_string_lossy().into_owned();
         (name, files::read(&args.file)?)
     };
     let expect = args.expect.as_deref().map(expected).transpose()?;
-    unseal::make_plain(&mut content, args.passphrase_file.as_deref(), from_stdin, io)?;
     let good_lines_only = args.good_lines_only;
+    let wrong_codes = if good_lines_only { WrongCodes::LeaveOut } else { WrongCodes::Refuse };
+    // Before a station is started for it.
+    let mut file = unwrap(content, name, &args.wrapping, wrong_codes, io)?;
+    unseal::make_plain(&mut file.content, args.passphrase_file.as_deref(), from_stdin, io)?;
     let options = ImportOptions {
         target: args.batch.map_or(ImportTarget::Inventory, ImportTarget::Batch),
         format: args.format,
@@ -120,9 +137,10 @@ pub fn run(args: ImportArgs, form: Form, io: &mut Io<'_>, station: &mut dyn Ask)
         policy: args.policy.to_face(),
         priority: args.priority.priority,
     };
-    let content = SecretBytes::new(std::mem::take(&mut *content));
-    let report =
-        answer!(station, Command::Import { file_name, content, options }, Reply::Imported(report) => report);
+    let content = SecretBytes::new(std::mem::take(&mut *file.content));
+    let command = Command::Import { file_name: file.name, content, options };
+    let mut station = connect(connector)?;
+    let report = answer!(station, command, Reply::Imported(report) => report);
     print(&report, form, io)?;
     if !report.dry_run && report.taken > 0 && !from_stdin {
         let file = args.file.display().to_string();

@@ -10,6 +10,7 @@ mod ask;
 mod audit;
 mod batch;
 mod clock;
+mod collect;
 mod completions;
 mod device;
 pub mod diagnose;
@@ -18,6 +19,7 @@ mod entra_errors;
 mod error;
 mod export;
 mod files;
+mod gpg;
 mod holder;
 mod import;
 mod init;
@@ -40,6 +42,7 @@ mod token;
 mod tokens;
 mod unlock;
 mod unseal;
+mod unwrap;
 mod verify;
 mod watch;
 mod when;
@@ -71,7 +74,7 @@ pub struct Io<'a> {
     /// Progress, notes and warnings go here.
     pub err: &'a mut dyn Write,
     /// Standard input.
-    pub input: &'a mut dyn BufRead,
+    pub input: &'a mut (dyn BufRead + Send),
     /// `Some` where standard input is a terminal: the person is then asked for secrets instead of `input` being read.
     pub prompt: Option<&'a mut (dyn Prompt + 'a)>,
     /// Whether a person reads `out` as it appears.

@@ -4,7 +4,7 @@ use super::{
     Asks, CliError, Exit, Global, Io,
     args::Papers,
     ask::{Connector, Start, connect},
-    audit, batch, clock, completions, device,
+    audit, batch, clock, collect, completions, device,
     diagnose::{self, DiagnoseArgs},
     doctor::{self, DoctorArgs, Premises},
     entra_errors, export, holder, import, init, key, man,
@@ -69,6 +69,7 @@ fn dispatch(
     // What can be refused without a station is refused before one is started for it.
     match &verb {
         Some(Asks::Import(args)) => args.check()?,
+        Some(Asks::Collect(collect::CollectVerb::Serials(args))) => args.check()?,
         Some(Asks::Export(args)) => args.check(json, io.out_is_terminal)?,
         _ => {}
     }
@@ -82,7 +83,7 @@ fn dispatch(
         Asks::Unlock(args) => unlock::run(args, io, &mut *connect(connector)?),
         Asks::Lock => lock(io, connector),
         Asks::Holder(args) => holder::run(args, json, io, &mut *connect(connector)?),
-        Asks::Import(args) => import::run(args, json, io, &mut *connect(connector)?),
+        Asks::Import(args) => import::run(args, json, io, connector),
         Asks::Batch(args) => batch::run(args, json, io, &mut *connect(connector)?),
         Asks::Status => status::run(status::Steps::Hidden, json, io, &mut *connect(connector)?),
         Asks::Tokens(args) => tokens::run(args, json, io, &mut *connect(connector)?),
@@ -94,6 +95,7 @@ fn dispatch(
         Asks::Whose(args) => whose::run(args, json, io, &mut *connect(connector)?),
         Asks::When(args) => when::run(args, json, io, &mut *connect(connector)?),
         Asks::Device(verb) => device::run(verb, json, io, connector),
+        Asks::Collect(verb) => collect::run(verb, json, io, connector),
         Asks::Slots(args) => slots::run(args, json, io, &mut *connect(connector)?),
         Asks::Clock(args) => clock::run(args, json, io, &mut *connect(connector)?),
         Asks::Key(args) => key::run(args, json, io, &mut *connect(connector)?),

@@ -161,7 +161,8 @@ mod tests {
 
     fn detail(batch: BatchView) -> Reply {
         let policy = Policy::default();
-        Reply::Batch(BatchDetail { batch, policy, recipe: None, login_target: None, key: None, source: None })
+        let detail = BatchDetail { batch, policy, recipe: None, login_target: None, key: None, source: None };
+        Reply::Batch(Box::new(detail))
     }
 
     fn event(number: u64, event: Event) -> News {

@@ -7,12 +7,11 @@ use super::{
     run::{Form, print_json},
 };
 use crate::{
-    diagnose::when::{Collisions, Shown},
+    diagnose::when::Times,
     domain::{Profile, Serial, UnixTime},
     face::{Command, Reply},
 };
 use clap::Args;
-use serde::Deserialize;
 
 /// `kiln when`
 #[derive(Debug, Args)]
@@ -31,16 +30,6 @@ pub struct WhenArgs {
     /// Until when [default: now]
     #[arg(long, value_name = "TIME", value_parser = moment::parse, allow_hyphen_values = true)]
     until: Option<UnixTime>,
-}
-
-/// What the station answers.
-#[derive(Deserialize)]
-struct Times {
-    since: UnixTime,
-    until: UnixTime,
-    times: Vec<Shown>,
-    cut: bool,
-    collisions: Collisions,
 }
 
 /// Asks and prints. Status 0 where the codes were shown at exactly one time of the range.

@@ -23,6 +23,8 @@ const MOST_SCATTER_S: f64 = 1.5;
 const BOUNCE_S: f64 = 1.0;
 /// The chance that the next change after a pressed one is pressed, too, rather than missed.
 const NEXT: f64 = 0.85;
+/// A clock this far off, in seconds, is as right as tokens keep.
+const RIGHT_S: f64 = 2.0;
 /// Below this a period wants another press.
 const SURE: f64 = 0.95;
 /// The longest session, in seconds; over longer ones a quartz drifts.
@@ -131,16 +133,14 @@ impl Timing {
 
     /// What to do now, in a sentence.
     pub fn remedy(&self) -> String {
-        let quarter = f64::from(self.period.as_secs()) / 4.0;
         match self.others.first() {
             Some((other, _)) if self.wants_another() => {
                 format!("press at one more change: it tells {} from {other}", self.period)
             }
-            _ if self.offset_s.abs() > quarter => {
-                "have an operator compare a code (kiln diagnose) and set the token's clock: it is off by a good part of a period".into()
+            _ if self.offset_s.abs() > self.uncertainty_s + RIGHT_S => {
+                "its clock is off: have an operator compare a code, then set it".into()
             }
-            _ => "within its period the clock is right; if codes are refused, have an operator compare one (kiln diagnose)"
-                .into(),
+            _ => "its clock is right within a period: have an operator compare a code".into(),
         }
     }
 }
@@ -345,7 +345,7 @@ mod tests {
             found.cannot_tell()
         );
         assert!(found.assumed().contains("0.4 s"));
-        assert!(found.remedy().contains("set the token's clock"));
+        assert!(found.remedy().contains("then set it"));
         assert!(timing(&presses(30, 1_000, &[0, 1, 2], &[0])).unwrap().remedy().contains("clock is right"));
     }
 

@@ -95,6 +95,21 @@ pub struct Shown {
     pub uncertainty_s: u32,
 }
 
+/// What `kiln when --json` prints.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Times {
+    /// From when on was looked.
+    pub since: UnixTime,
+    /// Until when.
+    pub until: UnixTime,
+    /// Every time found, in order.
+    pub times: Vec<Shown>,
+    /// Whether there were more than are listed.
+    pub cut: bool,
+    /// How far they prove anything.
+    pub collisions: Collisions,
+}
+
 /// How far a code proves a time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Collisions {

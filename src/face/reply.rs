@@ -25,7 +25,7 @@ pub enum Reply {
     /// To `batches`.
     Batches(Vec<BatchView>),
     /// To `batch_show`, `batch_start` and `batch_pause`.
-    Batch(BatchDetail),
+    Batch(Box<BatchDetail>),
     /// To `jobs`.
     Jobs(PageOf<JobView>),
     /// To `tokens`.

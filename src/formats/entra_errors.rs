@@ -198,8 +198,8 @@ fn sentences(text: &str) -> Result<Vec<UploadError>, FileError> {
         // It begins behind the quotation mark or line end before it.
         let begin = sentence.rfind(['"', '\n', ';']).map_or(0, |at| at + 1);
         let sentence = &sentence[begin..];
-        let upn = sentence.split_whitespace().map(|word| word.trim_matches([',', '"', '<', '>']));
-        let upn = upn.filter(|word| is_upn(word)).next_back().map(str::to_owned);
+        let mut words = sentence.split_whitespace().map(|word| word.trim_matches([',', '"', '<', '>']));
+        let upn = words.rfind(|word| is_upn(word)).map(str::to_owned);
         errors.push(UploadError {
             place: Place::Entry(number),
             serial: Some(serial),

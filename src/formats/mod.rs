@@ -30,6 +30,7 @@ pub use oath_csv::DuoType;
 pub use recognise::Content;
 pub use seal::{FileSecret, OpensWith, UnsealError, sealed, unseal};
 pub use told::{BadLine, Field, FileError, JsonFault, Note, NoteKind, Place, Problem, Skipped, XmlFault};
+pub(crate) use xml::entity_text;
 
 use crate::domain::{Seed, Serial, Stated, seed_text::Encoding};
 use std::{fmt, str::FromStr};

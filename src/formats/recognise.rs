@@ -65,18 +65,16 @@ impl fmt::Display for Content {
 impl Remedy for Content {
     fn remedy(&self) -> &'static str {
         match self {
-            Self::Zip | Self::Archive => {
-                "unpack it, in memory rather than on disk, and import what is inside"
-            }
+            Self::Zip | Self::OpenPgp | Self::Age => "import it with `kiln import`, which opens it",
+            Self::Archive => "unpack it, in memory rather than on disk, and import what is inside",
             Self::Workbook | Self::OldWorkbook => {
                 "export the sheet as \"CSV UTF-8\", with the serial column set to text first"
             }
-            Self::OpenPgp => "decrypt it (gpg --decrypt) and import what is inside",
-            Self::Age => "decrypt it (age --decrypt) and import what is inside",
             Self::SafeNet | Self::Xml => {
                 "ask the vendor for PSKC, or for the Entra (Azure) CSV of the same tokens"
             }
-            Self::Pdf | Self::Picture | Self::WebPage => "ask the vendor for the seeds as a CSV",
+            Self::Picture => "import it with `kiln import`, which reads QR codes in PNG and JPEG pictures",
+            Self::Pdf | Self::WebPage => "ask the vendor for the seeds as a CSV",
             Self::Json => "export it again in a format that kiln reads (Graph, Aegis, 2FAS), or as a table",
             Self::EntraErrors => "read it with \"kiln entra-errors\", which names each token and what to do",
             Self::PhoneFactor => {
@@ -88,6 +86,14 @@ impl Remedy for Content {
 
     fn retry(&self) -> Retry {
         Retry::Never
+    }
+}
+
+impl Content {
+    /// What shows in the first bytes, before anything is taken for text: wrappings above all. `None` is a text, or
+    /// nothing that is known.
+    pub fn of(bytes: &[u8]) -> Option<Self> {
+        binary(bytes)
     }
 }
 

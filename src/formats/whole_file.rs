@@ -54,7 +54,9 @@ fn short_serials(read: &mut Read) {
         *all += 1;
         *with_zero += u32::from(serial.as_str().starts_with('0'));
     }
-    let Some((usual, (all, with_zero))) = lengths.into_iter().max_by_key(|(_, (all, _))| *all) else { return };
+    let Some((usual, (all, with_zero))) = lengths.into_iter().max_by_key(|(_, (all, _))| *all) else {
+        return;
+    };
     if with_zero * 2 < all {
         return;
     }

@@ -168,7 +168,7 @@ impl<'t> Document<'t> {
                 }
                 Event::Text(text) => innermost.append(&text.xml10_content()),
                 Event::CData(text) => innermost.append(&text.xml10_content()),
-                Event::GeneralRef(entity) => match resolve(&entity) {
+                Event::GeneralRef(entity) => match entity_text(&entity) {
                     Some(character) => innermost.append(&character),
                     None => return Err(XmlFault::Entity { line: self.line() }),
                 },
@@ -207,7 +207,7 @@ impl<'t> Document<'t> {
                 Some(Ok(name)) if is_unicode(&name) => Ok(event),
                 Some(_) => Err(XmlFault::Encoding),
             },
-            Event::GeneralRef(entity) if resolve(entity).is_none() => {
+            Event::GeneralRef(entity) if entity_text(entity).is_none() => {
                 Err(XmlFault::Entity { line: self.line() })
             }
             _ => Ok(event),
@@ -251,7 +251,7 @@ fn element(tag: &BytesStart<'_>) -> Option<Element> {
 }
 
 /// A character reference, or one of XML's own five entities.
-fn resolve(entity: &BytesRef<'_>) -> Option<String> {
+pub(crate) fn entity_text(entity: &BytesRef<'_>) -> Option<String> {
     match entity.resolve_char_ref().ok()? {
         Some(character) => Some(character.to_string()),
         None => resolve_predefined_entity(&entity.xml10_content()).map(str::to_owned),

@@ -39,7 +39,7 @@ use std::{
     path::Path,
     sync::{
         Arc, Mutex, MutexGuard,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc,
     },
     thread,
@@ -60,6 +60,7 @@ struct Inner {
     readers: Vec<Mutex<Connection>>,
     next_reader: AtomicUsize,
     finder: Mutex<finder::Finder>,
+    search_prepared: AtomicBool,
 }
 
 impl Store {
@@ -80,6 +81,7 @@ impl Store {
             readers,
             next_reader: AtomicUsize::new(0),
             finder: Mutex::default(),
+            search_prepared: AtomicBool::new(false),
         })))
     }
 

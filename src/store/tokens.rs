@@ -11,7 +11,10 @@ use super::{
 use crate::domain::{JobEvent, JobState, Mode, Parameters, Profile, Proof, SeedId, Serial};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use serde_json::json;
-use std::sync::PoisonError;
+use std::{
+    sync::{PoisonError, atomic::Ordering},
+    thread,
+};
 
 impl Store {
     /// What is on record as held by a token now, by profile.
@@ -90,9 +93,22 @@ impl Store {
         })
     }
 
-    /// Reads the words of all tokens, so that the first search needn't.
-    pub fn prepare_search(&self) -> Result<(), StoreError> {
-        self.read(|c| Ok(self.0.finder.lock().unwrap_or_else(PoisonError::into_inner).catch_up(c)?))
+    /// Begins to read the words of all tokens on a thread, so that the first search needn't. Once is enough.
+    pub fn prepare_search(&self) {
+        if self.0.search_prepared.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let store = self.clone();
+        thread::spawn(move || {
+            let prepared = store.read(|c| {
+                Ok::<_, StoreError>(
+                    store.0.finder.lock().unwrap_or_else(PoisonError::into_inner).catch_up(c)?,
+                )
+            });
+            if let Err(error) = prepared {
+                tracing::warn!(%error, "the words of the inventory could not be read");
+            }
+        });
     }
 
     /// What kiln burned and the tokens still hold, of one batch (in its order) or of all.

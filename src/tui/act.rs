@@ -1,6 +1,7 @@
 //! What each action does to the model, and what it asks of the station.
 
 use super::{
+    diagnose,
     dialog::{Dialog, Sure, Typed, Unlock},
     init::Init,
     input::Input,
@@ -34,7 +35,12 @@ pub fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Palette => {
             model.dialogs.push(Dialog::Palette { input: Input::default(), selected: 0 });
         }
-        Action::Filter if model.filter().is_some() => model.filtering = true,
+        Action::Filter if model.filter().is_some() => {
+            model.filtering = true;
+            if model.view == View::Diagnose {
+                diagnose::act::pick_anew(model);
+            }
+        }
         Action::Filter => model.say("nothing to narrow here: t shows the tokens, b the batches"),
         Action::Alarms if model.station.alarms.is_empty() => model.say("there are no alarms"),
         Action::Alarms => model.dialogs.push(Dialog::Alarms(0)),
@@ -45,6 +51,7 @@ pub fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
         }
         Action::Import | Action::NewBatch => return make(model, action),
         Action::Which => which(model),
+        Action::Diagnose(what) => return diagnose::act::perform(model, what),
         Action::Verify | Action::AllowReplace | Action::AllowTry | Action::Scrap | Action::Reveal => {
             on_token(model, action);
         }
@@ -84,6 +91,7 @@ fn show(model: &mut Model, view: View) {
         // Lists of the server are asked for again each time they come into view.
         View::Batches => model.batches.jobs.stale(),
         View::Tokens => model.tokens.list.stale(),
+        View::Diagnose => model.diagnose.list.stale(),
         View::Log => model.log.audit.stale(),
         // A glance at it shows the queue as it is.
         View::Station => model.station.queue_is_stale = true,
@@ -101,6 +109,7 @@ fn step(model: &mut Model, by: i64) {
         View::Batches if model.batches.in_jobs => model.batches.jobs.step(by),
         View::Batches => model.batches.step(&model.station.batches, by),
         View::Tokens => model.tokens.list.step(by),
+        View::Diagnose => diagnose::act::step(model, by),
         View::Log => match model.log.which {
             Which::Events | Which::Trouble => {
                 let most = model.log.found(&model.station.log).len().saturating_sub(1) as u64;
@@ -131,12 +140,16 @@ fn open(model: &mut Model) -> Vec<Effect> {
             }
             None => Vec::new(),
         },
+        View::Diagnose => diagnose::act::open(model),
         View::Log => Vec::new(),
     }
 }
 
 fn back(model: &mut Model) {
     if model.aim.take().is_some() || model.toast.take().is_some() {
+        return;
+    }
+    if model.view == View::Diagnose && diagnose::act::back(model) {
         return;
     }
     if model.view == View::Batches && model.batches.in_jobs {
@@ -152,6 +165,10 @@ fn back(model: &mut Model) {
 pub fn refilter(model: &mut Model) {
     match model.view {
         View::Tokens => model.tokens.list.restart(),
+        View::Diagnose => {
+            model.diagnose.list.restart();
+            model.diagnose.pick = 0;
+        }
         View::Log => {
             model.log.back = 0;
             model.log.audit.restart();
@@ -263,7 +280,7 @@ fn which(model: &mut Model) {
             model.log.which = model.log.which.next();
             model.log.back = 0;
         }
-        View::Station | View::Tokens => {}
+        View::Station | View::Tokens | View::Diagnose => {}
     }
 }
 
@@ -290,6 +307,12 @@ fn typed(model: &mut Model, what: Typed) {
 }
 
 fn copy(model: &mut Model) -> Vec<Effect> {
+    if model.view == View::Diagnose
+        && let Some(report) = diagnose::act::report(model)
+    {
+        model.say("sent to the terminal's clipboard: the report, without codes, seeds and whole serials");
+        return vec![Effect::Copy(report)];
+    }
     let text = match model.selected_serial() {
         Some(serial) => serial.to_string(),
         None => match model.batches.current(&model.station.batches).filter(|_| model.view == View::Batches) {

@@ -1,7 +1,7 @@
 //! Which key does what on which screen: the one table, read by the dispatcher, the help, the hints at the bottom and
 //! the palette. Digits are not in it: a scanner types them. No key in it destroys: what can't be undone asks first.
 
-use super::model::View;
+use super::{diagnose::act::Act, model::View};
 use crate::face::Role;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
@@ -56,6 +56,8 @@ pub enum Action {
     NewBatch,
     /// Changes which jobs, or which log, are shown.
     Which,
+    /// Something that only the diagnose view has.
+    Diagnose(Act),
     /// Types the code of the selected token.
     Verify,
     /// Allows another seed over what the selected token holds.
@@ -138,12 +140,23 @@ const fn on(views: &'static [View], entry: Entry) -> Entry {
 }
 
 const BATCH_VIEWS: &[View] = &[View::Station, View::Batches];
-const LISTS: &[View] = &[View::Batches, View::Tokens, View::Log];
+const LISTS: &[View] = &[View::Batches, View::Tokens, View::Diagnose, View::Log];
+
+/// A line of the diagnose view.
+const fn diagnose(
+    keys: &'static [Chord],
+    shown: &'static str,
+    act: Act,
+    hint: &'static str,
+    name: &'static str,
+) -> Entry {
+    on(&[View::Diagnose], entry(keys, shown, Action::Diagnose(act), hint, name))
+}
 
 /// The table.
 pub const KEYS: &[Entry] = &[
     entry(&[letter('?')], "?", Action::Help, "keys", "show the keys of this view"),
-    entry(&[letter(':')], ":", Action::Palette, "all actions", "find any action by its name"),
+    entry(&[letter(':')], ":", Action::Palette, "actions", "find any action by its name"),
     operator(on(
         BATCH_VIEWS,
         entry(&[letter('S')], "S", Action::StartBatch, "start", "start or resume a batch"),
@@ -181,6 +194,44 @@ pub const KEYS: &[Entry] = &[
         &[View::Batches, View::Log],
         entry(&[letter('f')], "f", Action::Which, "which", "choose which jobs or which log"),
     ),
+    diagnose(
+        &[letter('n')],
+        "n",
+        Act::NewCall,
+        "new call",
+        "diagnose: forget this token and its codes, begin anew",
+    ),
+    operator(diagnose(
+        &[letter('e')],
+        "e",
+        Act::NoCode,
+        "no code",
+        "diagnose: choose what the display shows instead of a code",
+    )),
+    diagnose(&[letter('p')], "p", Act::NextProfile, "", "diagnose: another profile of the token"),
+    diagnose(
+        &[letter('m')],
+        "m",
+        Act::Timing,
+        "timing",
+        "diagnose: time the changes of the code, without any seed (again: ends it)",
+    ),
+    operator(diagnose(&[letter('w')], "w", Act::Whose, "whose", "diagnose: find whose code this is")),
+    operator(diagnose(
+        &[letter('W')],
+        "W",
+        Act::When,
+        "when",
+        "diagnose: find when the token showed the last code",
+    )),
+    diagnose(&[letter('c')], "c", Act::Searched, "", "diagnose: what else was checked"),
+    diagnose(
+        &[key(KeyCode::Backspace)],
+        "Backspace",
+        Act::Undo,
+        "",
+        "diagnose: take back the last code, answer or press",
+    ),
     on(LISTS, entry(&[letter('/')], "/", Action::Filter, "filter", "narrow the list")),
     entry(&[letter('a')], "a", Action::Alarms, "alarms", "read the alarms"),
     operator(entry(
@@ -193,6 +244,7 @@ pub const KEYS: &[Entry] = &[
     entry(&[letter('s')], "s", Action::Show(View::Station), "", "station: slots and queue"),
     entry(&[letter('b')], "b", Action::Show(View::Batches), "", "batches and their jobs"),
     entry(&[letter('t')], "t", Action::Show(View::Tokens), "", "tokens: the inventory"),
+    entry(&[letter('d')], "d", Action::Show(View::Diagnose), "", "diagnose: why a code is rejected"),
     entry(&[letter('l')], "l", Action::Show(View::Log), "", "log: what happened"),
     entry(&[key(KeyCode::Tab)], "Tab", Action::NextView, "views", "next view"),
     entry(&[key(KeyCode::BackTab)], "Shift-Tab", Action::PreviousView, "", "view before"),
@@ -222,7 +274,13 @@ pub const KEYS: &[Entry] = &[
         "more about the selected line",
     ),
     entry(&[key(KeyCode::Esc), key(KeyCode::Left)], "Esc Left", Action::Back, "", "back (never leaves kiln)"),
-    entry(&[letter('y')], "y", Action::Copy, "", "send the selected serial or name to the clipboard"),
+    entry(
+        &[letter('y')],
+        "y",
+        Action::Copy,
+        "",
+        "send the selected serial or name, or the report, to the clipboard",
+    ),
     operator(on(
         &[View::Station, View::Tokens],
         entry(&[letter('v')], "v", Action::Verify, "verify", "verify the code on a token's display"),

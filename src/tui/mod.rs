@@ -8,8 +8,9 @@
 //! always a scan. Leaving stops nothing; the station and its burns go on.
 
 pub mod act;
-mod ansi;
+pub mod ansi;
 pub mod batches;
+pub mod diagnose;
 pub mod dialog;
 pub mod form;
 pub mod import;

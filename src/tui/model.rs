@@ -1,8 +1,8 @@
 //! All that the screen is made of. `update` alone changes it, `view` alone draws it.
 
 use super::{
-    batches::Batches, dialog::Dialog, input::Input, keys, look::Look, paged::Paged, sentence::Said,
-    state::Station,
+    batches::Batches, diagnose::Diagnose, dialog::Dialog, input::Input, keys, look::Look, paged::Paged,
+    sentence::Said, state::Station,
 };
 use crate::{
     domain::{Serial, SlotName, UnixMillis},
@@ -19,13 +19,15 @@ pub enum View {
     Batches,
     /// The inventory.
     Tokens,
+    /// Why a code is rejected.
+    Diagnose,
     /// What happened.
     Log,
 }
 
 impl View {
     /// In the order of the tabs.
-    pub const ALL: [Self; 4] = [Self::Station, Self::Batches, Self::Tokens, Self::Log];
+    pub const ALL: [Self; 5] = [Self::Station, Self::Batches, Self::Tokens, Self::Diagnose, Self::Log];
 
     /// Its name, which begins with its key.
     pub fn name(self) -> &'static str {
@@ -33,6 +35,7 @@ impl View {
             Self::Station => "station",
             Self::Batches => "batches",
             Self::Tokens => "tokens",
+            Self::Diagnose => "diagnose",
             Self::Log => "log",
         }
     }
@@ -147,6 +150,8 @@ pub struct Model {
     pub batches: Batches,
     /// The tokens view.
     pub tokens: Tokens,
+    /// The diagnose view.
+    pub diagnose: Diagnose,
     /// The log view.
     pub log: Log,
     /// What lies over the view; the last one has the keys.
@@ -182,6 +187,7 @@ impl Model {
             slot: None,
             batches: Batches::default(),
             tokens: Tokens::default(),
+            diagnose: Diagnose::default(),
             log: Log::default(),
             dialogs: Vec::new(),
             scan: Input::default(),
@@ -197,6 +203,7 @@ impl Model {
     /// Whether the screen changes with time alone: then it wants to be told the time.
     pub fn wants_time(&self) -> bool {
         self.toast.is_some()
+            || self.view == View::Diagnose && self.diagnose.tells_displays()
             || matches!(self.dialogs.last(), Some(Dialog::Reveal(_)))
             || self.station.pace.is_moving(self.now)
             || self.station.clock.is_some_and(|clock| clock.override_until.is_some())
@@ -218,6 +225,7 @@ impl Model {
             View::Station => self.station.slots.get(self.slot_at())?.serial.clone(),
             View::Batches => self.batches.jobs.current().filter(|_| self.batches.in_jobs)?.serial.clone(),
             View::Tokens => Some(self.tokens.list.current()?.serial.clone()),
+            View::Diagnose => Some(self.diagnose.picked.as_ref()?.serial.clone()),
             View::Log => None,
         }
     }
@@ -228,6 +236,7 @@ impl Model {
             View::Station => None,
             View::Batches => Some(&mut self.batches.filter),
             View::Tokens => Some(&mut self.tokens.filter),
+            View::Diagnose => Some(&mut self.diagnose.filter),
             View::Log => Some(&mut self.log.filter),
         }
     }
@@ -238,6 +247,7 @@ impl Model {
             View::Station => "",
             View::Batches => self.batches.filter.text(),
             View::Tokens => self.tokens.filter.text(),
+            View::Diagnose => self.diagnose.filter.text(),
             View::Log => self.log.filter.text(),
         }
     }

@@ -73,6 +73,8 @@ pub enum Asked {
     Profiles(Serial, String),
     /// Whether a code is right.
     Verify(Serial, Profile, String),
+    /// Something that the diagnose view wants.
+    Diagnose(super::diagnose::act::Asked),
     /// A page of the audit log that holds a text.
     Audit(String, u32),
     /// Models, recipes and targets.

@@ -99,6 +99,12 @@ where
             if matches!(msg, Msg::Continued) {
                 suspended = false;
             }
+            if matches!(msg, Msg::Key(_)) {
+                // A code's moment, and that of its change, is the key's.
+                let effects = update(&mut model, Msg::Tick(clock.now()));
+                pending =
+                    pending.max(carry_out(effects, &mut model, backend, handle, &mut shown, &mut suspended)?);
+            }
             let effects = update(&mut model, msg);
             pending = pending.max(urgency);
             pending =

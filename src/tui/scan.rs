@@ -1,6 +1,7 @@
 //! What was typed or scanned in digits: a code from a display, or a serial.
 
 use super::{
+    diagnose,
     dialog::Dialog,
     model::{Model, View},
     msg::{Asked, Effect},
@@ -17,6 +18,10 @@ const CODE_DIGITS: std::ops::RangeInclusive<usize> = 4..=10;
 /// a code for that token, or for the only one that wants eyes.
 pub fn taken(model: &mut Model, text: &str) -> Vec<Effect> {
     let text: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+    // A code that was to be verified goes on to be verified there, too.
+    if model.view == View::Diagnose && !(model.aim.is_some() && CODE_DIGITS.contains(&text.len())) {
+        return diagnose::act::scanned(model, &text);
+    }
     let serial = text.parse::<Serial>().ok();
     if let Some(serial) = serial.clone().filter(|serial| is_known(model, serial)) {
         select(model, serial);

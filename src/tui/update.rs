@@ -1,7 +1,7 @@
 //! From what happened to what is shown next: no terminal, no clock, no socket.
 
 use super::{
-    act, dialog,
+    act, diagnose, dialog,
     dialog::Dialog,
     keys,
     model::{Link, Model, View, Which},
@@ -57,6 +57,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             model.batches.jobs.reconnected();
             model.batches.of.batch.clear();
             model.tokens.list.reconnected();
+            model.diagnose.reconnected();
             model.log.audit.reconnected();
             snapshot_taken(model, *snapshot)
         }
@@ -70,6 +71,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             {
                 model.batches.jobs.stale();
             }
+            diagnose::act::heard(model, &numbered.event);
             model.station.hear(numbered);
             // Who reads further up must not lose the place.
             if model.log.back > 0 {
@@ -94,6 +96,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             vec![Effect::Quit]
         }
     };
+    diagnose::act::left(model);
     effects.extend(wanted(model));
     effects
 }
@@ -109,6 +112,7 @@ fn wanted(model: &mut Model) -> Vec<Effect> {
             let query = model.tokens.filter.text().to_owned();
             vec![Effect::Ask(Asked::Tokens(query.clone(), page.offset), Command::Tokens { query, page })]
         }),
+        (View::Diagnose, _) => diagnose::act::wants(model),
         (View::Log, Which::Audit) => model.log.audit.want().map_or_else(Vec::new, |page| {
             let query = model.log.filter.text().to_owned();
             vec![Effect::Ask(Asked::Audit(query.clone(), page.offset), Command::AuditShow { query, page })]
@@ -129,6 +133,7 @@ fn tick(model: &mut Model, now: crate::domain::UnixMillis) {
     model.dialogs.retain(|dialog| !matches!(dialog, Dialog::Reveal(reveal) if reveal.until <= now));
     // At most once a second, however fast jobs move.
     model.state_asked = false;
+    diagnose::act::tick(model);
 }
 
 fn snapshot_taken(model: &mut Model, snapshot: Snapshot) -> Vec<Effect> {
@@ -149,6 +154,7 @@ fn key(model: &mut Model, pressed: &KeyEvent) -> Vec<Effect> {
     if pressed.kind == KeyEventKind::Release {
         return Vec::new();
     }
+    model.diagnose.awake_until = model.now.plus(diagnose::AWAKE_MS);
     // A seed that is shown hides at any key, whatever else the key does.
     if let Some(Dialog::Reveal(reveal)) = model.dialogs.last_mut() {
         if matches!(pressed.code, KeyCode::Char('i')) {
@@ -210,7 +216,12 @@ fn scan_key(model: &mut Model, pressed: &KeyEvent) -> Option<Vec<Effect>> {
 
 fn filter_key(model: &mut Model, pressed: &KeyEvent) -> Vec<Effect> {
     match pressed.code {
-        KeyCode::Enter => model.filtering = false,
+        KeyCode::Enter => {
+            model.filtering = false;
+            if model.view == View::Diagnose {
+                return diagnose::act::open(model);
+            }
+        }
         KeyCode::Esc => {
             model.filtering = false;
             if let Some(filter) = model.filter() {
@@ -270,6 +281,7 @@ fn mouse(model: &mut Model, event: MouseEvent) -> Vec<Effect> {
 
 fn answered(model: &mut Model, asked: Asked, result: Result<Reply, Failure>) -> Vec<Effect> {
     match (asked, result) {
+        (Asked::Diagnose(asked), result) => return diagnose::act::answered(model, asked, result),
         (Asked::Act(said), Ok(_)) => {
             model.say(said);
             model.batches.jobs.stale();
@@ -293,7 +305,7 @@ fn answered(model: &mut Model, asked: Asked, result: Result<Reply, Failure>) -> 
             model.batches.jobs.answered(offset, page);
         }
         (Asked::Batch(name), Ok(Reply::Batch(detail))) if name == model.batches.of.batch => {
-            model.batches.detail = Some(detail);
+            model.batches.detail = Some(*detail);
         }
         (Asked::Tokens(query, offset), Ok(Reply::Tokens(page))) => {
             let page = Some(page).filter(|_| query == model.tokens.filter.text());
@@ -354,9 +366,11 @@ fn answered(model: &mut Model, asked: Asked, result: Result<Reply, Failure>) -> 
             if verdict.right {
                 model.station.eyes.retain(|eyes| eyes.serial != serial);
                 model.aim = None;
+                diagnose::act::right_code(model, &serial);
             } else {
                 // The next code is for the same token, whoever else waits.
                 model.aim = Some(serial.clone());
+                diagnose::act::wrong_code(model, serial.clone(), profile, code.clone());
             }
             model.dialogs.push(Dialog::Verdict { serial, profile, code, verdict });
             return vec![Effect::Bell];
@@ -393,7 +407,8 @@ fn failed(model: &mut Model, asked: &Asked, failure: Failure) {
         | Asked::Look
         | Asked::Make(_)
         | Asked::Import
-        | Asked::Reveal(..) => {}
+        | Asked::Reveal(..)
+        | Asked::Diagnose(_) => {}
     }
     if matches!(model.link, Link::Up) {
         model.dialogs.push(Dialog::Failure(failure));

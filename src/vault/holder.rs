@@ -243,6 +243,20 @@ impl Identity {
     }
 }
 
+impl Identity {
+    /// Lends the private keys, as age takes them, for an age file that is no holder's. A passphrase is none of them.
+    pub fn with_age<T>(&self, open: impl FnOnce(&[&dyn age::Identity]) -> T) -> T {
+        match &self.0 {
+            By::Passphrase(_) => open(&[]),
+            By::Age(identities) => open(&identities.iter().map(|one| one as _).collect::<Vec<_>>()),
+            By::Ssh(key, ask) => {
+                let asked = AskOnce { ask: Arc::clone(ask), answer: Arc::default() };
+                open(&[&(**key).clone().with_callbacks(asked)])
+            }
+        }
+    }
+}
+
 /// Wraps `key` for `to`. The result is a binary age file; wrapping for a passphrase takes as long as its work factor
 /// says.
 pub fn wrap(key: &DataKey, to: &Recipient) -> Result<Vec<u8>, HolderError> {
@@ -270,10 +284,7 @@ pub fn open(file: &[u8], with: &Identity) -> Result<DataKey, HolderError> {
                 other => opened_badly(other),
             })
         }
-        By::Age(identities) => {
-            let all: Vec<&dyn age::Identity> = identities.iter().map(|one| one as _).collect();
-            decrypt(file, &all).map_err(opened_badly)
-        }
+        By::Age(_) => with.with_age(|keys| decrypt(file, keys)).map_err(opened_badly),
         By::Ssh(key, ask) => {
             let asked = AskOnce { ask: Arc::clone(ask), answer: Arc::default() };
             let identity = (**key).clone().with_callbacks(asked.clone());

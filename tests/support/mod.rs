@@ -17,7 +17,9 @@ pub mod namespace;
 pub mod oathtool;
 pub mod pcscd;
 pub mod scene;
+pub mod screen;
 pub mod seed_file;
+pub mod tool;
 pub mod wiretap;
 
 use std::time::{Duration, Instant};

@@ -92,8 +92,12 @@ fn derive(derived: &Element, secret: &FileSecret) -> Result<Zeroizing<Vec<u8>>, 
         return Err(damaged("key length"));
     };
     let mut key = Zeroizing::new(vec![0; usize::try_from(length).map_err(|_| damaged("key length"))?]);
-    let (password, prf) =
-        (secret.bytes(), parameters.child("PRF").map_or("", |prf| prf.attribute("Algorithm")));
+    // The schema has an attribute; python-pskc writes a text.
+    let prf = parameters.child("PRF").map_or("", |prf| match prf.attribute("Algorithm") {
+        "" => prf.text(),
+        algorithm => algorithm,
+    });
+    let password = secret.bytes();
     match Hash::named(prf) {
         _ if rounds == 0 => return Err(damaged("iteration count")),
         None if prf.is_empty() => pbkdf2::pbkdf2_hmac::<sha1::Sha1>(password, &salt, rounds, &mut key),

@@ -60,7 +60,9 @@ pub enum Problem {
     #[error("it is no serial: 1 to 32 letters, digits and hyphens")]
     Serial,
     /// The serial has lost its leading zeros.
-    #[error("it has {digits} digits where the others have {usual} and begin with 0: its leading zeros are lost")]
+    #[error(
+        "it has {digits} digits where the others have {usual} and begin with 0: its leading zeros are lost"
+    )]
     ShortSerial {
         /// How many it has.
         digits: usize,

@@ -8,7 +8,7 @@ use super::super::{
 use crate::{
     diagnose::{
         self, Drift, Evidence, Held, Known, Neighbour, Place, Read, Standing, Symptom, Windows,
-        when::{Collisions, Shown, When},
+        when::{Shown, Times, When},
         whose::{Candidate, Shard, Whose},
     },
     domain::{Clock, Code, JobState, Profile, Seed, SeedId, Serial, UnixTime},
@@ -169,17 +169,6 @@ pub fn whose(core: &Core, ask: &Ask<'_>, within_s: u32, who: &str) -> Result<Rep
     });
     core.store.audit_append("inventory searched", None, detail, &core.stamp(who))?;
     findings(&owners)
-}
-
-/// What `kiln when --json` prints.
-#[derive(Serialize)]
-struct Times {
-    since: UnixTime,
-    until: UnixTime,
-    times: Vec<Shown>,
-    /// Whether there were more than are listed.
-    cut: bool,
-    collisions: Collisions,
 }
 
 /// Every time in the range at which the token showed the codes.

@@ -10,6 +10,10 @@ use crate::{
 /// Tokens with `query` in serial, model, title or user; all where it is empty.
 pub fn list(core: &Core, query: &str, page: Page) -> Result<Reply, Failure> {
     let text = query.trim();
+    if text.is_empty() {
+        // Whoever looks at all of them is about to search.
+        core.store.prepare_search();
+    }
     let filter = TokenFilter { text: (!text.is_empty()).then(|| text.to_owned()) };
     let tokens = core.store.tokens(&filter, super::page(page))?;
     let items = tokens.items.iter().map(views::token_line).collect();

@@ -268,7 +268,7 @@ fn scanned(model: &Model) -> String {
             _ => false,
         };
         // The rest of the screen is a dark terminal.
-        (if ink { cell.fg } else { cell.bg }) == Color::White
+        (if ink { cell.fg } else { cell.bg }) == Color::Gray
     };
     // Inverted codes are read by phones; by this reader only after they are turned round.
     let inverted = matches!(model.dialogs.last(), Some(Dialog::Reveal(reveal)) if reveal.inverted);

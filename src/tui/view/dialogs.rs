@@ -7,7 +7,7 @@ use super::{
     reveal, station, token,
 };
 use crate::{
-    face::Verdict,
+    face::{Doing, Verdict},
     tui::{
         dialog::{Dialog, Unlock},
         input::Input,
@@ -101,16 +101,24 @@ fn help(model: &Model) -> Vec<Styled> {
     };
     lines.extend(here(true).map(line));
     lines.push((String::new(), PLAIN));
+    if model.view == crate::tui::model::View::Station {
+        lines.extend(hands());
+        lines.push((String::new(), PLAIN));
+    }
     lines.push(("Everywhere:".into(), STRONG));
     lines.extend(here(false).map(line));
-    lines.push((String::new(), PLAIN));
-    lines.push(("At a slot:".into(), STRONG));
+    lines
+}
+
+/// What the words at the slots mean.
+fn hands() -> Vec<Styled> {
+    let mut lines = vec![("At a slot:".into(), STRONG)];
     for (doing, means) in [
-        (crate::face::Doing::Place, "put a token down"),
-        (crate::face::Doing::Wait, "leave it alone"),
-        (crate::face::Doing::Touch, "press the token's button"),
-        (crate::face::Doing::Take, "it is done: take it away"),
-        (crate::face::Doing::Look, "read what the slot says"),
+        (Doing::Place, "put a token down"),
+        (Doing::Wait, "leave it alone"),
+        (Doing::Touch, "press the token's button"),
+        (Doing::Take, "it is done: take it away"),
+        (Doing::Look, "read what the slot says"),
     ] {
         lines.push((format!("{} {:<10} {means}", doing.glyph(), doing.word()), PLAIN));
     }

@@ -2,6 +2,7 @@
 
 mod batches;
 mod boxes;
+mod diagnose;
 mod dialogs;
 mod forms;
 mod large;
@@ -10,6 +11,7 @@ pub(super) mod paint;
 mod plot;
 mod reveal;
 mod station;
+mod timing;
 mod token;
 mod tokens;
 
@@ -51,6 +53,7 @@ pub fn view(model: &Model, area: Rect, buf: &mut Buffer) {
         View::Station => station::draw(model, body, buf),
         View::Batches => batches::draw(model, body, buf),
         View::Tokens => tokens::draw(model, body, buf),
+        View::Diagnose => diagnose::draw(model, body, buf),
         View::Log => log::draw(model, body, buf),
     }
     for dialog in &model.dialogs {
@@ -81,6 +84,7 @@ pub fn tab_at(column: u16, row: u16) -> Option<View> {
 
 fn header(model: &Model, area: Rect, buf: &mut Buffer) {
     put(buf, area, area.x, area.y, " kiln ", STRONG);
+    let mut end = area.x;
     for (x, view) in tabs() {
         // The brackets say it where reverse video doesn't.
         let (text, style) = if view == model.view {
@@ -88,7 +92,7 @@ fn header(model: &Model, area: Rect, buf: &mut Buffer) {
         } else {
             (format!(" {} ", view.name()), PLAIN)
         };
-        put(buf, area, area.x + x, area.y, &text, style);
+        end = put(buf, area, area.x + x, area.y, &text, style);
     }
     let mut right = Vec::new();
     if model.greeting.as_ref().is_some_and(|greeting| greeting.demo) {
@@ -100,6 +104,8 @@ fn header(model: &Model, area: Rect, buf: &mut Buffer) {
     if model.station.attached.len() > 1 {
         right.push(format!("{} attached", model.station.attached.len()));
     }
+    // What matters less goes first where there is no room.
+    while width(&right.join(" · ")) + 2 > area.right().saturating_sub(end) && right.pop().is_some() {}
     put_right(buf, Rect { width: area.width.saturating_sub(1), ..area }, area.y, &right.join(" · "), STRONG);
 }
 

@@ -55,9 +55,9 @@ pub fn draw(model: &Model, reveal: &Reveal, buf: &mut Buffer) {
     let (columns, rows) = cells(modules.side());
     let count = |cells: usize| u16::try_from(cells).unwrap_or(u16::MAX);
     let left = room.x + (room.width - count(columns)) / 2;
-    // Dark on light, whatever the terminal's own colours are; without colours, light letters on a dark terminal.
+    // Dark on light, whatever the terminal's own colours are, in two of the 8 that every terminal has; without colours, light letters on a dark terminal.
     let (dark, light) =
-        if reveal.inverted { (Color::White, Color::Black) } else { (Color::Black, Color::White) };
+        if reveal.inverted { (Color::Gray, Color::Black) } else { (Color::Black, Color::Gray) };
     let drawn = |is_dark: bool| if model.look.colour { is_dark } else { is_dark == reveal.inverted };
     for (y, row) in (room.y..).zip(0..rows) {
         for (x, column) in (left..).zip(0..columns) {

@@ -129,7 +129,11 @@ pub fn remedy(model: &Model, slot: &SlotView) -> Option<String> {
     if model.station.eyes.iter().any(|eyes| Some(&eyes.serial) == serial) {
         return Some("take it, switch it off and on, and type the code it shows".into());
     }
-    slot.remedy.clone()
+    let remedy = slot.remedy.as_ref()?;
+    let here =
+        [("kiln batch start", "press S to start a batch"), ("kiln unlock", "press u to unlock the vault")];
+    let key = here.into_iter().find(|(command, _)| remedy.contains(command));
+    Some(key.map_or_else(|| remedy.clone(), |(_, key)| key.to_owned()))
 }
 
 /// One or two lines for each slot; tells how many were used.

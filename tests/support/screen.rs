@@ -1,0 +1,105 @@
+//! kiln's screen in a real terminal: tmux, by key presses alone.
+
+use super::{LONG, kiln::Kiln, until};
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Output},
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+/// One terminal: a tmux server of its own with a window of a given size. Gone on drop.
+pub struct Screen {
+    socket: PathBuf,
+    /// What ends with the server.
+    name: String,
+}
+
+impl Screen {
+    /// Runs `command` of the shell in a window of this size.
+    #[track_caller]
+    pub fn start(dir: &Path, columns: u16, rows: u16, command: &str, env: &[(&str, &str)]) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("tmux-{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let screen = Self { socket: dir.join(&name), name };
+        let mut tmux = screen.tmux();
+        // Nothing of this machine's settings, and a colour terminal that says so itself.
+        tmux.args(["-f", "/dev/null", "new-session", "-d", "-s", "kiln"]).args([
+            "-x",
+            &columns.to_string(),
+            "-y",
+            &rows.to_string(),
+        ]);
+        for (key, value) in env {
+            tmux.args(["-e", &format!("{key}={value}")]);
+        }
+        // The shell stays, so that what was printed after the screen can be read.
+        run(tmux.arg(format!("{command}; echo ended with $?; cat")));
+        screen
+    }
+
+    fn tmux(&self) -> Command {
+        let mut tmux = Command::new("tmux");
+        tmux.arg("-S").arg(&self.socket).env_remove("TMUX").env("LANG", "C.UTF-8").env("LC_ALL", "C.UTF-8");
+        tmux
+    }
+
+    /// What it shows; `-e` for attributes as well.
+    pub fn shows(&self, more: &[&str]) -> String {
+        let output = run(self.tmux().args(["capture-pane", "-p", "-t", "kiln"]).args(more));
+        String::from_utf8(output.stdout).expect("tmux gives what it shows as UTF-8")
+    }
+
+    /// Waits until it shows all of `words`.
+    #[track_caller]
+    pub fn until(&self, words: &[&str]) -> String {
+        let mut last = String::new();
+        let found = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            until(&format!("{words:?} in {}", self.name), LONG, || {
+                last = self.shows(&[]);
+                words.iter().all(|word| last.contains(word)).then(|| last.clone())
+            })
+        }));
+        found.unwrap_or_else(|_| panic!("{words:?} did not come; it shows:\n{last}"))
+    }
+
+    /// Waits until it shows nothing of `word` any more.
+    #[track_caller]
+    pub fn until_gone(&self, word: &str) {
+        until(&format!("{word:?} to go"), LONG, || (!self.shows(&[]).contains(word)).then_some(()));
+    }
+
+    /// Types letters.
+    pub fn types(&self, text: &str) {
+        run(self.tmux().args(["send-keys", "-t", "kiln", "-l", text]));
+    }
+
+    /// Presses a key by tmux's name of it.
+    pub fn press(&self, key: &str) {
+        run(self.tmux().args(["send-keys", "-t", "kiln", key]));
+    }
+
+    /// Gives the window another size.
+    pub fn resize(&self, columns: u16, rows: u16) {
+        let (columns, rows) = (columns.to_string(), rows.to_string());
+        run(self.tmux().args(["resize-window", "-t", "kiln", "-x", &columns, "-y", &rows]));
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        let _ = self.tmux().arg("kill-server").output();
+    }
+}
+
+/// Runs a program that must succeed.
+#[track_caller]
+pub fn run(command: &mut Command) -> Output {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error} (is tmux there?)"));
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output
+}
+
+/// `kiln` on the screen, in this home.
+pub fn command(kiln: &Kiln, args: &str) -> String {
+    format!("KILN_HOME='{}' {} {args}", kiln.home().display(), env!("CARGO_BIN_EXE_kiln"))
+}
