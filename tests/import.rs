@@ -61,11 +61,7 @@ fn a_counter_based_token_lives_in_the_inventory_and_is_never_burned() {
         let verdict = kiln.run(&["verify", "7210293578052", &hotp(&seed, 9), "--json"]).expect(0).json();
         assert_eq!((&verdict["steps_off"], &verdict["next_counter"]), (&6.into(), &10.into()), "{verdict}");
         let spent = kiln.run(&["verify", "7210293578052", &hotp(&seed, 9)]).expect(1);
-        assert!(
-            spent.stdout.contains("20 counts ahead") && spent.stdout.contains("next code"),
-            "{}",
-            spent.stdout
-        );
+        assert!(spent.stdout.contains("20 counts ahead"), "{}", spent.stdout);
         let (next, after) = (hotp(&seed, 10), hotp(&seed, 12));
         kiln.run(&["verify", "7210293578052", &next, &after]).expect(0);
         kiln.run(&["verify", "7210293578052", &hotp(&seed, 13 + 20)]).expect(0);

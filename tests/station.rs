@@ -103,7 +103,7 @@ impl Shop {
     }
 
     async fn ask(&self, command: Command) -> Result<Reply, Failure> {
-        let caller = Caller { who: "tester".into(), role: Role::Operator };
+        let caller = Caller { who: "tester".into(), uid: 0, role: Role::Operator };
         self.door.ask(command, caller).await
     }
 
@@ -298,17 +298,7 @@ async fn a_batch_is_looked_at_before_it_is_made() {
     assert_eq!((ten.profiles, ten.wants_file), (10, false));
     assert!(ten.models.iter().any(|model| model == "molto2-v2") && !ten.models.contains(&"c301-i".into()));
     let batch = |model: &str, dry_run| {
-        Command::BatchNew(NewBatch {
-            name: "spare".into(),
-            count: 100_000,
-            model: model.into(),
-            recipe: "molto2-ten-random".into(),
-            login_target: None,
-            key: None,
-            policy: BatchPolicy::default(),
-            dry_run,
-            priority: 0,
-        })
+        Command::BatchNew(NewBatch { count: 100_000, dry_run, ..of_one("spare", model, "molto2-ten-random") })
     };
     let misfit = shop.ask(batch("c301-i", true)).await.unwrap_err();
     assert!(!misfit.remedy.is_empty());
@@ -433,6 +423,87 @@ async fn of_several_batches_the_one_with_the_highest_priority_is_served_first() 
         assert!(matches!(burned, kiln::face::Event::Job { batch, .. } if batch == wanted));
         shop.bench.take("left");
     }
+    shop.close().await;
+}
+
+/// Waits until alarms are over; tells who has read them.
+async fn alarms_are_over(shop: &mut Shop) -> Option<String> {
+    shop.until("the end of an alarm", |news| match &news.event {
+        kiln::face::Event::AlarmsOver { read_by, .. } => Some(read_by.clone()),
+        _ => None,
+    })
+    .await
+}
+
+async fn alarms(shop: &Shop) -> Vec<kiln::face::Alarm> {
+    let Reply::Snapshot(snapshot) = shop.ask(Command::Snapshot).await.unwrap() else { panic!() };
+    snapshot.alarms
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn alarms_stay_over_a_restart_until_they_are_read_or_their_cause_is_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut shop = Shop::open(dir.path(), &["left"]).await;
+    shop.import("spring", &csv(&[A, B])).await.unwrap();
+    shop.start("spring").await;
+    let (a, b) = (shop.single(A), shop.single(B));
+    a.arm(Fault::WrongKey);
+    shop.bench.place("left", &a).unwrap();
+    shop.job_reaches(JobState::Failed).await;
+    shop.slot_says("refused the key").await;
+    shop.until("the batch is paused", |news| match &news.event {
+        kiln::face::Event::Alarm { message, .. } => message.contains("is paused").then_some(()),
+        _ => None,
+    })
+    .await;
+    let before = alarms(&shop).await;
+    assert_eq!(before.len(), 2, "{before:?}");
+    assert!(before[0].message.contains(A) && before[0].slot.as_ref().is_some_and(|slot| slot.0 == "left"));
+    assert!(before.iter().all(|alarm| !alarm.remedy.is_empty()));
+    shop.bench.take("left");
+    let (clock, key) = (shop.clock.clone(), shop.close().await);
+
+    let mut shop = Shop::open_with(dir.path(), &["left"], Some(key), ClockState::Simulated).await;
+    shop.clock = clock;
+    assert_eq!(alarms(&shop).await, before, "nobody has read them");
+    shop.start("spring").await;
+    assert_eq!(alarms_are_over(&mut shop).await, None, "the batch was started again");
+    assert_eq!(alarms(&shop).await, before[..1], "its job has still failed");
+    shop.ask(Command::BatchRetry { name: "spring".into() }).await.unwrap();
+    alarms_are_over(&mut shop).await;
+    assert!(alarms(&shop).await.is_empty());
+
+    // What is told of a token that lies there is over when it is taken away.
+    shop.bench.place("left", &a).unwrap();
+    shop.slot_says("refused this key before").await;
+    let lying = alarms(&shop).await;
+    assert!(lying.len() == 1 && lying[0].id > before[1].id, "no number is used twice: {lying:?}");
+    shop.bench.take("left");
+    assert_eq!(alarms_are_over(&mut shop).await, None);
+
+    b.arm(Fault::WrongKey);
+    shop.bench.place("left", &b).unwrap();
+    shop.job_reaches(JobState::Failed).await;
+    shop.until("two alarms", |news| match &news.event {
+        kiln::face::Event::Alarm { message, .. } => message.contains("is paused").then_some(()),
+        _ => None,
+    })
+    .await;
+    let ids: Vec<u64> = alarms(&shop).await.iter().map(|alarm| alarm.id).collect();
+    assert_eq!(ids.len(), 2);
+    shop.ask(Command::AlarmsRead { ids: vec![ids[1]] }).await.unwrap();
+    assert_eq!(alarms_are_over(&mut shop).await.as_deref(), Some("tester"));
+    let left: Vec<u64> = alarms(&shop).await.iter().map(|alarm| alarm.id).collect();
+    assert_eq!(left, ids[..1], "the other one is not read");
+    shop.ask(Command::AlarmsRead { ids: ids.clone() }).await.unwrap();
+    shop.ask(Command::AlarmsRead { ids }).await.expect("a second time there is nothing to do");
+    let key = shop.close().await;
+
+    let shop = Shop::open_with(dir.path(), &["left"], Some(key), ClockState::Simulated).await;
+    assert!(alarms(&shop).await.is_empty(), "they stay read");
+    let log = Command::AuditShow { query: "alarms read".into(), page: Page::default() };
+    let Reply::Audit(log) = shop.ask(log).await.unwrap() else { panic!() };
+    assert_eq!((log.total, log.items[0].who.as_str()), (2, "tester"));
     shop.close().await;
 }
 
@@ -777,6 +848,7 @@ async fn a_rejected_code_is_explained_by_the_records() {
     let swapped = findings(&shop, diagnose(A, &[&shown_by_b, &next])).await;
     assert_eq!(causes(&swapped), serde_json::json!(["other-token"]), "{swapped:#}");
     assert_eq!(swapped["findings"][0]["token"]["serial"], B);
+    assert_eq!(swapped["also_affected"], serde_json::json!(["the other token of batch \"spring\""]));
 
     let whose = Command::Whose { codes: vec![shown_by_b.clone(), next], at: None, within_s: 600 };
     let owners = findings(&shop, whose).await;
@@ -876,7 +948,7 @@ async fn rivals_are_told_by_the_first_digits_of_what_they_show() {
     assert_eq!(dashes.diagnosis.unwrap()["findings"][0]["causes"], serde_json::json!(["no-seed"]));
     assert_eq!(shop.ask(shows("smoke")).await.unwrap_err().kind, FailureKind::Usage);
     // What comes from seeds is not for those who only look on.
-    let looks_on = Caller { who: "guest".into(), role: Role::Observer };
+    let looks_on = Caller { who: "guest".into(), uid: 1000, role: Role::Observer };
     assert!(shop.door.ask(examine(vec![]), looks_on).await.is_err());
     shop.close().await;
 }

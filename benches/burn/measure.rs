@@ -257,7 +257,7 @@ fn control(path: &std::path::Path) -> rusqlite::Connection {
 /// An open vault, a clock that may be used, a batch that runs.
 fn prepare(runtime: &tokio::runtime::Runtime, door: &StationHandle, burns: usize) {
     let ask = |command| {
-        let caller = Caller { who: "bench".into(), role: Role::Operator };
+        let caller = Caller { who: "bench".into(), uid: 0, role: Role::Operator };
         let answer: Reply = runtime
             .block_on(door.ask(command, caller))
             .unwrap_or_else(|failure| panic!("{}; {}", failure.message, failure.remedy));

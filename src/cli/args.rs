@@ -4,11 +4,12 @@
 //! here know nothing that lies under a station.
 
 use super::{
-    audit::AuditVerb, batch::BatchVerb, clock::ClockArgs, collect::CollectVerb, completions::CompletionsArgs,
-    device::DeviceVerb, diagnose::DiagnoseArgs, doctor::DoctorArgs, entra_errors::EntraErrorsArgs,
-    export::ExportArgs, holder::HolderVerb, import::ImportArgs, init::InitArgs, key::KeyVerb, man::ManArgs,
-    otp::OtpArgs, run::Form, slots::SlotsArgs, stop::StationVerb, token::TokenArgs, tokens::TokensArgs,
-    unlock::UnlockArgs, verify::VerifyArgs, watch::WatchArgs, when::WhenArgs, whose::WhoseArgs,
+    alarms::AlarmsArgs, audit::AuditVerb, batch::BatchVerb, clock::ClockArgs, collect::CollectVerb,
+    completions::CompletionsArgs, device::DeviceVerb, diagnose::DiagnoseArgs, doctor::DoctorArgs,
+    entra_errors::EntraErrorsArgs, export::ExportArgs, holder::HolderVerb, import::ImportArgs,
+    init::InitArgs, key::KeyVerb, man::ManArgs, otp::OtpArgs, run::Form, slots::SlotsArgs, stop::StationVerb,
+    token::TokenArgs, tokens::TokensArgs, unlock::UnlockArgs, verify::VerifyArgs, watch::WatchArgs,
+    when::WhenArgs, whose::WhoseArgs,
 };
 use crate::domain::Serial;
 use clap::{Args, Parser, Subcommand};
@@ -110,6 +111,8 @@ pub enum Asks {
     Batch(BatchVerb),
     /// The state of the station: one look
     Status,
+    /// What wants a person, until it is read or over
+    Alarms(AlarmsArgs),
     /// What happens, as it happens
     Watch(WatchArgs),
     /// The inventory
@@ -273,6 +276,8 @@ mod tests {
             "clock override",
             "clock override --for 30",
             "tokens --limit 0",
+            "alarms read",
+            "alarms read 3 --all",
             "tokens --all --limit 5",
             "demo --slots 0",
             "completions",
@@ -295,6 +300,8 @@ mod tests {
             ("import - --inventory --dry-run", true),
             ("batch list", true),
             ("status --read-only", true),
+            ("alarms", true),
+            ("alarms read 3 4", true),
             ("watch --until-done a", true),
             ("tokens alice --all", true),
             ("token 0012", true),

@@ -270,6 +270,7 @@ fn read_serial(text: &str) -> Result<Serial, (NotASerial, Option<Serial>)> {
         | WrongInput::PasskeyCode
         | WrongInput::ForeignEnrolment { .. }
         | WrongInput::WebLink
+        | WrongInput::OtherLink
         | WrongInput::OtherQr { .. }
         | WrongInput::UriPiece
         | WrongInput::SpoiledSerial,

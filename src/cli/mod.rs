@@ -5,6 +5,7 @@
 //! `--json` is the `face` type of the answer as it crosses the socket, one JSON value on one line. Secrets come from
 //! standard input, a file or a prompt, never from arguments.
 
+mod alarms;
 pub mod args;
 mod ask;
 mod audit;
@@ -38,6 +39,7 @@ mod slots;
 mod status;
 mod stop;
 mod table;
+mod timing;
 mod token;
 mod tokens;
 mod unlock;

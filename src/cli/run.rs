@@ -1,7 +1,7 @@
 //! From a parsed command line to the verb's file.
 
 use super::{
-    Asks, CliError, Exit, Global, Io,
+    Asks, CliError, Exit, Global, Io, alarms,
     args::Papers,
     ask::{Connector, Start, connect},
     audit, batch, clock, collect, completions, device,
@@ -85,6 +85,7 @@ fn dispatch(
         Asks::Holder(args) => holder::run(args, json, io, &mut *connect(connector)?),
         Asks::Import(args) => import::run(args, json, io, connector),
         Asks::Batch(args) => batch::run(args, json, io, &mut *connect(connector)?),
+        Asks::Alarms(args) => alarms::run(args, json, io, &mut *connect(connector)?),
         Asks::Status => status::run(status::Steps::Hidden, json, io, &mut *connect(connector)?),
         Asks::Tokens(args) => tokens::run(args, json, io, &mut *connect(connector)?),
         Asks::Token(args) => token::run(args, json, io, &mut *connect(connector)?),

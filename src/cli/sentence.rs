@@ -93,10 +93,18 @@ impl Sentences {
             }
             Event::Clock(clock) => vec![format!("clock {}; burns {}", clock.state, burns(clock))],
             Event::Vault { state } => vec![format!("the vault is {}", vault(*state))],
-            Event::Alarm { message, remedy, slot, doing } => {
+            Event::AlarmsOver { ids, read_by } => {
+                let numbers: Vec<String> = ids.iter().map(u64::to_string).collect();
+                let numbers = numbers.join(", ");
+                vec![match read_by {
+                    Some(who) => format!("{who} has read alarm {numbers}"),
+                    None => format!("alarm {numbers} is over"),
+                }]
+            }
+            Event::Alarm { id, message, remedy, slot, doing } => {
                 let place = slot.as_ref().map(|slot| format!("{slot}: ")).unwrap_or_default();
                 let hands = doing.map(|doing| format!(" ({})", doing.word())).unwrap_or_default();
-                vec![format!("ALARM {place}{message}{hands}"), format!("-> {remedy}")]
+                vec![format!("ALARM {id}: {place}{message}{hands}"), format!("-> {remedy}")]
             }
             Event::Device { says, remedy, .. } if remedy.is_empty() => vec![says.clone()],
             Event::Device { says, remedy, .. } => vec![says.clone(), format!("-> {remedy}")],
@@ -198,14 +206,17 @@ mod tests {
             ),
             (Event::Clock(clock()), "clock synchronised (error at most 12 ms); burns allowed"),
             (Event::Vault { state: VaultState::Open }, "the vault is open"),
+            (Event::AlarmsOver { ids: vec![3, 4], read_by: Some("ann".into()) }, "ann has read alarm 3, 4"),
+            (Event::AlarmsOver { ids: vec![5], read_by: None }, "alarm 5 is over"),
             (
                 Event::Alarm {
+                    id: 7,
                     message: "no pcscd".into(),
                     remedy: "start it".into(),
                     slot: None,
                     doing: Some(Doing::Look),
                 },
-                "ALARM no pcscd (look)\n  -> start it",
+                "ALARM 7: no pcscd (look)\n  -> start it",
             ),
             (Event::Verified { serial, right: false }, "token 17: the typed code is WRONG"),
             (Event::Attached(ann()), "ann (operator) looks on"),

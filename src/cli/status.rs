@@ -9,7 +9,7 @@ use super::{
     run::{Form, print_json},
     table::{Table, or_dash, plain},
 };
-use crate::face::{Command, Reply, SlotView, Snapshot, VaultState, Who};
+use crate::face::{Alarm, Command, Reply, SlotView, Snapshot, VaultState, Who};
 use std::io::{self, Write};
 
 /// Whether the steps that a person would take next are shown.
@@ -93,8 +93,19 @@ pub fn print(snapshot: &Snapshot, out: &mut dyn Write) -> io::Result<()> {
             }
         }
     }
-    for alarm in &snapshot.alarms {
-        writeln!(out, "\n{} {}", alarm.at.floor_second(), plain(&alarm.message))?;
+    if !snapshot.alarms.is_empty() {
+        writeln!(out)?;
+        alarms(&snapshot.alarms, out)?;
+    }
+    Ok(())
+}
+
+/// What wants a person.
+pub fn alarms(alarms: &[Alarm], out: &mut dyn Write) -> io::Result<()> {
+    for alarm in alarms {
+        let place = alarm.slot.as_ref().map(|slot| format!("{slot}: ")).unwrap_or_default();
+        let said = plain(&format!("{place}{}", alarm.message)).into_owned();
+        writeln!(out, "alarm {}  {}  {said}", alarm.id, alarm.at.floor_second())?;
         writeln!(out, "  -> {}", plain(&alarm.remedy))?;
     }
     Ok(())
@@ -130,7 +141,7 @@ mod tests {
     use super::*;
     use crate::cli::testing::{Desk, NOW, Scripted, batch, snapshot};
     use crate::domain::{DriftSeconds, SlotName};
-    use crate::face::{Alarm, Doing, JobCounts, Role};
+    use crate::face::{Doing, JobCounts, Role};
 
     fn busy() -> Snapshot {
         let slot = SlotView {
@@ -148,10 +159,11 @@ mod tests {
             batch("spring", "paused", JobCounts { queued: 4, burned: 1, ..JobCounts::default() });
         paused.reason = Some("three refused keys in a row".into());
         let alarm = Alarm {
-            number: 40,
+            id: 40,
             at: NOW,
             message: "batch spring was paused".into(),
             remedy: "kiln batch show spring".into(),
+            slot: None,
         };
         Snapshot { slots: vec![slot], batches: vec![paused], alarms: vec![alarm], ..snapshot() }
     }
@@ -177,7 +189,7 @@ BATCH   STATE   PRIORITY  JOBS  BURNED  QUEUED  UNFINISHED  FAILED  TO SEE
 spring  paused         0     5       1       4           0       0       0
 spring is paused: three refused keys in a row
 
-2026-01-02T03:04:05Z batch spring was paused
+alarm 40  2026-01-02T03:04:05Z  batch spring was paused
   -> kiln batch show spring
 "
         );

@@ -267,7 +267,9 @@ pub fn unwrap(
             Some(Content::Zip) => {
                 let (content, entry) = open_archive(&file.content, args, io)?;
                 from_archive = true;
-                file.name = format!("{}/{entry}", file.name);
+                // The station keeps the last part of a path.
+                let entry = entry.rsplit('/').next().unwrap_or(&entry);
+                file.name = format!("{}: {entry}", file.name);
                 content
             }
             Some(Content::Picture) => read_picture(&file.content, wrong_codes, io)?,
@@ -474,7 +476,7 @@ mod tests {
             content: Zeroizing::new(content.into()),
             name: name.into(),
         };
-        for name in ["seeds.csv.gpg", "SEEDS.PGP", "seeds.asc", "orders.zip/seeds.gpg"] {
+        for name in ["seeds.csv.gpg", "SEEDS.PGP", "seeds.asc", "orders.zip: seeds.gpg"] {
             assert!(is_empty_message(&file(name, b"")), "{name}");
             assert!(!is_empty_message(&file(name, b"x")), "{name}");
         }

@@ -9,7 +9,7 @@
 use super::{
     params::{Digits, Hash, Mode, ParameterError, Parameters, Period},
     seed::Seed,
-    seed_text::{self, Encoding, SeedTextError},
+    seed_text::{self, Encoding, SeedTextError, WrongInput},
     time::UnixTime,
 };
 use crate::remedy::{Remedy, Retry};
@@ -80,6 +80,9 @@ pub enum KeyUriError {
     /// Doesn't begin with `otpauth://`.
     #[error("this does not begin with otpauth://")]
     Scheme,
+    /// Something else, which names itself by how it begins.
+    #[error(transparent)]
+    Foreign(#[from] WrongInput),
     /// Neither TOTP nor HOTP.
     #[error("type \"{found}\" in the URI is neither totp nor hotp")]
     Kind {
@@ -129,6 +132,7 @@ pub enum KeyUriError {
 impl Remedy for KeyUriError {
     fn remedy(&self) -> &'static str {
         match self {
+            Self::Foreign(wrong) => wrong.remedy(),
             Self::Scheme => "give the whole URI, from otpauth:// to its end",
             Self::Kind { .. } => "ask the service for a standard TOTP or HOTP enrolment",
             Self::NoSecret => "copy the URI again, with all that follows the question mark",
@@ -169,7 +173,7 @@ impl KeyUri {
             text.trim_matches(|c: char| c.is_whitespace() || c == '\u{FEFF}' || seed_text::is_quote(c));
         let rest = match text.split_at_checked("otpauth://".len()) {
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("otpauth://") => rest,
-            _ => return Err(KeyUriError::Scheme),
+            _ => return Err(seed_text::foreign(text).map_or(KeyUriError::Scheme, KeyUriError::Foreign)),
         };
         let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (kind, label) = path.split_once('/').unwrap_or((path, ""));
@@ -551,7 +555,16 @@ mod tests {
         assert_eq!(with("+").unwrap_err(), KeyUriError::PlusInSecret);
         let refused = |text: &str| KeyUri::parse(text).unwrap_err();
         assert_eq!(refused(&format!("otpauth://hotp/x?secret={SECRET}")), KeyUriError::NoCounter);
-        assert_eq!(refused("otpauth-migration://offline?data=A"), KeyUriError::Scheme);
+        assert_eq!(refused("totp/a?secret=A"), KeyUriError::Scheme);
+        let foreign = |text: &str| match refused(text) {
+            KeyUriError::Foreign(wrong) => wrong,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(foreign("otpauth-migration://offline?data=A"), WrongInput::Migration);
+        assert_eq!(foreign("phonefactor://activate?code=1"), WrongInput::PushEnrolment);
+        assert_eq!(foreign("FIDO:/0123456789"), WrongInput::PasskeyCode);
+        assert_eq!(foreign("https://example.com/"), WrongInput::WebLink);
+        assert_eq!(foreign("unheard-of://activate?x=1"), WrongInput::OtherLink);
         assert!(matches!(refused(&format!("otpauth://steam/x?secret={SECRET}")), KeyUriError::Kind { .. }));
     }
 
@@ -559,6 +572,7 @@ mod tests {
     fn every_refusal_names_its_cure() {
         let all = [
             KeyUriError::Scheme,
+            KeyUriError::Foreign(WrongInput::PushEnrolment),
             KeyUriError::Kind { found: "steam".into() },
             KeyUriError::NoSecret,
             KeyUriError::Seed(SeedTextError::Empty),

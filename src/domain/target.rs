@@ -35,6 +35,15 @@ pub struct Target {
     /// combinations are changed in silence.
     #[serde(default)]
     pub hash_by_seed_bytes: Vec<HashBySeedBytes>,
+    /// Where its administrators find the tokens. Empty: not known.
+    #[serde(default)]
+    pub tokens_at: String,
+    /// How it is made to follow a token whose clock is off, as an order to a person. Empty: it can't be.
+    #[serde(default)]
+    pub resync: String,
+    /// How another seed or other parameters get to it, as an order to a person. Empty: not known.
+    #[serde(default)]
+    pub change: String,
     /// What an operator should know besides.
     #[serde(default)]
     pub notes: String,

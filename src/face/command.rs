@@ -94,6 +94,11 @@ pub enum Command {
         /// Its name.
         name: String,
     },
+    /// Alarms were read: they are shown to nobody any more.
+    AlarmsRead {
+        /// Their numbers. Those that another has read meanwhile, or that are over, are no error.
+        ids: Vec<u64>,
+    },
     /// Jobs of a batch.
     Jobs {
         /// The batch's name.
@@ -182,7 +187,8 @@ pub enum Command {
         /// The token's serial.
         serial: Serial,
     },
-    /// Why is a code of this token rejected?
+    /// Why is a code of this token rejected? Those who only look on may ask this and the next two some times an hour, and
+    /// are told what is no accident.
     Diagnose {
         /// The token.
         serial: Serial,
@@ -289,6 +295,9 @@ impl Command {
             | Self::Jobs { .. }
             | Self::Tokens { .. }
             | Self::Token { .. }
+            | Self::Diagnose { .. }
+            | Self::Whose { .. }
+            | Self::When { .. }
             | Self::Slots
             | Self::Clock
             | Self::AuditVerify
@@ -309,6 +318,7 @@ impl Command {
             | Self::BatchRetry { .. }
             | Self::BatchPriority { .. }
             | Self::BatchCancel { .. }
+            | Self::AlarmsRead { .. }
             | Self::Verify { .. }
             | Self::Reveal { .. }
             | Self::Allow { .. }
@@ -317,10 +327,7 @@ impl Command {
             | Self::DeviceSetKey { .. }
             | Self::DevicePressed { .. }
             | Self::DeviceCancel { .. }
-            | Self::Diagnose { .. }
             | Self::Examine { .. }
-            | Self::Whose { .. }
-            | Self::When { .. }
             | Self::Export { .. }
             | Self::SlotName { .. }
             | Self::ClockOverride { .. }

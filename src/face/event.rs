@@ -85,8 +85,10 @@ pub enum Event {
         /// What it is now.
         state: VaultState,
     },
-    /// Something that wants a person.
+    /// Something that wants a person, until it is read or over.
     Alarm {
+        /// Its number, which no other alarm of this station gets.
+        id: u64,
         /// What happened.
         message: String,
         /// What to do.
@@ -95,6 +97,13 @@ pub enum Event {
         slot: Option<SlotName>,
         /// What hands should do there.
         doing: Option<Doing>,
+    },
+    /// Alarms that want nobody any more.
+    AlarmsOver {
+        /// Their numbers.
+        ids: Vec<u64>,
+        /// Who has read them; none: what they told of is over.
+        read_by: Option<String>,
     },
     /// A reset or key change of a token went on.
     Device {

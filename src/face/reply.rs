@@ -253,6 +253,9 @@ pub struct Verdict {
     pub proof: Option<Proof>,
     /// A sentence for the operator.
     pub advice: String,
+    /// Why a wrong code is wrong: the document that `diagnose` answers with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diagnosis: Option<Box<serde_json::Value>>,
 }
 
 /// A file for a server.

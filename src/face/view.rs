@@ -224,17 +224,19 @@ pub struct JobView {
     pub wants_eyes: bool,
 }
 
-/// Something that stays until it is read.
+/// Something that wants a person. It stays until an operator has read it or its cause is over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alarm {
-    /// The event that raised it.
-    pub number: u64,
+    /// Its number, which no other alarm of this station gets.
+    pub id: u64,
     /// When.
     pub at: UnixMillis,
     /// What happened.
     pub message: String,
     /// What to do.
     pub remedy: String,
+    /// Where.
+    pub slot: Option<SlotName>,
 }
 
 /// The station's own clock.

@@ -1,11 +1,10 @@
 //! Key URIs, one in each line. Blank lines, and lines that begin with `#`, are passed over.
 
-use super::{
-    BadLine, Field, FileError, Note, NoteKind, Place, Problem, Read, SeedLine, recognise::begins, row::clean,
-};
+use super::{BadLine, Field, FileError, Note, NoteKind, Place, Problem, Read, SeedLine, row::clean};
 use crate::domain::{
     Mode, Stated,
     key_uri::{KeyUri, KeyUriError},
+    seed_text::WrongInput,
 };
 
 pub(super) fn read(text: &str) -> Result<Read, FileError> {
@@ -30,7 +29,7 @@ fn seed_line(place: Place, uri: &str) -> Result<(SeedLine, Vec<Note>), Problem> 
     let parsed = KeyUri::parse(uri).map_err(|error| match error {
         // Its text is a piece of the line, which may be anything.
         KeyUriError::Kind { .. } => Problem::UriKind,
-        KeyUriError::Scheme if begins(uri, "otpauth-migration:") => Problem::Migration,
+        KeyUriError::Foreign(WrongInput::Migration) => Problem::Migration,
         other => Problem::Uri(other),
     })?;
     if parsed.seed.is_all_zero() {

@@ -2,6 +2,7 @@
 //! what came back, and records the end.
 
 use super::{
+    alarms::{self, Words},
     breaker::Kind,
     core::{Core, STATION},
     loose_end::{self, LooseEnd},
@@ -14,9 +15,12 @@ use crate::{
     burn::{Answer, Begins, Course, Ending, GoesOn, Next, ProfileState, Step, Write},
     domain::{Clock, UnixTime},
     drivers::{Configuration, ReadError, Token, UnlockError, Unlocked, WriteError},
-    face::{Doing, Event, SlotView},
+    face::{Doing, SlotView},
     link::ApduLink,
-    store::{AttemptResult, BatchMove, BurnDone, EntryDone, JobRecord, MoveRefused, NewReading, StoreError},
+    store::{
+        AlarmAbout, AttemptResult, BatchMove, BurnDone, EntryDone, JobRecord, MoveRefused, NewReading,
+        StoreError,
+    },
 };
 use std::time::Instant;
 
@@ -68,12 +72,8 @@ pub fn burn<L: ApduLink>(
             let remedy = "see to the station's disk; then put the token back: its job goes on";
             let reason = says.clone();
             loose_end::tie(core, LooseEnd { slot: slot.name.clone(), held: slot.hand.take(), reason });
-            core.bus.say(Event::Alarm {
-                message: says.clone(),
-                remedy: remedy.into(),
-                slot: Some(slot.name.clone()),
-                doing: Some(Doing::Look),
-            });
+            let words = Words { message: says.clone(), remedy, place: Some((&slot.name, Doing::Look)) };
+            alarms::raise(core, AlarmAbout::Job(ready.job.id), words);
             core.bus.slot(SlotView {
                 doing: Doing::Look,
                 says: Some(says),
@@ -329,12 +329,12 @@ impl Work<'_> {
     ) -> Result<(), Broken> {
         let core = self.core;
         self.show(slot, Doing::Look, reason, remedy);
-        core.bus.say(Event::Alarm {
+        let words = Words {
             message: format!("token {}: {reason}", self.guest.serial),
-            remedy: remedy.to_owned(),
-            slot: Some(slot.name.clone()),
-            doing: Some(Doing::Look),
-        });
+            remedy,
+            place: Some((&slot.name, Doing::Look)),
+        };
+        alarms::raise(core, AlarmAbout::Job(record.id), words);
         let Some(kind) = kind else { return Ok(()) };
         slot.breaker.fail(kind, core.resumes());
         let untried = kind == Kind::KeyRefused
@@ -352,12 +352,12 @@ impl Work<'_> {
             if let Err(error) = core.store.move_batch(&record.batch_name, pause, &core.stamp(STATION)) {
                 tracing::warn!(%error, "a batch could not be paused");
             }
-            core.bus.say(Event::Alarm {
+            let words = Words {
                 message: format!("batch \"{}\" is paused: {why}", record.batch_name),
-                remedy: "find out why, then start it again with \"kiln batch start\"".into(),
-                slot: None,
-                doing: None,
-            });
+                remedy: "find out why, then start it again with \"kiln batch start\"",
+                place: None,
+            };
+            alarms::raise(core, AlarmAbout::Batch(record.batch), words);
         }
         Ok(())
     }

@@ -14,9 +14,6 @@ use tokio::sync::broadcast;
 /// How many events a slow listener may lag behind before it has to take the snapshot again.
 pub const BACKLOG: usize = 4096;
 
-/// How many alarms are kept for the snapshot; the log has them all.
-const ALARMS_KEPT: usize = 50;
-
 /// Numbers events, keeps what the snapshot shows of slots, alarms and who looks on.
 pub struct Bus {
     clock: Arc<dyn Clock>,
@@ -81,6 +78,11 @@ impl Bus {
         }
     }
 
+    /// Shows the alarms that an earlier station left. For the start, before anybody listens.
+    pub fn recall(&self, alarms: Vec<Alarm>) {
+        self.lock().alarms = alarms;
+    }
+
     /// What the snapshot shows.
     pub fn shown(&self) -> Shown {
         let state = self.lock();
@@ -107,17 +109,16 @@ impl State {
             Event::SlotGone { slot } => {
                 self.slots.remove(slot);
             }
-            Event::Alarm { message, remedy, .. } => {
-                if self.alarms.len() == ALARMS_KEPT {
-                    self.alarms.remove(0);
-                }
+            Event::Alarm { id, message, remedy, slot, doing: _ } => {
                 self.alarms.push(Alarm {
-                    number: news.number,
+                    id: *id,
                     at: news.at,
                     message: message.clone(),
                     remedy: remedy.clone(),
+                    slot: slot.clone(),
                 });
             }
+            Event::AlarmsOver { ids, read_by: _ } => self.alarms.retain(|alarm| !ids.contains(&alarm.id)),
             Event::Attached(who) => self.attached.push(who.clone()),
             Event::Left(who) => {
                 // One person may look on twice.
@@ -197,13 +198,15 @@ mod tests {
     }
 
     #[test]
-    fn alarms_stay_until_there_are_too_many() {
+    fn alarms_stay_until_they_are_over() {
         let bus = Bus::new(Arc::new(Fixed));
-        for n in 0..60 {
-            let message = format!("alarm {n}");
-            bus.say(Event::Alarm { message, remedy: String::new(), slot: None, doing: None });
+        for id in 1..=60 {
+            let message = format!("alarm {id}");
+            bus.say(Event::Alarm { id, message, remedy: String::new(), slot: None, doing: None });
         }
+        assert_eq!(bus.shown().alarms.len(), 60);
+        bus.say(Event::AlarmsOver { ids: (2..=60).collect(), read_by: Some("ann".into()) });
         let alarms = bus.shown().alarms;
-        assert_eq!((alarms.len(), alarms[0].message.as_str()), (50, "alarm 10"));
+        assert_eq!((alarms.len(), alarms[0].message.as_str()), (1, "alarm 1"));
     }
 }

@@ -1,7 +1,8 @@
 //! What every part of a station shares: the store, the open vault, the clock, the catalog, the bus.
 
 use super::{
-    breaker::Batches, bus::Bus, clock_gate::ClockGate, device::Orders, failure::locked, loose_end::LooseEnds,
+    alarms::Alarms, breaker::Batches, bus::Bus, clock_gate::ClockGate, device::Orders, failure::locked,
+    loose_end::LooseEnds, searches::Searches,
 };
 use crate::{
     domain::{Clock, CustomerKey, SeedId, SlotName, catalog::Catalog},
@@ -97,10 +98,14 @@ pub struct Core {
     pub orders: Orders,
     /// Burns that ended and are not on record yet.
     pub loose_ends: LooseEnds,
+    /// What wants a person.
+    pub alarms: Alarms,
     /// Told of each crossing of a burn.
     pub crossing: Crossing,
     /// What only the composition can look at.
     pub probe: Probe,
+    /// Searches by those who only look on.
+    pub searches: Searches,
     vault: RwLock<Option<Arc<DataKey>>>,
     clients: Arc<AtomicU32>,
     stopping: AtomicBool,
@@ -133,8 +138,10 @@ impl Core {
             breakers: Batches::default(),
             orders: Orders::default(),
             loose_ends: LooseEnds::default(),
+            alarms: Alarms::default(),
             crossing: parts.crossing,
             probe: parts.probe,
+            searches: Searches::default(),
         }
     }
 

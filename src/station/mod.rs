@@ -3,6 +3,7 @@
 //! in which composition it runs.
 
 mod acts;
+mod alarms;
 mod breaker;
 mod burn;
 mod bus;
@@ -13,6 +14,7 @@ mod failure;
 mod handle;
 mod loose_end;
 mod prepare;
+mod searches;
 mod slot;
 mod slots;
 mod views;
@@ -46,6 +48,7 @@ impl Station {
     pub fn start(parts: Parts) -> Result<(Self, StationHandle), Failure> {
         let core = Arc::new(Core::new(parts));
         core.load_slot_names()?;
+        alarms::recall(&core)?;
         let recovered = core.store.recover(&core.stamp(STATION))?;
         core.bus.say(Event::Started { recovered: recovered.iter().map(|job| job.id.0).collect() });
         let (requests, waiting) = mpsc::channel(REQUESTS_WAITING);

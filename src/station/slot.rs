@@ -1,6 +1,7 @@
 //! One slot's thread: waits for a token, hands it to a visit, waits until it is taken away.
 
 use super::{
+    alarms,
     core::Core,
     visit::{self, After, Look},
 };
@@ -10,7 +11,7 @@ use crate::{
     face::{Doing, SlotView},
     link::{LinkError, Port, Presence},
     remedy::Remedy,
-    store::{AttemptId, JobId},
+    store::{AlarmAbout, AttemptId, JobId},
 };
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -165,6 +166,7 @@ fn watch(slot: &mut Slot<'_>, port: &mut dyn Port) -> Result<(), LinkError> {
         known = now;
         if now == Presence::Empty {
             slot.guest = None;
+            slot.alarm_over();
         }
         if let Some(look) = look {
             let count = core.change_count();
@@ -190,6 +192,13 @@ impl Slot<'_> {
         if name != self.name {
             let old = std::mem::replace(&mut self.name, name);
             self.core.bus.rename(&old, &self.name);
+        }
+    }
+
+    /// What was alarming about the token that lies here, or lay here, is over.
+    pub fn alarm_over(&mut self) {
+        if self.alarmed.take().is_some() {
+            alarms::over(self.core, &AlarmAbout::Reader(self.reader.to_owned()));
         }
     }
 

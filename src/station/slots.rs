@@ -5,6 +5,7 @@
 //! which waits until the call has returned or the token has left; no other slot notices.
 
 use super::{
+    alarms::{self, Words},
     core::Core,
     loose_end::{self, LooseEnd},
     slot::{self, Hand},
@@ -15,6 +16,7 @@ use crate::{
     face::{Doing, Event, SlotView},
     link::LinkError,
     remedy::Remedy,
+    store::AlarmAbout,
 };
 use std::{collections::BTreeMap, sync::Arc, thread};
 
@@ -44,6 +46,7 @@ pub fn look_after(core: &Arc<Core>) {
                 let name = core.slot_name(reader);
                 // Empty, unless the thread panicked in the middle of a burn.
                 interrupt_hand(core, &name, &slot.hand, "the slot's thread ended in the middle of the burn");
+                alarms::over(core, &AlarmAbout::Reader(reader.clone()));
                 core.bus.say(Event::SlotGone { slot: name });
                 return false;
             }
@@ -56,11 +59,13 @@ pub fn look_after(core: &Arc<Core>) {
             .collect();
         for reader in overdue {
             if let Some(hung) = running.remove(&reader) {
+                alarms::over(core, &AlarmAbout::Reader(reader.clone()));
                 report_hung(core, &core.slot_name(&reader), &hung.hand);
                 let started = start(core, reader.clone(), Some(hung.thread));
                 running.insert(reader, started);
             }
         }
+        alarms::review(core);
         core.set_readers(running.keys().cloned().collect());
         thread::park_timeout(core.limits.rescan);
     }
@@ -73,6 +78,10 @@ pub fn look_after(core: &Arc<Core>) {
             let reason = LinkError::Deadline(core.limits.exchange).to_string();
             interrupt_hand(core, &core.slot_name(&reader), &slot.hand, &reason);
         }
+    }
+    // What was handed to the store without waiting must be on record before the process may end.
+    if let Err(error) = core.store.caught_up() {
+        tracing::error!(%error, "the last news could not be recorded");
     }
 }
 
@@ -134,13 +143,12 @@ fn report_service(core: &Core, last: &mut Result<(), LinkError>, now: Result<(),
     if *last == now {
         return;
     }
-    if let Err(error) = &now {
-        core.bus.say(Event::Alarm {
-            message: error.to_string(),
-            remedy: error.remedy().to_owned(),
-            slot: None,
-            doing: None,
-        });
+    match &now {
+        Ok(()) => alarms::over(core, &AlarmAbout::Service),
+        Err(error) => {
+            let words = Words { message: error.to_string(), remedy: error.remedy(), place: None };
+            alarms::raise(core, AlarmAbout::Service, words);
+        }
     }
     *last = now;
 }

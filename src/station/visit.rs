@@ -1,6 +1,7 @@
 //! A token lies on a reader: who is it, and what is there to do with it?
 
 use super::{
+    alarms::{self, Words},
     burn::burn,
     core::Core,
     core::STATION,
@@ -18,7 +19,7 @@ use crate::{
     face::{Doing, Event, SlotView},
     link::{ApduLink, LinkError, Port},
     remedy::Remedy,
-    store::NewReading,
+    store::{AlarmAbout, NewReading},
 };
 use std::time::{Duration, Instant};
 
@@ -60,25 +61,26 @@ pub struct Guest<'a> {
 pub fn visit(slot: &mut Slot<'_>, port: &mut dyn Port, look: Look) -> After {
     if look == Look::First {
         slot.core.bus.slot(slot.view(Doing::Wait));
-        slot.alarmed = None;
+        slot.alarm_over();
     }
     let mut view = slot.view(Doing::Wait);
     match welcome(slot, port, look, &mut view) {
-        Ok(after) => after,
+        Ok(after) => {
+            slot.alarm_over();
+            after
+        }
         Err(Not::Link(error)) => lost(slot, view, &error),
         Err(Not::Say { says, remedy, doing, after, alarm }) => {
-            if alarm && slot.alarmed.as_ref() != Some(&says) {
+            if !alarm {
+                slot.alarm_over();
+            } else if slot.alarmed.as_ref() != Some(&says) {
                 slot.alarmed = Some(says.clone());
                 let message = match &view.serial {
                     Some(serial) if !says.contains(serial.as_str()) => format!("token {serial}: {says}"),
                     Some(_) | None => says.clone(),
                 };
-                slot.core.bus.say(Event::Alarm {
-                    message,
-                    remedy: remedy.clone(),
-                    slot: Some(slot.name.clone()),
-                    doing: Some(doing),
-                });
+                let words = Words { message, remedy: &remedy, place: Some((&slot.name, doing)) };
+                alarms::raise(slot.core, AlarmAbout::Reader(slot.reader.to_owned()), words);
             }
             slot.core.bus.slot(SlotView { doing, says: Some(says), remedy: Some(remedy), ..view });
             after

@@ -10,6 +10,7 @@
 //!
 //! Everything here blocks; call it from a thread.
 
+mod alarms;
 mod attempts;
 mod audit;
 mod batches;
@@ -23,6 +24,7 @@ mod queue;
 pub mod records;
 mod rows;
 mod schema;
+pub mod search;
 #[cfg(test)]
 mod tests;
 mod tokens;

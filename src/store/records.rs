@@ -44,6 +44,11 @@ row_id!(
     OverrideId
 );
 
+row_id!(
+    /// Names an alarm within one store; lower ones were raised earlier.
+    AlarmId
+);
+
 /// A closed set of words, the same on screen, in JSON and in the database.
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
@@ -582,6 +587,36 @@ pub struct JobFilter {
     pub states: Vec<JobState>,
     /// Only those with this in a serial or a user's name, in any case.
     pub text: Option<String>,
+}
+
+/// What an alarm is about: when that is over, so is the alarm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AlarmAbout {
+    /// What lies on the reader of this name.
+    Reader(String),
+    /// A job that did not come to its end.
+    Job(JobId),
+    /// A batch that was paused.
+    Batch(BatchId),
+    /// The readers' service, or the way to it.
+    Service,
+}
+
+/// Something that wants a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlarmRecord {
+    /// Its number.
+    pub id: AlarmId,
+    /// Since when.
+    pub at: UnixMillis,
+    /// What happened.
+    pub message: String,
+    /// What to do.
+    pub remedy: String,
+    /// Where.
+    pub slot: Option<SlotName>,
+    /// What it is about.
+    pub about: AlarmAbout,
 }
 
 /// How a key was taken.

@@ -1,8 +1,8 @@
 //! How values stand in columns, and rows read as records.
 
 use super::records::{
-    AttemptId, AttemptOutcome, BatchId, BatchState, ConsentTo, EndedBy, EntryRecord, JobId, JobRecord,
-    MappingOrigin, MappingRecord, OverrideId, ProofRecord, SeedOrigin, SeedState,
+    AlarmId, AttemptId, AttemptOutcome, BatchId, BatchState, ConsentTo, EndedBy, EntryRecord, JobId,
+    JobRecord, MappingOrigin, MappingRecord, OverrideId, ProofRecord, SeedOrigin, SeedState,
 };
 use crate::{
     domain::{JobState, Profile, Proof, SeedId, Serial, SlotName, UnixMillis},
@@ -61,7 +61,7 @@ macro_rules! as_number {
     )+ };
 }
 
-as_number!(BatchId, JobId, AttemptId, OverrideId, UnixMillis);
+as_number!(BatchId, JobId, AttemptId, OverrideId, AlarmId, UnixMillis);
 
 fn unknown(value: ValueRef<'_>) -> FromSqlError {
     FromSqlError::Other(format!("unknown word {:?}", value.as_str().unwrap_or_default()).into())

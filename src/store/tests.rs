@@ -1,8 +1,9 @@
 //! The store's rules, on a real file.
 
+mod searching;
 mod tallies;
 
-use super::*;
+use super::{search::HeldSeed, *};
 use crate::{
     domain::{
         ClockState, CustomerKey, JobState, OnFound, Parameters, Policy, Profile, Proof, Seed, SeedId,

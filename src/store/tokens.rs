@@ -131,13 +131,6 @@ impl Store {
         })
     }
 
-    /// What every token holds now, burned or delivered.
-    pub fn held_now(&self) -> Result<Vec<MappingRecord>, StoreError> {
-        self.read(|c| {
-            Ok(rows::mappings(c, "WHERE m.ended_at IS NULL ORDER BY m.since, m.serial, m.profile", [])?)
-        })
-    }
-
     /// How many profiles of all tokens hold a seed on record.
     pub fn seeds_held(&self) -> Result<u64, StoreError> {
         self.read(|c| {

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     domain::{Profile, Serial, SlotName},
-    face::{Command, Consent, Failure, HolderFile, TokenView, Verdict},
+    face::{Command, Consent, Failure, HolderFile, Role, TokenView, Verdict},
 };
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
@@ -178,8 +178,14 @@ pub fn key(model: &mut Model, key: &KeyEvent) -> Vec<Effect> {
             *scroll = scrolled(*scroll);
         }
         Dialog::Alarms(_) if matches!(key.code, KeyCode::Char('r')) => {
+            let ids = model.station.alarms.iter().map(|alarm| alarm.id).collect();
             model.station.read_alarms();
             model.dialogs.pop();
+            // For everybody, where the role allows it; else at this screen.
+            if Role::Operator <= model.role {
+                let asked = Asked::Act("the alarms are read".into());
+                return vec![Effect::Ask(asked, Command::AlarmsRead { ids })];
+            }
         }
         Dialog::Token { .. } if matches!(key.code, KeyCode::Char('v' | 'y' | 'Q' | ':')) => {
             let action = super::keys::action(super::model::View::Tokens, key);

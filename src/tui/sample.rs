@@ -112,10 +112,11 @@ pub fn snapshot() -> Snapshot {
         batches: vec![spring, batch("autumn", "draft")],
         queue,
         alarms: vec![Alarm {
-            number: 90,
+            id: 90,
             at: NOW.plus(-60_000),
             message: "Reader 02: three burns in a row failed, the slot is paused".into(),
             remedy: "take the token away and look at the reader".into(),
+            slot: None,
         }],
         clock: ClockView {
             now: NOW,

@@ -70,6 +70,10 @@ pub fn said(numbered: &Numbered, before: Option<&SlotView>) -> Option<Said> {
             },
             false,
         ),
+        Event::AlarmsOver { read_by: None, .. } => return None,
+        Event::AlarmsOver { ids, read_by: Some(who) } => {
+            (format!("{who} has read {} alarms", ids.len()), false)
+        }
         Event::Alarm { message, remedy, slot, .. } => {
             let place = slot.as_ref().map(|slot| format!("{slot}: ")).unwrap_or_default();
             (format!("ALARM {place}{message} -> {remedy}"), true)

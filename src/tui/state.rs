@@ -2,7 +2,7 @@
 
 use super::{pace::Pace, sentence, sentence::Said};
 use crate::{
-    domain::{JobState, Serial, SlotName, UnixMillis},
+    domain::{JobState, Serial, SlotName},
     face::{Alarm, BatchView, ClockView, Event, JobView, Numbered, SlotView, Snapshot, VaultState, Who},
 };
 use std::collections::{HashSet, VecDeque};
@@ -52,7 +52,7 @@ pub struct Station {
     pub stopping: bool,
     /// The queue's window has run low, or what is in it is not known in full.
     pub queue_is_stale: bool,
-    read: HashSet<(UnixMillis, u64)>,
+    read: HashSet<u64>,
 }
 
 impl Station {
@@ -154,10 +154,11 @@ impl Station {
             }
             Event::Clock(clock) => self.clock = Some(clock),
             Event::Vault { state } => self.vault = Some(state),
-            Event::Alarm { message, remedy, slot, .. } => {
-                let place = slot.map(|slot: SlotName| format!("{slot}: ")).unwrap_or_default();
-                self.alarms.push(Alarm { number, at, message: format!("{place}{message}"), remedy });
+            Event::Alarm { id, message, remedy, slot, .. } => {
+                let place = slot.as_ref().map(|slot: &SlotName| format!("{slot}: ")).unwrap_or_default();
+                self.alarms.push(Alarm { id, at, message: format!("{place}{message}"), remedy, slot });
             }
+            Event::AlarmsOver { ids, .. } => self.alarms.retain(|alarm| !ids.contains(&alarm.id)),
             Event::Verified { serial, right } => {
                 if right {
                     self.eyes.retain(|eyes| eyes.serial != serial || eyes.profiles > 1);
@@ -183,12 +184,12 @@ impl Station {
 
     /// Alarms that nobody at this screen has read.
     pub fn unread(&self) -> impl Iterator<Item = &Alarm> {
-        self.alarms.iter().filter(|alarm| !self.read.contains(&(alarm.at, alarm.number)))
+        self.alarms.iter().filter(|alarm| !self.read.contains(&alarm.id))
     }
 
     /// They were read.
     pub fn read_alarms(&mut self) {
-        self.read = self.alarms.iter().map(|alarm| (alarm.at, alarm.number)).collect();
+        self.read = self.alarms.iter().map(|alarm| alarm.id).collect();
     }
 
     /// The slot on which `serial` lies.
@@ -260,7 +261,7 @@ mod tests {
         let before = station.unread().count();
         station.read_alarms();
         assert!(before > 0 && station.unread().count() == 0);
-        let alarm = Event::Alarm { message: "m".into(), remedy: "r".into(), slot: None, doing: None };
+        let alarm = Event::Alarm { id: 91, message: "m".into(), remedy: "r".into(), slot: None, doing: None };
         heard(&mut station, [alarm]);
         assert_eq!(station.unread().count(), 1);
     }

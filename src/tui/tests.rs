@@ -164,6 +164,7 @@ fn verdict(right: bool) -> Verdict {
              if it is wrong again, put the token aside"
                 .into()
         },
+        diagnosis: None,
     }
 }
 
@@ -467,6 +468,7 @@ fn a_new_alarm_rings_and_stays_until_read() {
     let mut model = model(80, 24);
     model.station.read_alarms();
     let alarm = Event::Alarm {
+        id: 91,
         message: "the reader is held by another program".into(),
         remedy: "end it".into(),
         slot: None,
@@ -476,8 +478,12 @@ fn a_new_alarm_rings_and_stays_until_read() {
     press(&mut model, KeyCode::Char('a'));
     press(&mut model, KeyCode::Esc);
     assert!(text(&model).contains("ALARM"));
-    type_in(&mut model, "ar");
+    press(&mut model, KeyCode::Char('a'));
+    let effects = press(&mut model, KeyCode::Char('r'));
+    assert!(matches!(asked(&effects)[..], [Command::AlarmsRead { ids }] if ids.contains(&91)));
     assert!(!text(&model).contains("ALARM"));
+    hear(&mut model, Event::AlarmsOver { ids: vec![90, 91], read_by: Some("ann".into()) });
+    assert!(model.station.alarms.is_empty());
 }
 
 #[test]

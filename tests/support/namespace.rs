@@ -149,12 +149,13 @@ fn run_inside(args: &[&str], name: &str, limit: Duration, dir: &Path) -> Result<
 }
 
 /// `unshare` with the options that work for this user: root needs none but the namespaces, others are mapped to root
-/// in a user namespace.
+/// in a user namespace, with more accounts beside it where `newuidmap` allows that.
 fn unshare() -> Result<Command, String> {
     const NAMESPACES: &[&str] = &["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"];
     static USER: OnceLock<Option<&'static [&'static str]>> = OnceLock::new();
     let user = USER.get_or_init(|| {
-        let choices: [&'static [&'static str]; 2] = [&[], &["--map-root-user"]];
+        let choices: [&'static [&'static str]; 3] =
+            [&[], &["--map-root-user", "--map-auto"], &["--map-root-user"]];
         choices.into_iter().find(|choice| {
             Command::new("unshare")
                 .args(*choice)

@@ -11,7 +11,7 @@
 mod recognise;
 mod told;
 
-pub use recognise::{Reading, Recognised, WrongInput, recognise, recognise_beside, strip_label};
+pub use recognise::{Reading, Recognised, WrongInput, foreign, recognise, recognise_beside, strip_label};
 pub use told::{Note, SeedTextError};
 
 use super::seed::Seed;

@@ -69,9 +69,12 @@ pub enum WrongInput {
         /// Whose scheme it is.
         application: &'static str,
     },
-    /// Any other link.
+    /// A web link.
     #[error("this is a web link, not a seed")]
     WebLink,
+    /// A link for some application.
+    #[error("this is a link for an application that kiln doesn't know, not a standard seed")]
+    OtherLink,
     /// A QR code of daily life.
     #[error("this is {what}, not a seed")]
     OtherQr {
@@ -180,7 +183,7 @@ impl Remedy for WrongInput {
             }
             Self::Migration => "import it as a file of accounts and choose the ones you want",
             Self::PasskeyCode => "look for the QR code of an authenticator app, not of a passkey",
-            Self::ForeignEnrolment { .. } => {
+            Self::ForeignEnrolment { .. } | Self::OtherLink => {
                 "ask the service for the manual entry key of a standard authenticator app"
             }
             Self::WebLink | Self::OtherQr { .. } => {
@@ -217,6 +220,14 @@ pub fn recognise(text: &str) -> Recognised {
 /// As [`recognise`], for a text given while a token lies on a reader: its own serial is the commonest mistake.
 pub fn recognise_beside(text: &str, on_reader: &Serial) -> Recognised {
     classify(text, Some(on_reader))
+}
+
+/// Says what a text is that begins like something else than a seed or a key URI: a link, another enrolment, a QR code
+/// of daily life, a file. `None` where its beginning tells nothing.
+pub fn foreign(text: &str) -> Option<WrongInput> {
+    let trimmed = Trimmed::of(text, &mut Vec::new());
+    let lower = Zeroizing::new(trimmed.text.to_ascii_lowercase());
+    if lower.starts_with("otpauth://") { None } else { foreign_content(&lower) }
 }
 
 /// Splits `text` into a label that people copy along (`secret=`, `Key:`) and what follows; `None` without one. For
@@ -291,9 +302,11 @@ fn foreign_content(lower: &str) -> Option<WrongInput> {
         () if application("duo") => enrolment("Duo Mobile"),
         () if application("steam") => enrolment("Steam Guard"),
         () if application("motp") => enrolment("Mobile-OTP"),
-        () if lower.contains("://") || starts("http:") || starts("https:") || starts("www.") => {
-            Some(WrongInput::WebLink)
-        }
+        () if application("com.rsa.securid") => enrolment("RSA SecurID"),
+        () if application("igmobileotp") => enrolment("Entrust"),
+        () if application("lpaauth-migration") => enrolment("LastPass Authenticator"),
+        () if starts("http:") || starts("https:") || starts("www.") => Some(WrongInput::WebLink),
+        () if lower.contains("://") => Some(WrongInput::OtherLink),
         () if starts("wifi:") => other_qr("a Wi-Fi network's QR code"),
         () if starts("begin:vcard") || starts("mecard:") => other_qr("a contact's QR code"),
         () if starts("begin:vevent") || starts("begin:vcalendar") => other_qr("an appointment's QR code"),
@@ -553,6 +566,8 @@ mod tests {
             ("duo://abc-def", enrols("Duo Mobile")),
             ("steam://ABCD", enrols("Steam Guard")),
             ("motp://x", enrols("Mobile-OTP")),
+            ("unheard-of://activate?x=1", WrongInput::OtherLink),
+            ("com.rsa.securid://ctf?ctfData=1", WrongInput::ForeignEnrolment { application: "RSA SecurID" }),
             ("https://example.com/qr", WrongInput::WebLink),
             ("www.example.com", WrongInput::WebLink),
             ("WIFI:S:net;T:WPA;P:pass;;", WrongInput::OtherQr { what: "a Wi-Fi network's QR code" }),
@@ -673,6 +688,7 @@ mod tests {
             WrongInput::PasskeyCode,
             WrongInput::ForeignEnrolment { application: "Okta Verify" },
             WrongInput::WebLink,
+            WrongInput::OtherLink,
             WrongInput::OtherQr { what: "a mail address" },
             WrongInput::FileContent { what: "a JSON file" },
             WrongInput::Table { lines: 2 },

@@ -54,13 +54,22 @@ fn place(core: &Core, serial: &Serial, work: Work, what: &str, who: &str) -> Res
 }
 
 /// The button was pressed, a person says.
-pub fn pressed(core: &Core, serial: &Serial) -> Result<Reply, Failure> {
-    if core.orders.press(serial) { Ok(Reply::Done) } else { Err(nothing(serial)) }
+pub fn pressed(core: &Core, serial: &Serial, who: &str) -> Result<Reply, Failure> {
+    if !core.orders.press(serial) {
+        return Err(nothing(serial));
+    }
+    note(core, "button said to be pressed", serial, who)
 }
 
 /// Forgets an order that was not begun.
-pub fn cancel(core: &Core, serial: &Serial) -> Result<Reply, Failure> {
-    core.orders.take(serial).map(|_| Reply::Done).ok_or_else(|| nothing(serial))
+pub fn cancel(core: &Core, serial: &Serial, who: &str) -> Result<Reply, Failure> {
+    core.orders.take(serial).ok_or_else(|| nothing(serial))?;
+    note(core, "reset or key change called off", serial, who)
+}
+
+fn note(core: &Core, what: &str, serial: &Serial, who: &str) -> Result<Reply, Failure> {
+    core.store.audit_append(what, Some(serial), serde_json::json!({}), &core.stamp(who))?;
+    Ok(Reply::Done)
 }
 
 fn nothing(serial: &Serial) -> Failure {

@@ -10,6 +10,7 @@ mod doctor;
 mod examine;
 mod export;
 mod import;
+mod opened;
 mod reveal;
 mod slots;
 mod tokens;
@@ -48,10 +49,11 @@ pub fn carry_out(core: &Core, command: Command, caller: &Caller) -> Result<Reply
         Command::BatchRetry { name } => batch::retry(core, &name, who),
         Command::BatchPriority { name, priority } => batch::prioritise(core, &name, priority, who),
         Command::BatchCancel { name } => batch::cancel(core, &name, who),
+        Command::AlarmsRead { ids } => super::alarms::read(core, &ids, who).map(|()| Reply::Done),
         Command::Jobs { batch, filter, page } => batch::jobs(core, &batch, &filter, page),
         Command::Tokens { query, page } => tokens::list(core, &query, page),
         Command::Token { serial } => tokens::show(core, &serial),
-        Command::Verify { serial, profile, codes } => verify::verify(core, &serial, profile, &codes, who),
+        Command::Verify { serial, profile, codes } => verify::verify(core, &serial, profile, &codes, caller),
         Command::Reveal { serial, profile, last_four } => {
             reveal::reveal(core, &serial, profile, &last_four, who)
         }
@@ -63,20 +65,22 @@ pub fn carry_out(core: &Core, command: Command, caller: &Caller) -> Result<Reply
         Command::DeviceSetKey { serial, last_four, current, new } => {
             device::set_key(core, &serial, &last_four, current, new, who)
         }
-        Command::DevicePressed { serial } => device::pressed(core, &serial),
-        Command::DeviceCancel { serial } => device::cancel(core, &serial),
+        Command::DevicePressed { serial } => device::pressed(core, &serial, who),
+        Command::DeviceCancel { serial } => device::cancel(core, &serial, who),
         Command::Diagnose { serial, profile, codes, shows, at, wider } => {
             let ask = diagnose::Ask { codes: &codes, at };
-            diagnose::diagnose(core, &serial, profile, &ask, shows.as_deref(), wider, who)
+            let shows = shows.as_deref();
+            let question = diagnose::Question { serial: &serial, profile, ask, shows, wider };
+            diagnose::diagnose(core, &question, caller)
         }
         Command::Examine { serial, profile, seen, shows } => {
             examine::examine(core, &serial, profile, &seen, shows.as_deref(), who)
         }
         Command::Whose { codes, at, within_s } => {
-            diagnose::whose(core, &diagnose::Ask { codes: &codes, at }, within_s, who)
+            diagnose::whose(core, &diagnose::Ask { codes: &codes, at }, within_s, caller)
         }
         Command::When { serial, profile, codes, since, until } => {
-            diagnose::when(core, &serial, profile, &codes, (since, until), who)
+            diagnose::when(core, &serial, profile, &codes, (since, until), caller)
         }
         Command::Export { format, batch, inventory, unproven } => {
             export::export(core, format, batch.as_deref(), inventory, unproven, who)
@@ -90,6 +94,12 @@ pub fn carry_out(core: &Core, command: Command, caller: &Caller) -> Result<Reply
         Command::AuditShow { query, page } => audit::show(core, &query, page),
         Command::Doctor => Ok(Reply::Doctor(doctor::findings(core))),
         Command::Stop => {
+            let asked =
+                core.store.audit_append("stop asked for", None, serde_json::json!({}), &core.stamp(who));
+            if let Err(error) = asked {
+                // A station whose disk is full must be able to end.
+                tracing::error!(%error, who, "a stop could not be recorded");
+            }
             core.stop();
             Ok(Reply::Done)
         }

@@ -127,9 +127,9 @@ fn hands() -> Vec<Styled> {
 
 fn alarms(model: &Model, area: Rect) -> Vec<Styled> {
     let mut lines = Vec::new();
-    let unread: Vec<_> = model.station.unread().map(|alarm| alarm.number).collect();
+    let unread: Vec<_> = model.station.unread().map(|alarm| alarm.id).collect();
     for alarm in model.station.alarms.iter().rev() {
-        let new = unread.contains(&alarm.number);
+        let new = unread.contains(&alarm.id);
         let (mark, style) = if new { ("! ", BAD) } else { ("  ", PLAIN) };
         let at = alarm.at.floor_second().to_string().replace('T', " ");
         lines.extend(wrapped(&format!("{mark}{at} {}", alarm.message), area, style));
