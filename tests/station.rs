@@ -204,6 +204,9 @@ fn options(target: ImportTarget) -> ImportOptions {
     ImportOptions {
         target,
         format: None,
+        columns: None,
+        encoding: None,
+        expect: None,
         recipes: Vec::new(),
         login_target: None,
         hash: None,
@@ -254,6 +257,7 @@ async fn a_token_is_burned_seen_and_exported() {
     let export = || Command::Export {
         format: ExportFormat::EntraCsv { old_interval_column: false },
         batch: Some("spring".into()),
+        inventory: false,
         unproven: false,
     };
     let Reply::Exported(before) = shop.ask(export()).await.unwrap() else { panic!() };

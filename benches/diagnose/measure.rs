@@ -133,6 +133,9 @@ impl Inventory {
             options: ImportOptions {
                 target: ImportTarget::Inventory,
                 format: None,
+                columns: None,
+                encoding: None,
+                expect: None,
                 recipes: vec![],
                 login_target: None,
                 hash: None,

@@ -299,6 +299,9 @@ fn fill(client: &mut Client, count: u32) {
     let options = ImportOptions {
         target: ImportTarget::Inventory,
         format: None,
+        columns: None,
+        encoding: None,
+        expect: None,
         recipes: Vec::new(),
         login_target: None,
         hash: None,

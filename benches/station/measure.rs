@@ -129,6 +129,9 @@ impl Large {
         let options = ImportOptions {
             target: ImportTarget::Inventory,
             format: None,
+            columns: None,
+            encoding: None,
+            expect: None,
             recipes: Vec::new(),
             login_target: None,
             hash: Some(Hash::Sha1),

@@ -19,7 +19,7 @@ use kiln::{
         picture,
     },
     face::{Command, Reply, ToClient},
-    formats::{self, Content, Format},
+    formats::{self, Content, DuoType, FileSecret, Format, OpensWith},
     link::Response,
     remedy::Remedy,
     service::{LineBuffer, read_request},
@@ -48,25 +48,45 @@ pub struct Target {
 /// All of them. Each has a program in `fuzz_targets/`, an entry in `Cargo.toml`, and samples that are taken.
 pub const TARGETS: &[Target] = &[
     Target { name: "adapter_xml", run: adapter_xml },
+    Target { name: "aegis", run: aegis },
     Target { name: "age_file", run: age_file },
     Target { name: "archive", run: archive },
     Target { name: "catalog", run: catalog },
+    Target { name: "dualshield_xml", run: dualshield_xml },
+    Target { name: "duo_hotp6", run: duo_hotp6 },
+    Target { name: "duo_hotp8", run: duo_hotp8 },
+    Target { name: "duo_totp6", run: duo_totp6 },
+    Target { name: "duo_totp8", run: duo_totp8 },
     Target { name: "entra_csv", run: entra_csv },
+    Target { name: "entra_errors", run: entra_errors },
     Target { name: "formats", run: by_content },
+    Target { name: "google_export", run: google_export },
+    Target { name: "graph_json", run: graph_json },
     Target { name: "holder", run: holder },
     Target { name: "holder_key", run: holder_key },
+    Target { name: "hseeds", run: hseeds },
     Target { name: "key_uri", run: key_uri },
     Target { name: "key_uris", run: key_uris },
+    Target { name: "linotp_csv", run: linotp_csv },
     Target { name: "molto2_reply", run: molto2_reply },
+    Target { name: "okta_csv", run: okta_csv },
     Target { name: "openpgp", run: openpgp },
     Target { name: "openpgp_key", run: openpgp_key },
     Target { name: "picture", run: picture },
+    Target { name: "privacyidea_csv", run: privacyidea_csv },
+    Target { name: "pskc", run: pskc },
     Target { name: "replies", run: replies },
     Target { name: "requests", run: requests },
+    Target { name: "seal", run: seal },
     Target { name: "seed_text", run: seed_text },
+    Target { name: "serial_list", run: serial_list },
+    Target { name: "table", run: table },
     Target { name: "token2_single_reply", run: token2_single_reply },
+    Target { name: "tseeds", run: tseeds },
+    Target { name: "twofas", run: twofas },
     Target { name: "vpcd", run: vpcd },
     Target { name: "ykoath_reply", run: ykoath_reply },
+    Target { name: "yubico_csv", run: yubico_csv },
 ];
 
 /// A seed file, by its content.
@@ -84,6 +104,74 @@ pub fn key_uris(bytes: &[u8]) -> bool {
     seed_file(bytes, Some(Format::KeyUriList))
 }
 
+/// Makes a target of a format: a seed file that is said to be of it.
+macro_rules! said {
+    ($($name:ident => $format:expr,)+) => { $(
+        #[doc = concat!("A seed file that is said to be `", stringify!($format), "`.")]
+        pub fn $name(bytes: &[u8]) -> bool {
+            seed_file(bytes, Some($format))
+        }
+    )+ };
+}
+
+said! {
+    aegis => Format::Aegis,
+    dualshield_xml => Format::DualShieldXml,
+    duo_hotp6 => Format::Duo(DuoType::Hotp6),
+    duo_hotp8 => Format::Duo(DuoType::Hotp8),
+    duo_totp6 => Format::Duo(DuoType::Totp6),
+    duo_totp8 => Format::Duo(DuoType::Totp8),
+    google_export => Format::Migration,
+    graph_json => Format::GraphJson,
+    hseeds => Format::DeepnetCounter,
+    linotp_csv => Format::LinOtpCsv,
+    okta_csv => Format::OktaCsv,
+    privacyidea_csv => Format::PrivacyIdeaCsv,
+    pskc => Format::Pskc,
+    table => Format::SeedTable,
+    tseeds => Format::DeepnetTime,
+    twofas => Format::TwoFas,
+    yubico_csv => Format::YubicoCsv,
+}
+
+/// An encrypted seed file; its first line is the secret. Taken if that opens it; what it opens to is read.
+pub fn seal(bytes: &[u8]) -> bool {
+    let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else { return false };
+    let (Ok(secret), file) = (std::str::from_utf8(&bytes[..end]), &bytes[end + 1..]) else { return false };
+    let secret = match formats::sealed(file) {
+        None => return false,
+        Some((_, OpensWith::Passphrase)) => FileSecret::passphrase(secret),
+        Some((_, OpensWith::PreSharedKey)) => match FileSecret::key(secret) {
+            Ok(key) => key,
+            Err(error) => {
+                assert!(!error.remedy().is_empty());
+                return false;
+            }
+        },
+    };
+    match formats::unseal(file, &secret) {
+        Ok(plain) => by_content(&plain),
+        Err(error) => {
+            assert!(!error.to_string().is_empty() && !error.remedy().is_empty());
+            false
+        }
+    }
+}
+
+/// What Entra ID said about an upload.
+pub fn entra_errors(bytes: &[u8]) -> bool {
+    let Ok(errors) = formats::entra_errors::read(bytes) else { return false };
+    assert!(
+        errors.iter().all(|error| !error.reason.to_string().is_empty() && !error.reason.remedy().is_empty())
+    );
+    !errors.is_empty()
+}
+
+/// A list of serials.
+pub fn serial_list(bytes: &[u8]) -> bool {
+    formats::serial_list::read(bytes).is_ok_and(|list| !list.serials.is_empty())
+}
+
 /// A seed file; taken with at least one good line.
 fn seed_file(bytes: &[u8], forced: Option<Format>) -> bool {
     let parsed = match formats::parse(bytes, forced) {
@@ -94,12 +182,12 @@ fn seed_file(bytes: &[u8], forced: Option<Format>) -> bool {
         }
     };
     assert!(forced.is_none_or(|format| format == parsed.format));
-    assert!(parsed.lines.is_sorted_by_key(|line| line.line));
-    assert!(parsed.bad.is_sorted_by_key(|bad| bad.line));
+    assert!(parsed.lines.is_sorted_by_key(|line| line.place));
+    assert!(parsed.bad.is_sorted_by_key(|bad| bad.place));
     for bad in &parsed.bad {
         assert!(!bad.to_string().is_empty() && !bad.problem.remedy().is_empty());
         assert!(
-            parsed.lines.binary_search_by_key(&bad.line, |line| line.line).is_err(),
+            parsed.lines.binary_search_by_key(&bad.place, |line| line.place).is_err(),
             "{bad} is taken as well"
         );
     }

@@ -237,6 +237,9 @@ fn prepare(
         let options = ImportOptions {
             target: ImportTarget::Batch(NFC.into()),
             format: None,
+            columns: None,
+            encoding: None,
+            expect: None,
             recipes: Vec::new(),
             login_target: Some("entra".into()),
             hash: None,

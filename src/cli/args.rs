@@ -13,6 +13,7 @@ use super::{
     device::DeviceVerb,
     diagnose::DiagnoseArgs,
     doctor::DoctorArgs,
+    entra_errors::EntraErrorsArgs,
     export::ExportArgs,
     holder::HolderVerb,
     import::ImportArgs,
@@ -162,6 +163,8 @@ pub enum Asks {
     When(WhenArgs),
     /// Write what is burned, in a server's format
     Export(ExportArgs),
+    /// What Entra ID said about an upload, mapped back to tokens
+    EntraErrors(EntraErrorsArgs),
     /// The slots, and names for them that stay
     Slots(SlotsArgs),
     /// Serials of tokens, tapped, scanned or typed
@@ -289,6 +292,8 @@ mod tests {
             "import f --batch a --hash md5",
             "import f --batch a --on-foreign maybe",
             "import f --batch a --seen 1",
+            "import f --batch a --encoding ascii",
+            "entra-errors",
             "import",
             "batch new a --count 0 --model m --recipe r",
             "batch show a --state gone",
@@ -340,6 +345,7 @@ mod tests {
             ("token scrap 0012", true),
             ("verify 0012 123456", true),
             ("export --format report -o -", true),
+            ("entra-errors errors.csv", true),
             ("clock override --for 2h", true),
             ("key list", true),
             ("audit show --limit 3", true),

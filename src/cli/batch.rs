@@ -361,6 +361,7 @@ proofs     5 written
             taken: 3,
             left_out: 0,
             jobs: 3,
+            missing: vec![],
             lines: vec![],
             notes: vec![],
         };

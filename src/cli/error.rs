@@ -1,8 +1,16 @@
 //! Why a verb did not come to its end, and how it is told.
 
 use super::{
-    Exit, Io, VerbError, collect::CollectError, diagnose::DiagnoseVerbError, export::ExportError,
-    files::FileError, key::KeyTextError, opener::OpenError, otp::OtpError, prompt::PromptError,
+    Exit, Io, VerbError,
+    collect::CollectError,
+    diagnose::DiagnoseVerbError,
+    export::ExportError,
+    files::FileError,
+    key::KeyTextError,
+    opener::OpenError,
+    otp::OtpError,
+    prompt::PromptError,
+    unseal::{ExpectError, SealError},
     unwrap::UnwrapError,
 };
 use crate::face::{Failure, FailureKind, Reply};
@@ -21,6 +29,12 @@ pub enum CliError {
     /// The person was not there, or typed something that can't be.
     #[error(transparent)]
     Prompt(#[from] PromptError),
+    /// An encrypted seed file that stays shut.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// A list of serials, or of an upload's errors, that can't be read.
+    #[error(transparent)]
+    Expect(#[from] ExpectError),
     /// An export that must not be written there.
     #[error(transparent)]
     Export(#[from] ExportError),
@@ -107,6 +121,8 @@ impl CliError {
             Self::Refused(failure) => &failure.remedy,
             Self::File(error) => error.remedy(),
             Self::Prompt(error) => error.remedy(),
+            Self::Seal(error) => error.remedy(),
+            Self::Expect(error) => error.remedy(),
             Self::Export(error) => error.remedy(),
             Self::Open(error) => error.remedy(),
             Self::Key(error) => error.remedy(),
@@ -137,6 +153,8 @@ impl CliError {
             Self::Refused(_)
             | Self::File(_)
             | Self::Prompt(_)
+            | Self::Seal(_)
+            | Self::Expect(_)
             | Self::Export(_)
             | Self::Open(_)
             | Self::Key(_)
@@ -161,6 +179,8 @@ impl CliError {
             Self::File(error) => error.exit(),
             Self::Prompt(error) => error.exit(),
             Self::Open(error) => error.exit(),
+            Self::Seal(error) => error.exit(),
+            Self::Expect(error) => error.exit(),
             Self::Export(error) => error.exit(),
             Self::Key(error) => error.exit(),
             Self::Unwrap(error) => error.exit(),
@@ -187,6 +207,8 @@ impl CliError {
             Self::Refused(_)
             | Self::File(_)
             | Self::Prompt(_)
+            | Self::Seal(_)
+            | Self::Expect(_)
             | Self::Export(_)
             | Self::Open(_)
             | Self::Key(_)

@@ -85,6 +85,9 @@ pub struct ExportArgs {
     /// Only this batch
     #[arg(long, value_name = "NAME")]
     batch: Option<String>,
+    /// Not what was burned, but the tokens that were delivered with their seeds (kiln import --inventory)
+    #[arg(long, conflicts_with = "batch")]
+    inventory: bool,
     /// Where to; - is standard output, even if that is a terminal
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -151,8 +154,12 @@ impl ExportArgs {
 /// Asks and writes.
 pub fn run(args: ExportArgs, form: Form, io: &mut Io<'_>, station: &mut dyn Ask) -> Result<Exit, CliError> {
     args.check(form, io.out_is_terminal)?;
-    let command =
-        Command::Export { format: args.face_format(), batch: args.batch.clone(), unproven: args.unproven };
+    let command = Command::Export {
+        format: args.face_format(),
+        batch: args.batch.clone(),
+        inventory: args.inventory,
+        unproven: args.unproven,
+    };
     let export = answer!(station, command, Reply::Exported(export) => export);
     let Exported { content, tokens, left_out, anchor } = &export;
     let sha256 = data_encoding::HEXLOWER.encode(&Sha256::digest(content.expose()));
@@ -234,6 +241,7 @@ mod tests {
         );
         let asked = serde_json::json!({
             "do": "export", "format": {"entra_csv": {"old_interval_column": false}}, "batch": "spring",
+            "inventory": false,
             "unproven": true,
         });
         assert_eq!(station.asked(), [asked]);

@@ -7,7 +7,7 @@ use super::{
     audit, batch, clock, collect, completions, device,
     diagnose::{self, DiagnoseArgs},
     doctor::{self, DoctorArgs, Premises},
-    export, holder, import, init, key, man,
+    entra_errors, export, holder, import, init, key, man,
     otp::{self, OtpArgs},
     otp_read, slots, status, stop, token, tokens, unlock, verify, watch, when, whose,
 };
@@ -91,6 +91,7 @@ fn dispatch(
         Asks::Token(args) => token::run(args, json, io, &mut *connect(connector)?),
         Asks::Verify(args) => verify::run(args, json, io, &mut *connect(connector)?),
         Asks::Export(args) => export::run(args, json, io, &mut *connect(connector)?),
+        Asks::EntraErrors(args) => entra_errors::run(&args, json, io, &mut *connect(connector)?),
         Asks::Diagnose(args, serial) => diagnose::ask(&args, serial, json, io, &mut *connect(connector)?),
         Asks::Whose(args) => whose::run(args, json, io, &mut *connect(connector)?),
         Asks::When(args) => when::run(args, json, io, &mut *connect(connector)?),

@@ -8,7 +8,7 @@ use super::{
     table::{count, plain},
 };
 use crate::domain::{Profile, Serial};
-use crate::face::{Command, Reply};
+use crate::face::{Command, Reply, Verdict};
 use clap::Args;
 
 /// Laid out by hand for 80 columns.
@@ -47,15 +47,7 @@ pub fn run(args: VerifyArgs, form: Form, io: &mut Io<'_>, station: &mut dyn Ask)
         Form::Json => print_json(io.out, &verdict)?,
         Form::Text => {
             let mut said = format!("{}: {}", args.serial, if verdict.right { "right" } else { "wrong" });
-            match verdict.steps_off {
-                Some(0) => said.push_str(", in the expected step"),
-                Some(steps) => {
-                    let side = if steps > 0 { "ahead" } else { "behind" };
-                    said.push_str(&format!(", {} {side}", count(steps.unsigned_abs(), "step")));
-                }
-                None => {}
-            }
-            said.push_str(&format!(" ({} either way searched)", count(verdict.window, "step")));
+            said.push_str(&place(&verdict));
             if let Some(proof) = verdict.proof {
                 said.push_str(&format!("; proof on record: {proof}"));
             }
@@ -71,17 +63,52 @@ pub fn run(args: VerifyArgs, form: Form, io: &mut Io<'_>, station: &mut dyn Ask)
     Ok(if verdict.right { Exit::Done } else { Exit::No })
 }
 
+/// Where the code lies, and what was searched.
+fn place(verdict: &Verdict) -> String {
+    let window = u64::from(verdict.window);
+    let (found, searched) = match verdict.next_counter {
+        Some(next) => {
+            let found = verdict.steps_off.map(|counts| match counts {
+                0 => format!(", the expected one; the next code's counter is {next}"),
+                counts => format!(
+                    ", {} further than expected; the next code's counter is {next}",
+                    count(counts.unsigned_abs(), "count")
+                ),
+            });
+            (found, format!(" ({} ahead searched)", count(window, "count")))
+        }
+        None => {
+            let found = verdict.steps_off.map(|steps| match steps {
+                0 => ", in the expected step".to_owned(),
+                steps => {
+                    let side = if steps > 0 { "ahead" } else { "behind" };
+                    format!(", {} {side}", count(steps.unsigned_abs(), "step"))
+                }
+            });
+            (found, format!(" ({} either way searched)", count(window, "step")))
+        }
+    };
+    format!("{}{searched}", found.unwrap_or_default())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::cli::testing::{Desk, Scripted};
     use crate::domain::Proof;
-    use crate::face::Verdict;
 
     fn verdict(right: bool, steps_off: Option<i64>) -> Reply {
         let proof = right.then_some(Proof::Seen);
         let advice = "Take the next one.".into();
-        Reply::Verdict(Verdict { right, steps_off, window: 10, proof, advice, diagnosis: None })
+        Reply::Verdict(Verdict {
+            right,
+            steps_off,
+            window: 10,
+            next_counter: None,
+            proof,
+            advice,
+            diagnosis: None,
+        })
     }
 
     #[test]

@@ -31,6 +31,10 @@ pub struct Target {
     pub drift_steps: u32,
     /// Whether it remembers a token's drift and moves the window along.
     pub learns_drift: bool,
+    /// The hash that it takes for granted for a seed of so many bytes, where its own file format states none: other
+    /// combinations are changed in silence.
+    #[serde(default)]
+    pub hash_by_seed_bytes: Vec<HashBySeedBytes>,
     /// Where its administrators find the tokens. Empty: not known.
     #[serde(default)]
     pub tokens_at: String,
@@ -43,6 +47,40 @@ pub struct Target {
     /// What an operator should know besides.
     #[serde(default)]
     pub notes: String,
+}
+
+/// A rule of a server's file format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HashBySeedBytes {
+    /// Seeds of this length…
+    pub bytes: usize,
+    /// …are taken for this hash. Seeds of a length without a rule are taken for SHA-1.
+    pub hash: Hash,
+}
+
+/// Something that a target would change without a word.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{target} takes a seed of {seed_len_bytes} bytes for {taken} in its own file format, not for {hash}")]
+pub struct SilentChange {
+    /// The target.
+    pub target: String,
+    /// The seed's length.
+    pub seed_len_bytes: usize,
+    /// What it would take it for.
+    pub taken: Hash,
+    /// What it is.
+    pub hash: Hash,
+}
+
+impl Remedy for SilentChange {
+    fn remedy(&self) -> &'static str {
+        "load this token by a way that states the hash (PSKC), or get a seed of a length that means this hash"
+    }
+
+    fn retry(&self) -> Retry {
+        Retry::Never
+    }
 }
 
 /// Something a target doesn't accept, with what it does. `target` is its label.
@@ -125,29 +163,51 @@ impl Remedy for TargetMisfit {
 impl Target {
     /// Whether the server would accept the codes of such a seed; the first thing it wouldn't, else.
     pub fn check(&self, parameters: &Parameters, seed_len_bytes: usize) -> Result<(), TargetMisfit> {
+        self.misfits(parameters, seed_len_bytes).into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// Everything about such a seed that the server would not accept.
+    pub fn misfits(&self, parameters: &Parameters, seed_len_bytes: usize) -> Vec<TargetMisfit> {
         let target = || self.label.clone();
-        match parameters.mode {
-            Mode::Hotp { .. } if !self.hotp => return Err(TargetMisfit::Hotp { target: target() }),
-            Mode::Hotp { .. } => {}
+        let Parameters { hash, digits, mode } = *parameters;
+        let mode = match mode {
+            Mode::Hotp { .. } if !self.hotp => Some(TargetMisfit::Hotp { target: target() }),
+            Mode::Hotp { .. } => None,
             Mode::Totp { t0, .. } if t0 != UnixTime(0) => {
-                return Err(TargetMisfit::StartTime { target: target(), t0 });
+                Some(TargetMisfit::StartTime { target: target(), t0 })
             }
             Mode::Totp { period, .. } if !self.periods.contains(&period) => {
-                return Err(TargetMisfit::Period { target: target(), period, fits: self.periods.clone() });
+                Some(TargetMisfit::Period { target: target(), period, fits: self.periods.clone() })
             }
-            Mode::Totp { .. } => {}
+            Mode::Totp { .. } => None,
+        };
+        let hash = (!self.hashes.contains(&hash)).then(|| TargetMisfit::Hash {
+            target: target(),
+            hash,
+            fits: self.hashes.clone(),
+        });
+        let digits = (!self.digits.contains(&digits)).then(|| TargetMisfit::Digits {
+            target: target(),
+            digits,
+            fits: self.digits.clone(),
+        });
+        let length = (!self.seed_bytes.hold(seed_len_bytes)).then(|| TargetMisfit::SeedLength {
+            target: target(),
+            seed_len_bytes,
+            fits: self.seed_bytes,
+        });
+        [mode, hash, digits, length].into_iter().flatten().collect()
+    }
+
+    /// What the server would take for something else without a word, though it can check such codes.
+    pub fn silent_change(&self, parameters: &Parameters, seed_len_bytes: usize) -> Option<SilentChange> {
+        if self.hash_by_seed_bytes.is_empty() {
+            return None;
         }
-        let Parameters { hash, digits, .. } = *parameters;
-        if !self.hashes.contains(&hash) {
-            return Err(TargetMisfit::Hash { target: target(), hash, fits: self.hashes.clone() });
-        }
-        if !self.digits.contains(&digits) {
-            return Err(TargetMisfit::Digits { target: target(), digits, fits: self.digits.clone() });
-        }
-        if !self.seed_bytes.hold(seed_len_bytes) {
-            return Err(TargetMisfit::SeedLength { target: target(), seed_len_bytes, fits: self.seed_bytes });
-        }
-        Ok(())
+        let rule = self.hash_by_seed_bytes.iter().find(|rule| rule.bytes == seed_len_bytes);
+        let taken = rule.map_or(Hash::Sha1, |rule| rule.hash);
+        let hash = parameters.hash;
+        (taken != hash).then(|| SilentChange { target: self.label.clone(), seed_len_bytes, taken, hash })
     }
 }
 
@@ -199,6 +259,30 @@ mod tests {
             let refused = target.check(&parameters, 20);
             assert!(matches!(refused, Err(TargetMisfit::StartTime { .. })), "{}", target.name);
         }
+    }
+
+    #[test]
+    fn every_misfit_is_told_at_once() {
+        let parameters = Parameters::totp(Hash::Sha512, Digits::EIGHT, Period::from_secs(15).unwrap());
+        let catalog = Catalog::built_in();
+        assert_eq!(catalog.target("entra").unwrap().misfits(&parameters, 81).len(), 4);
+    }
+
+    #[test]
+    fn a_hash_taken_from_the_seeds_length_is_a_silent_change() {
+        let change = |target: &str, hash: Hash, seed_len_bytes: usize| {
+            let parameters = Parameters::totp(hash, Digits::SIX, Period::THIRTY);
+            Catalog::built_in().target(target).unwrap().silent_change(&parameters, seed_len_bytes)
+        };
+        for target in ["privacyidea", "linotp"] {
+            assert_eq!(change(target, Hash::Sha1, 20), None, "{target}");
+            assert_eq!(change(target, Hash::Sha256, 32), None, "{target}");
+            assert_eq!(change(target, Hash::Sha512, 64), None, "{target}");
+            let changed = change(target, Hash::Sha1, 32).unwrap();
+            assert_eq!((changed.taken, changed.remedy().len() > 20), (Hash::Sha256, true));
+            assert_eq!(change(target, Hash::Sha256, 20).unwrap().taken, Hash::Sha1, "{target}");
+        }
+        assert_eq!(change("entra", Hash::Sha1, 32), None);
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! What a client can ask of a station.
 
 use super::{Role, SecretBytes, SeenCode};
-use crate::domain::{Hash, JobState, OnFound, Profile, SeenPolicy, Serial, Serials, UnixTime};
+use crate::domain::{
+    Hash, JobState, OnFound, Profile, SeenPolicy, Serial, Serials, UnixTime, seed_text::Encoding,
+};
 use serde::{Deserialize, Serialize};
 
 /// One request. Each is answered by one reply; [`Command::needs`] says who may ask.
@@ -242,6 +244,9 @@ pub enum Command {
         format: ExportFormat,
         /// Only this batch.
         batch: Option<String>,
+        /// Not what was burned, but what the tokens of the inventory were delivered with.
+        #[serde(default)]
+        inventory: bool,
         /// Entra: also tokens that are only *written* where the policy wanted them *seen*.
         unproven: bool,
     },
@@ -369,6 +374,15 @@ pub struct ImportOptions {
     pub target: ImportTarget,
     /// The format, where the content's own look is to be overruled.
     pub format: Option<String>,
+    /// The columns of a table in order, where its first line doesn't name them.
+    #[serde(default)]
+    pub columns: Option<String>,
+    /// How the seeds of a table are spelled, where its header doesn't say.
+    #[serde(default)]
+    pub encoding: Option<Encoding>,
+    /// The serials that the file should hold, no more and no fewer.
+    #[serde(default)]
+    pub expect: Option<Vec<Serial>>,
     /// Recipes by name; each serves the lines whose model it lists. None: one profile as the line states.
     pub recipes: Vec<String>,
     /// The login server that will check the codes.

@@ -175,6 +175,9 @@ pub struct ImportReport {
     pub left_out: u32,
     /// How many jobs came of it.
     pub jobs: u32,
+    /// Serials that the file should hold and doesn't.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<Serial>,
     /// One for each line with something to say.
     pub lines: Vec<ImportLine>,
     /// What holds for the whole file.
@@ -184,8 +187,11 @@ pub struct ImportReport {
 /// What there is to say about a line of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImportLine {
-    /// The line, counted from 1 with the header.
+    /// The line, counted from 1 with the header, or the entry of a document.
     pub line: u32,
+    /// The same in words: "line 7", "entry 3", "part 2".
+    #[serde(default)]
+    pub place: String,
     /// The column.
     pub field: Option<String>,
     /// What is wrong or odd.
@@ -282,8 +288,11 @@ pub struct Verdict {
     /// How many steps the last right one lies from the token's own step (from the station's, where the token's clock
     /// was never read).
     pub steps_off: Option<i64>,
-    /// The window that was searched, in steps either way.
+    /// The window that was searched, in steps either way; of a counter-based token, in counts ahead.
     pub window: u32,
+    /// The counter of the next code that is now on record; of counter-based tokens only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_counter: Option<u64>,
     /// The proof now on record.
     pub proof: Option<Proof>,
     /// A sentence for the operator.

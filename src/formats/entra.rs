@@ -1,7 +1,7 @@
 //! Writes Entra ID's hardware OATH CSV. What the format can't carry is refused line by line, before there is a file: an
 //! upload with one wrong line fails in the portal without saying which seeds it kept.
 
-use super::entra_table::{is_upn, odd_character, starts_formula};
+use super::draft::{is_upn, odd_character, starts_formula};
 use crate::{
     domain::{Digits, Hash, Mode, Parameters, Period, Seed, Serial, UnixTime, seed_text},
     remedy::{Remedy, Retry},

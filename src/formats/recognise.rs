@@ -1,7 +1,7 @@
-//! What a file is, by its content. Kinds that this version doesn't read are named, so that the operator hears "this is
+//! What a file is, by its content. Kinds from which no seeds are read are named, so that the operator hears "this is
 //! a ZIP archive" and not "line 1 has no columns".
 
-use super::{Format, entra_table, told::FileError};
+use super::{Format, entra_errors, migration, oath_csv, table, told::FileError};
 use crate::remedy::{Remedy, Retry};
 use std::fmt;
 
@@ -24,28 +24,16 @@ pub enum Content {
     Pdf,
     /// A picture.
     Picture,
-    /// PSKC, RFC 6030.
-    Pskc,
-    /// Deepnet's DualShield XML.
-    DualShield,
+    /// What Entra ID has to say about an upload.
+    EntraErrors,
     /// SafeNet's XML.
     SafeNet,
     /// A page of the web.
     WebPage,
     /// Other XML.
     Xml,
-    /// An Aegis vault.
-    Aegis,
-    /// A 2FAS backup.
-    TwoFas,
-    /// Microsoft Graph's JSON.
-    Graph,
     /// Other JSON.
     Json,
-    /// An export of Google Authenticator.
-    Migration,
-    /// privacyIDEA's or LinOTP's CSV, whose seeds are hex.
-    OathCsv,
     /// Microsoft's push enrolment.
     PhoneFactor,
     /// Another link or QR code's content.
@@ -63,17 +51,11 @@ impl fmt::Display for Content {
             Self::Age => "an age file",
             Self::Pdf => "a PDF document",
             Self::Picture => "a picture",
-            Self::Pskc => "a PSKC container (RFC 6030)",
-            Self::DualShield => "a DualShield XML file",
+            Self::EntraErrors => "Entra ID's list of errors of an upload",
             Self::SafeNet => "a SafeNet XML file",
             Self::WebPage => "a web page",
             Self::Xml => "an XML file",
-            Self::Aegis => "an Aegis vault",
-            Self::TwoFas => "a 2FAS backup",
-            Self::Graph => "JSON for Microsoft Graph",
             Self::Json => "a JSON file",
-            Self::Migration => "an export of Google Authenticator",
-            Self::OathCsv => "a privacyIDEA or LinOTP CSV with hex seeds",
             Self::PhoneFactor => "Microsoft's enrolment for push approval",
             Self::Link => "a link or another QR code's content",
         })
@@ -88,16 +70,13 @@ impl Remedy for Content {
             Self::Workbook | Self::OldWorkbook => {
                 "export the sheet as \"CSV UTF-8\", with the serial column set to text first"
             }
-            Self::Pskc | Self::DualShield | Self::SafeNet | Self::Xml => {
-                "ask the vendor for the Entra (Azure) CSV of the same tokens"
+            Self::SafeNet | Self::Xml => {
+                "ask the vendor for PSKC, or for the Entra (Azure) CSV of the same tokens"
             }
             Self::Picture => "import it with `kiln import`, which reads QR codes in PNG and JPEG pictures",
             Self::Pdf | Self::WebPage => "ask the vendor for the seeds as a CSV",
-            Self::Aegis | Self::TwoFas => "export the accounts as plain text key URIs, one in each line",
-            Self::Graph | Self::Json | Self::OathCsv => {
-                "write the same tokens as an Entra (Azure) CSV with base32 seeds"
-            }
-            Self::Migration => "take the accounts out one by one as key URIs (otpauth://)",
+            Self::Json => "export it again in a format that kiln reads (Graph, Aegis, 2FAS), or as a table",
+            Self::EntraErrors => "read it with \"kiln entra-errors\", which names each token and what to do",
             Self::PhoneFactor => {
                 "this cannot go on a token: choose a different authenticator app on the security-info page"
             }
@@ -171,14 +150,40 @@ fn is_openpgp_packet(bytes: &[u8]) -> bool {
 /// The format of a text, or the error that names what it is instead.
 pub(super) fn format(text: &str) -> Result<Format, FileError> {
     let Some(line) = first_line(text) else { return Err(FileError::NoLines) };
-    if entra_table::is_header(line) || entra_table::separator_line(line).is_some() {
-        return Ok(Format::EntraCsv);
+    if entra_errors::is_header(line) {
+        return Err(FileError::Unreadable { content: Content::EntraErrors });
+    }
+    if let Some(format) = table::format_of_header(line) {
+        return Ok(format);
+    }
+    if table::separator_line(line).is_some() {
+        let below = text.lines().skip_while(|below| super::row::clean(below) != line).nth(1);
+        return Ok(below.and_then(table::format_of_header).unwrap_or(Format::EntraCsv));
     }
     let first = line.trim_matches('"');
     if begins(first, "otpauth://") {
         return Ok(Format::KeyUriList);
     }
-    match content(text, first) {
+    if begins(first, migration::SCHEME) {
+        return Ok(Format::Migration);
+    }
+    // Enough to see what XML or JSON is about, without reading a whole inventory for it.
+    let head_end = (0..=text.len().min(20_000)).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    let head = &text[..head_end];
+    let structured = match first.as_bytes().first() {
+        Some(b'<') => Some(xml(head)),
+        Some(b'{' | b'[') => Some(json(head, text)),
+        _ => None,
+    };
+    match structured {
+        Some(told) => return told.map_err(|content| FileError::Unreadable { content }),
+        None => {
+            if let Some(told) = oath_csv::recognise(text, first) {
+                return told;
+            }
+        }
+    }
+    match content(first) {
         Some(content) => Err(FileError::Unreadable { content }),
         None if looks_like_table(line) => Err(FileError::NoHeader),
         None => Err(FileError::Unknown),
@@ -200,19 +205,7 @@ fn holds_in_any_case(text: &str, word: &str) -> bool {
     text.as_bytes().windows(word.len()).any(|window| window.eq_ignore_ascii_case(word.as_bytes()))
 }
 
-fn content(text: &str, first: &str) -> Option<Content> {
-    // Enough to see what XML or JSON is about, without reading a whole inventory for it.
-    let head_end = (0..=text.len().min(20_000)).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-    let head = &text[..head_end];
-    if first.starts_with('<') {
-        return Some(xml(head));
-    }
-    if first.starts_with(['{', '[']) {
-        return Some(json(head));
-    }
-    if begins(first, "otpauth-migration://") {
-        return Some(Content::Migration);
-    }
+fn content(first: &str) -> Option<Content> {
     if holds_in_any_case(first, "phonefactor://") {
         return Some(Content::PhoneFactor);
     }
@@ -234,54 +227,35 @@ fn content(text: &str, first: &str) -> Option<Content> {
     let is_uri = first.split_once("://").is_some_and(|(scheme, _)| {
         !scheme.is_empty() && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
     });
-    if is_uri || links.into_iter().any(|link| begins(first, link)) {
-        return Some(Content::Link);
-    }
-    is_oath_csv(text, first).then_some(Content::OathCsv)
+    (is_uri || links.into_iter().any(|link| begins(first, link))).then_some(Content::Link)
 }
 
-fn xml(head: &str) -> Content {
+fn xml(head: &str) -> Result<Format, Content> {
     let holds = |word: &str| head.contains(word);
-    if holds("KeyContainer") {
-        Content::Pskc
+    if holds_in_any_case(head, "KeyContainer") {
+        Ok(Format::Pskc)
     } else if holds("<productCode") || holds("<tokenInfo") || holds("<tokenList") {
-        Content::DualShield
+        Ok(Format::DualShieldXml)
     } else if holds("<Tokens") && holds("<Application") {
-        Content::SafeNet
+        Err(Content::SafeNet)
     } else if holds_in_any_case(head, "<html") {
-        Content::WebPage
+        Err(Content::WebPage)
     } else {
-        Content::Xml
+        Err(Content::Xml)
     }
 }
 
-fn json(head: &str) -> Content {
+/// An encrypted vault's long text may stand before what tells it, so that a short look is not enough for all.
+fn json(head: &str, text: &str) -> Result<Format, Content> {
     let holds = |word: &str| head.contains(word);
-    if holds("\"header\"") && holds("\"db\"") {
-        Content::Aegis
-    } else if holds("\"services\"") || holds("\"servicesEncrypted\"") {
-        Content::TwoFas
+    if text.contains("\"db\"") && text.contains("\"header\"") {
+        Ok(Format::Aegis)
+    } else if text.contains("\"services\"") || text.contains("\"servicesEncrypted\"") {
+        Ok(Format::TwoFas)
     } else if holds("\"secretKey\"") || holds("\"timeIntervalInSeconds\"") {
-        Content::Graph
+        Ok(Format::GraphJson)
     } else {
-        Content::Json
-    }
-}
-
-/// privacyIDEA and LinOTP have no header: serial, hex, then perhaps a type. privacyIDEA's comments are skipped by
-/// [`first_line`]; its version line gives it away.
-fn is_oath_csv(text: &str, first: &str) -> bool {
-    if text.trim_start().starts_with("# version:") {
-        return true;
-    }
-    let cells: Vec<&str> = first.split(',').map(str::trim).collect();
-    let is_hex = |cell: &str| {
-        cell.len() >= 20 && cell.len().is_multiple_of(2) && cell.bytes().all(|b| b.is_ascii_hexdigit())
-    };
-    match cells[..] {
-        [_, seed] => is_hex(seed),
-        [_, seed, kind, ..] => is_hex(seed) && ["totp", "hotp"].iter().any(|k| kind.eq_ignore_ascii_case(k)),
-        _ => false,
+        Err(Content::Json)
     }
 }
 
@@ -316,19 +290,10 @@ mod tests {
             (b"-----BEGIN AGE ENCRYPTED FILE-----", Content::Age),
             (b"%PDF-1.7", Content::Pdf),
             (b"\x89PNG\r\n\x1A\n", Content::Picture),
-            (b"\xEF\xBB\xBF<?xml version=\"1.0\"?>\n<pskc:KeyContainer>", Content::Pskc),
-            (b"<data><header><productCode>ST</productCode>", Content::DualShield),
             (b"<Tokens><Token serial=\"1\"><Applications><Application>", Content::SafeNet),
             (b"<!DOCTYPE html><html>", Content::WebPage),
             (b"<x/>", Content::Xml),
-            (b"{\"version\":1,\"header\":{},\"db\":{}}", Content::Aegis),
-            (b"{\"services\":[],\"schemaVersion\":4}", Content::TwoFas),
-            (b"{\"serialNumber\":\"1\",\"secretKey\":\"A\"}", Content::Graph),
             (b"[1]", Content::Json),
-            (b"otpauth-migration://offline?data=CjoK", Content::Migration),
-            (b"1, 3132333435363738393031323334353637383930, TOTP, 6, 30", Content::OathCsv),
-            (b"# version: 2\nalice,r,q,1,3132333435363738393031323334353637383930,TOTP", Content::OathCsv),
-            (b"1,3132333435363738393031323334353637383930", Content::OathCsv),
             (b"phonefactor://activate?code=1", Content::PhoneFactor),
             (b"https://example.com/", Content::Link),
             (b"FIDO:/0123456789", Content::Link),
@@ -338,17 +303,26 @@ mod tests {
     }
 
     #[test]
-    fn the_vectors_of_formats_to_come_are_named() {
-        let vectors: serde_json::Value =
-            serde_json::from_str(include_str!("../../tests/vectors/seed-files.json")).unwrap();
-        for name in ["pskc_plain", "pskc_preshared", "pskc_password"] {
-            assert_eq!(
-                named(vectors[name]["document"].as_str().unwrap().as_bytes()),
-                Content::Pskc,
-                "{name}"
-            );
+    fn formats_are_told_apart_by_their_content() {
+        for (text, told) in [
+            ("<?xml version=\"1.0\"?>\n<pskc:KeyContainer>", Format::Pskc),
+            ("<data><header><productCode>ST</productCode>", Format::DualShieldXml),
+            ("{\"version\":1,\"header\":{},\"db\":{}}", Format::Aegis),
+            ("{\"services\":[],\"schemaVersion\":4}", Format::TwoFas),
+            ("[{\"serialNumber\":\"1\",\"secretKey\":\"A\"}]", Format::GraphJson),
+            ("otpauth-migration://offline?data=CjoK", Format::Migration),
+            (
+                "# version: 2\nalice,r,q,1,3132333435363738393031323334353637383930,TOTP",
+                Format::PrivacyIdeaCsv,
+            ),
+            ("serial number,secret key,timeinterval,manufacturer,model", Format::EntraCsv),
+            ("sep=;\nserial;seed", Format::SeedTable),
+            ("serial,seed", Format::SeedTable),
+            ("Serial Number,Secret Key", Format::SeedTable),
+            ("login,sharedSecret,factorProfileId", Format::OktaCsv),
+        ] {
+            assert_eq!(format(text), Ok(told), "{text}");
         }
-        assert_eq!(named(vectors["migration"]["uri"].as_str().unwrap().as_bytes()), Content::Migration);
     }
 
     #[test]
@@ -383,17 +357,11 @@ mod tests {
             Age,
             Pdf,
             Picture,
-            Pskc,
-            DualShield,
+            EntraErrors,
             SafeNet,
             WebPage,
             Xml,
-            Aegis,
-            TwoFas,
-            Graph,
             Json,
-            Migration,
-            OathCsv,
             PhoneFactor,
             Link,
         ] {

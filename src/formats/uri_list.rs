@@ -1,30 +1,31 @@
 //! Key URIs, one in each line. Blank lines, and lines that begin with `#`, are passed over.
 
-use super::{BadLine, Field, Note, NoteKind, Problem, Read, SeedLine, row::clean};
+use super::{BadLine, Field, FileError, Note, NoteKind, Place, Problem, Read, SeedLine, row::clean};
 use crate::domain::{
     Mode, Stated,
     key_uri::{KeyUri, KeyUriError},
     seed_text::WrongInput,
 };
 
-pub(super) fn read(text: &str) -> Read {
+pub(super) fn read(text: &str) -> Result<Read, FileError> {
     let mut read = Read::default();
-    for (line, uri) in (1..).zip(text.lines().map(clean)) {
+    for (place, uri) in (1..).map(Place::Line).zip(text.lines().map(clean)) {
         if uri.is_empty() || uri.starts_with('#') {
             continue;
         }
-        match seed_line(line, uri) {
+        match seed_line(place, uri) {
             Ok((seed_line, notes)) => {
                 read.lines.push(seed_line);
                 read.notes.extend(notes);
             }
-            Err(problem) => read.bad.push(BadLine { line, field: Some(Field::Uri), problem }),
+            Err(problem) => read.bad.push(BadLine { place, field: Some(Field::Uri), problem }),
         }
+        read.is_bearable()?;
     }
-    read
+    Ok(read)
 }
 
-fn seed_line(line: u32, uri: &str) -> Result<(SeedLine, Vec<Note>), Problem> {
+fn seed_line(place: Place, uri: &str) -> Result<(SeedLine, Vec<Note>), Problem> {
     let parsed = KeyUri::parse(uri).map_err(|error| match error {
         // Its text is a piece of the line, which may be anything.
         KeyUriError::Kind { .. } => Problem::UriKind,
@@ -46,11 +47,11 @@ fn seed_line(line: u32, uri: &str) -> Result<(SeedLine, Vec<Note>), Problem> {
         t0,
         counter,
     };
-    let notes = parsed.notes.into_iter().map(|note| Note::on_line(line, Field::Uri, NoteKind::Uri(note)));
+    let notes = parsed.notes.into_iter().map(|note| Note::at(place, Field::Uri, NoteKind::Uri(note)));
     let notes = notes.collect();
     let account = Some(parsed.account).filter(|account| !account.is_empty());
     let seed_line = SeedLine {
-        line,
+        place,
         serial: None,
         seed: parsed.seed,
         stated,
@@ -85,7 +86,10 @@ mod tests {
              \"otpauth://hotp/carol?secret=JBSWY3DPEHPK3PXP&counter=5\"\r\n",
         );
         let [bob, carol] = &parsed.lines[..] else { panic!("{:?}", parsed.bad) };
-        assert_eq!((bob.line, bob.issuer.as_deref(), bob.account.as_deref()), (3, Some("Acme"), Some("bob")));
+        assert_eq!(
+            (bob.place.number(), bob.issuer.as_deref(), bob.account.as_deref()),
+            (3, Some("Acme"), Some("bob"))
+        );
         assert_eq!(bob.seed.expose(), b"12345678901234567890");
         let expected = Stated {
             hash: Some(Hash::Sha256),
@@ -95,7 +99,7 @@ mod tests {
             counter: None,
         };
         assert_eq!(bob.stated, expected);
-        assert_eq!((carol.line, carol.stated.counter, carol.stated.period), (4, Some(5), None));
+        assert_eq!((carol.place.number(), carol.stated.counter, carol.stated.period), (4, Some(5), None));
         assert_eq!(carol.stated.hash, Some(Hash::Sha1));
     }
 
@@ -109,8 +113,8 @@ mod tests {
              otpauth://totp/a?secret=AAAAAAAAAAAAAAAA\n\
              otpauth://totp/a?secret=JBSWY3DPEHPK3PXP\n",
         );
-        assert_eq!(parsed.lines.iter().map(|l| l.line).collect::<Vec<_>>(), [6]);
-        let problems: Vec<_> = parsed.bad.iter().map(|bad| (bad.line, &bad.problem)).collect();
+        assert_eq!(parsed.lines.iter().map(|l| l.place.number()).collect::<Vec<_>>(), [6]);
+        let problems: Vec<_> = parsed.bad.iter().map(|bad| (bad.place.number(), &bad.problem)).collect();
         assert!(
             matches!(
                 problems[..],
@@ -129,6 +133,11 @@ mod tests {
     #[test]
     fn what_was_noticed_keeps_its_line() {
         let parsed = list("\notpauth://totp/A:b?secret=JBSWY3DPEHPK3PXP&issuer=B\n");
-        assert!(parsed.notes.iter().any(|note| note.line == Some(2) && note.to_string().contains("issuer")));
+        assert!(
+            parsed
+                .notes
+                .iter()
+                .any(|note| note.place == Some(Place::Line(2)) && note.to_string().contains("issuer"))
+        );
     }
 }

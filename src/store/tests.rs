@@ -574,9 +574,9 @@ fn a_code_that_was_seen_is_the_best_proof_and_stays() {
     let bench = Bench::new();
     let jobs = bench.running("b", vec![bench.job(1)]);
     bench.burn(jobs[0], "A1");
-    let nothing = bench.store.seen(&serial("A1"), Profile::new(3), None, &stamp(30));
+    let nothing = bench.store.seen(&serial("A1"), Profile::new(3), None, None, &stamp(30));
     assert!(matches!(nothing, Err(TokenRefused::NothingHeld { .. })));
-    let seen = bench.store.seen(&serial("A1"), Profile::ZERO, Some("287082"), &stamp(31)).unwrap();
+    let seen = bench.store.seen(&serial("A1"), Profile::ZERO, Some("287082"), None, &stamp(31)).unwrap();
     assert_eq!(seen.proof.unwrap().proof, Proof::Seen);
     let bench = bench.reopened();
     let line = bench.store.tokens(&TokenFilter::default(), Page::first(5)).unwrap().items.remove(0);
@@ -610,7 +610,7 @@ fn tokens_are_found_by_serial_model_title_and_user() {
     assert_eq!(find(Some("1 b user")), ["A1"], "every word");
     assert_eq!(find(Some("%")), Vec::<String>::new(), "nothing is a wildcard");
     // What was found once is found as it is now.
-    bench.store.seen(&serial("A1"), Profile::ZERO, None, &stamp(31)).unwrap();
+    bench.store.seen(&serial("A1"), Profile::ZERO, None, None, &stamp(31)).unwrap();
     bench.store.scrap(&serial("A1"), ImportedSeeds::Hold, &stamp(32)).unwrap();
     assert_eq!(find(Some("a1 scrapped")), ["A1"]);
     assert_eq!(find(Some("a1 burned")), Vec::<String>::new());

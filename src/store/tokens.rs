@@ -8,7 +8,7 @@ use super::{
     clock, finder, queue,
     rows::{self, to_count, to_json},
 };
-use crate::domain::{JobEvent, JobState, Profile, Proof, SeedId, Serial};
+use crate::domain::{JobEvent, JobState, Mode, Parameters, Profile, Proof, SeedId, Serial};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use serde_json::json;
 use std::{
@@ -123,6 +123,14 @@ impl Store {
         })
     }
 
+    /// What tokens were delivered with and still hold, by serial.
+    pub fn delivered_mappings(&self) -> Result<Vec<MappingRecord>, StoreError> {
+        self.read(|c| {
+            let wanted = "WHERE m.origin = 'delivered' AND m.ended_at IS NULL ORDER BY m.serial, m.profile";
+            Ok(rows::mappings(c, wanted, [])?)
+        })
+    }
+
     /// How many profiles of all tokens hold a seed on record.
     pub fn seeds_held(&self) -> Result<u64, StoreError> {
         self.read(|c| {
@@ -131,16 +139,21 @@ impl Store {
         })
     }
 
-    /// A person typed the right code from the token's display: the best proof there is.
+    /// A person typed the right code from the token's display: the best proof there is. On a counter-based token that
+    /// code is spent: `next_counter` is the counter of the next one from now on, and never a lower one than before.
     pub fn seen(
         &self,
         serial: &Serial,
         profile: Profile,
         detail: Option<&str>,
+        next_counter: Option<u64>,
         stamp: &Stamp,
     ) -> Result<MappingRecord, TokenRefused> {
         let (serial, detail, stamp) = (serial.clone(), detail.map(str::to_owned), stamp.clone());
         self.write(move |tx| {
+            if let Some(next) = next_counter {
+                move_counter(tx, &serial, profile, next)?;
+            }
             let raised = tx.execute(
                 "UPDATE mappings SET proof = ?3, proof_at = ?4, proof_detail = coalesce(?5, proof_detail)
                  WHERE serial = ?1 AND profile = ?2 AND ended_at IS NULL",
@@ -167,7 +180,7 @@ impl Store {
                 &stamp,
                 "code seen",
                 Some(&serial),
-                &json!({ "profile": profile, "detail": detail }),
+                &json!({ "profile": profile, "detail": detail, "next_counter": next_counter }),
             )?;
             let mapping = held(tx, &serial)?.into_iter().find(|mapping| mapping.profile == profile);
             mapping.ok_or(TokenRefused::NothingHeld { serial, profile })
@@ -278,6 +291,26 @@ impl Store {
 }
 
 /// A token (`t`) on one line.
+/// The counter is the one parameter that moves by itself: pressing the token's button moves it on.
+fn move_counter(
+    tx: &Transaction<'_>,
+    serial: &Serial,
+    profile: Profile,
+    next: u64,
+) -> Result<(), TokenRefused> {
+    let held = held(tx, serial)?.into_iter().find(|mapping| mapping.profile == profile);
+    if let Some(MappingRecord { parameters, .. }) = held
+        && let Mode::Hotp { counter } = parameters.mode
+    {
+        let moved = Parameters { mode: Mode::Hotp { counter: next.max(counter) }, ..parameters };
+        tx.execute(
+            "UPDATE mappings SET parameters = ?3 WHERE serial = ?1 AND profile = ?2 AND ended_at IS NULL",
+            params![serial, profile, to_json(&moved)],
+        )?;
+    }
+    Ok(())
+}
+
 fn line_sql(rest: &str) -> String {
     let held = "FROM mappings m WHERE m.serial = t.serial AND m.ended_at IS NULL";
     format!(

@@ -208,6 +208,9 @@ impl Import {
         ImportOptions {
             target,
             format: None,
+            columns: None,
+            encoding: None,
+            expect: None,
             recipes: self.form.said(RECIPE).into_iter().collect(),
             login_target: self.form.said(TARGET),
             hash: None,
@@ -278,6 +281,7 @@ mod tests {
             taken,
             left_out,
             jobs: taken,
+            missing: Vec::new(),
             lines: Vec::new(),
             notes: Vec::new(),
         }

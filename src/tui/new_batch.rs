@@ -206,6 +206,7 @@ mod tests {
             taken: 5,
             left_out: 0,
             jobs: 5,
+            missing: Vec::new(),
             lines: Vec::new(),
             notes: Vec::new(),
         }))

@@ -1,5 +1,5 @@
 //! Keys as somebody else reads and writes them: Yubico's own library, `yubikey-manager` of PyPI, which `scripts/setup
-//! test` puts to `target/yubikit`.
+//! test` puts to `target/python`.
 
 use super::pcscd::Reader;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use std::{
 };
 
 fn python() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("target/yubikit/bin/python")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("target/python/bin/python")
 }
 
 /// Has it do what `request` says with the key on `reader`; see the script. The key must be nobody else's meanwhile.

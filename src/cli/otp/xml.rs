@@ -18,13 +18,10 @@ use crate::{
         Code, Seed,
         seed_text::{self, Encoding},
     },
+    formats::entity_text,
     remedy::{Remedy, Retry},
 };
-use quick_xml::{
-    Reader,
-    escape::{escape, resolve_predefined_entity},
-    events::{BytesRef, Event},
-};
+use quick_xml::{Reader, escape::escape, events::Event};
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -216,7 +213,7 @@ impl Document {
                 }
                 Event::Text(text) => document.append(&text.xml10_content(), &open)?,
                 Event::CData(text) => document.append(&text.xml10_content(), &open)?,
-                Event::GeneralRef(entity) => document.append(&resolve(&entity).ok_or(not_xml)?, &open)?,
+                Event::GeneralRef(entity) => document.append(&entity_text(&entity).ok_or(not_xml)?, &open)?,
             }
         }
     }
@@ -263,14 +260,6 @@ impl Document {
             None => return Err(DocumentError::Unexpected { expected: "an element" }),
         }
         Ok(())
-    }
-}
-
-/// A character reference, or one of XML's own five entities.
-fn resolve(entity: &BytesRef<'_>) -> Option<String> {
-    match entity.resolve_char_ref().ok()? {
-        Some(character) => Some(character.to_string()),
-        None => resolve_predefined_entity(&entity.xml10_content()).map(str::to_owned),
     }
 }
 

@@ -16,11 +16,13 @@ pub use told::{Note, SeedTextError};
 
 use super::seed::Seed;
 use data_encoding::{BASE32_NOPAD, BASE64, BASE64_NOPAD, BASE64URL_NOPAD, DecodeKind, HEXLOWER};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use zeroize::Zeroizing;
 
 /// How the bytes of a seed are spelled. RFC 4648.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Encoding {
     /// RFC 4648 section 6: A–Z and 2–7, the spelling of key URIs and of Entra ID.
     Base32,

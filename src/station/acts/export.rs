@@ -16,18 +16,24 @@ use std::collections::BTreeSet;
 /// Jobs that are read at once for a report.
 const JOBS_AT_ONCE: u32 = 1000;
 
-/// Writes the tokens of `batch` (of all batches, where there is none) in `format`.
+/// Writes the tokens of `batch` (of all batches, where there is none), or those of the inventory that were delivered with
+/// their seeds, in `format`.
 pub fn export(
     core: &Core,
     format: ExportFormat,
     batch: Option<&str>,
+    inventory: bool,
     unproven: bool,
     who: &str,
 ) -> Result<Reply, Failure> {
     let batch = batch
         .map(|name| core.store.batch_by_name(name)?.ok_or_else(|| super::batch::no_batch(name)))
         .transpose()?;
-    let mappings = core.store.burned_mappings(batch.as_ref().map(|batch| batch.id))?;
+    let mappings = if inventory {
+        core.store.delivered_mappings()?
+    } else {
+        core.store.burned_mappings(batch.as_ref().map(|batch| batch.id))?
+    };
     let file = match format {
         ExportFormat::EntraCsv { old_interval_column } => {
             let spelling =
@@ -41,6 +47,7 @@ pub fn export(
         "batch": batch.as_ref().map(|batch| &batch.name),
         "tokens": file.tokens,
         "left_out": file.left_out.len(),
+        "inventory": inventory,
         "unproven": unproven,
     });
     let head = core.store.audit_append("exported", None, detail, &core.stamp(who))?;
@@ -144,7 +151,7 @@ fn report_csv(
             batch: mapping.batch.as_deref(),
             state: mapping.job.map(|_| crate::domain::JobState::Burned),
             proof: mapping.proof.as_ref().map(|p| p.proof),
-            burned_at: Some(mapping.since),
+            burned_at: mapping.job.map(|_| mapping.since),
             parameters: mapping.parameters,
             drift: reading.map(|r| views::drift(r.reading.drift_ms)),
             clock: reading.map(|r| r.clock),

@@ -7,7 +7,7 @@ use super::super::{
 };
 use crate::{
     domain::{
-        Policy, Seed, Serial,
+        Hash, Policy, Profile, Seed, Serial, Touch,
         catalog::Catalog,
         model::Model,
         recipe::{Entry, LineFacts, Recipe, SeedSource},
@@ -17,7 +17,7 @@ use crate::{
         BatchPolicy, Failure, FailureKind, ImportLine, ImportOptions, ImportReport, ImportTarget, NewBatch,
         Reply, SecretBytes,
     },
-    formats::{self, SeedLine},
+    formats::{self, Parsed, Place, SeedLine},
     remedy::Remedy,
     store::{
         self, Duplicate, DuplicateOf, Existing, ImportInto, ImportRefused, JobFacts, NewEntry, NewJob,
@@ -46,34 +46,35 @@ pub fn import(
     who: &str,
 ) -> Result<Reply, Failure> {
     let data_key = core.data_key()?;
-    let forced = options.format.as_deref().map(format_named).transpose()?;
-    let parsed = formats::parse(content.expose(), forced).map_err(|error| Failure {
+    let hints = formats::Hints {
+        format: options.format.as_deref().map(format_named).transpose()?,
+        columns: options.columns.as_deref(),
+        encoding: options.encoding,
+    };
+    let parsed = formats::parse_with(content.expose(), &hints).map_err(|error| Failure {
         message: format!("{file_name}: {error}"),
         ..told(FailureKind::No, &error)
     })?;
     let planner = Planner::new(&core.catalog, options)?;
-    let mut lines: Vec<ImportLine> = parsed
-        .bad
-        .iter()
-        .map(|bad| ImportLine {
-            line: bad.line,
-            field: bad.field.map(|field| field.to_string()),
-            problem: bad.problem.to_string(),
-            remedy: bad.problem.remedy().to_owned(),
-            refused: true,
-        })
-        .collect();
-    let (mut jobs, mut job_lines) = (Vec::new(), Vec::new());
+    let mut said = Said::default();
+    for bad in &parsed.bad {
+        let field = bad.field.map(|field| field.to_string());
+        said.refuse(bad.place, field, bad.problem.to_string(), bad.problem.remedy());
+    }
+    let expected = options.expect.as_ref().map(|serials| Expected::new(serials));
+    let (mut jobs, mut places) = (Vec::new(), Vec::new());
     for line in &parsed.lines {
-        match planner.job(line, &data_key) {
-            Ok(job) => {
-                jobs.push(job);
-                job_lines.push(line.line);
-            }
-            Err(Refused::Line(bad)) => lines.push(bad),
-            Err(Refused::All(failure)) => return Err(failure),
+        if let Some(expected) = &expected
+            && !expected.holds(line, &mut said)
+        {
+            continue;
+        }
+        if let Some(job) = planner.job(line, &data_key, &mut said)? {
+            jobs.push(job);
+            places.push(line.place);
         }
     }
+    let missing = expected.map_or_else(Vec::new, |expected| expected.missing(&parsed));
     planner.every_recipe_was_used()?;
 
     let into = match &options.target {
@@ -87,12 +88,15 @@ pub fn import(
             key_name: options.key.clone(),
         }),
     };
-    let jobs = leave_out_duplicates(core, &into, jobs, &job_lines, &mut lines)?;
-    lines.sort_by_key(|line| line.line);
-    let refused: BTreeSet<u32> = lines.iter().filter(|line| line.refused).map(|line| line.line).collect();
-    if jobs.is_empty() || (!refused.is_empty() && !options.good_lines_only && !options.dry_run) {
-        return Err(bad_lines(file_name, &lines, refused.len(), jobs.len()));
+    let jobs = leave_out_duplicates(core, &into, jobs, &places, &mut said)?;
+    let Said { mut lines, refused } = said;
+    lines.sort_by_key(|(place, _)| *place);
+    let lines: Vec<ImportLine> = lines.into_iter().map(|(_, line)| line).collect();
+    let is_whole = refused.is_empty() && missing.is_empty();
+    if jobs.is_empty() || (!is_whole && !options.good_lines_only && !options.dry_run) {
+        return Err(bad_lines(file_name, &lines, refused.len(), jobs.len(), &missing));
     }
+    let target_notes = planner.target.filter(|target| !target.notes.is_empty());
     let report = ImportReport {
         dry_run: options.dry_run,
         format: parsed.format.to_string(),
@@ -103,8 +107,14 @@ pub fn import(
         taken: count(jobs.len()),
         left_out: count(refused.len()),
         jobs: count(jobs.len()),
+        missing,
         lines,
-        notes: parsed.notes.iter().map(ToString::to_string).collect(),
+        notes: parsed
+            .notes
+            .iter()
+            .map(|note| format!("{note} -> {}", note.kind.remedy()))
+            .chain(target_notes.map(|target| format!("{}: {}", target.label, target.notes)))
+            .collect(),
     };
     if !options.dry_run {
         let source =
@@ -146,7 +156,7 @@ pub fn random(core: &Core, new: &NewBatch, who: &str) -> Result<Reply, Failure> 
                 reserved: None,
                 model: Some(model.name.clone()),
                 facts: JobFacts::default(),
-                entries: seal(&data_key, recipe, &entries, None)?,
+                entries: seal(&data_key, Some(recipe), &entries, None)?,
             })
         })
         .collect::<Result<Vec<_>, Failure>>()?;
@@ -171,14 +181,79 @@ pub fn random(core: &Core, new: &NewBatch, who: &str) -> Result<Reply, Failure> 
         taken: new.count,
         left_out: 0,
         jobs: new.count,
+        missing: Vec::new(),
         lines: Vec::new(),
         notes: Vec::new(),
     }))
 }
 
-enum Refused {
-    Line(ImportLine),
-    All(Failure),
+/// What there is to say about single lines, and which of them are left out.
+#[derive(Default)]
+struct Said {
+    lines: Vec<(Place, ImportLine)>,
+    refused: BTreeSet<Place>,
+}
+
+impl Said {
+    fn say(
+        &mut self,
+        place: Place,
+        field: Option<String>,
+        problem: String,
+        remedy: impl Into<String>,
+        refused: bool,
+    ) {
+        let (line, remedy) = (place.number(), remedy.into());
+        let said = ImportLine { line, place: place.to_string(), field, problem, remedy, refused };
+        self.lines.push((place, said));
+    }
+
+    fn refuse(
+        &mut self,
+        place: Place,
+        field: impl Into<Option<String>>,
+        problem: String,
+        remedy: impl Into<String>,
+    ) {
+        self.refused.insert(place);
+        self.say(place, field.into(), problem, remedy, true);
+    }
+
+    fn warn(&mut self, place: Place, field: &str, problem: String, remedy: &str) {
+        self.say(place, Some(field.to_owned()), problem, remedy, false);
+    }
+}
+
+/// The serials of an order confirmation, against which a file is checked.
+struct Expected<'a> {
+    serials: &'a [Serial],
+    set: BTreeSet<&'a Serial>,
+}
+
+impl<'a> Expected<'a> {
+    fn new(serials: &'a [Serial]) -> Self {
+        Self { serials, set: serials.iter().collect() }
+    }
+
+    /// Whether the line's token is one of them.
+    fn holds(&self, line: &SeedLine, said: &mut Said) -> bool {
+        let holds = line.serial.as_ref().is_some_and(|serial| self.set.contains(serial));
+        if !holds {
+            let problem = match &line.serial {
+                Some(serial) => format!("serial {serial} is not among those expected"),
+                None => "the line names no serial to compare with those expected".to_owned(),
+            };
+            let remedy = "find out whether this token is yours: compare the order and the token's back";
+            said.refuse(line.place, "serial number".to_owned(), problem, remedy);
+        }
+        holds
+    }
+
+    /// Those that the file doesn't hold on any line that could be read.
+    fn missing(&self, parsed: &Parsed) -> Vec<Serial> {
+        let there: BTreeSet<&Serial> = parsed.lines.iter().filter_map(|line| line.serial.as_ref()).collect();
+        self.serials.iter().filter(|serial| !there.contains(serial)).cloned().collect()
+    }
 }
 
 /// Turns lines into jobs.
@@ -205,27 +280,35 @@ impl<'a> Planner<'a> {
         })
     }
 
-    /// The job of one line: its model by serial, else by the model column; its recipe by the model.
-    fn job(&self, line: &SeedLine, data_key: &DataKey) -> Result<NewJob, Refused> {
-        let refuse = |field: &str, problem: String, remedy: &str| {
-            Refused::Line(ImportLine {
-                line: line.line,
-                field: Some(field.to_owned()),
-                problem,
-                remedy: remedy.to_owned(),
-                refused: true,
-            })
-        };
+    /// The job of one line: its model by serial, else by the model column; its recipe by the model. `None`: the line
+    /// can't be taken, and `said` knows why.
+    fn job(&self, line: &SeedLine, data_key: &DataKey, said: &mut Said) -> Result<Option<NewJob>, Failure> {
+        let place = line.place;
         if self.options.target == ImportTarget::Inventory && line.serial.is_none() {
-            return Err(refuse(
-                "serial number",
+            said.refuse(
+                place,
+                "serial number".to_owned(),
                 "the line names no serial".into(),
                 "an inventory says which token holds which seed: add the serial",
-            ));
+            );
+            return Ok(None);
         }
         let known = self.model_of(line);
         let mut stated = line.stated;
-        stated.hash = stated.hash.or(self.options.hash);
+        stated.hash = stated.hash.or(self.options.hash).or_else(|| only_hash(known));
+        if stated.hash.is_none() && line.is_hash_open() {
+            said.refuse(
+                place,
+                "hash".to_owned(),
+                format!(
+                    "the file does not say the hash, and a seed of {} bytes is meant for SHA-1 by some vendors, for \
+                     SHA-256 or SHA-512 by others",
+                    line.seed.len_bytes()
+                ),
+                "ask the vendor, then say --hash SHA-1, SHA-256 or SHA-512",
+            );
+            return Ok(None);
+        }
         let facts = LineFacts {
             seed_len_bytes: Some(line.seed.len_bytes()),
             stated,
@@ -234,26 +317,54 @@ impl<'a> Planner<'a> {
             account: line.account.as_deref(),
             issuer: line.issuer.as_deref(),
         };
-        let (recipe, entries) = match known {
-            Some(model) => {
-                let recipe = self.recipe_for(model);
-                (recipe, recipe.entries_for(model, &facts))
-            }
-            None => self.any_model(&facts),
+        let planned = if self.options.target == ImportTarget::Inventory && self.recipes.is_empty() {
+            Ok((None, vec![as_delivered(&facts)]))
+        } else {
+            let (recipe, entries) = match known {
+                Some(model) => {
+                    let recipe = self.recipe_for(model);
+                    (recipe, recipe.entries_for(model, &facts))
+                }
+                None => self.any_model(&facts),
+            };
+            entries.map(|entries| (Some(recipe), entries))
         };
-        let entries = entries
-            .and_then(|entries| match self.target {
-                Some(target) => recipe.accepted_by(target, &entries).map(|()| entries),
-                None => Ok(entries),
-            })
-            .map_err(|error| refuse("recipe", error.to_string(), error.remedy()))?;
-        self.used.borrow_mut().insert(&recipe.name);
-        Ok(NewJob {
+        let (recipe, entries) = match planned {
+            Ok(planned) => planned,
+            Err(error) => {
+                said.refuse(place, "recipe".to_owned(), error.to_string(), error.remedy());
+                return Ok(None);
+            }
+        };
+        if !self.target_takes(place, &entries, said) {
+            return Ok(None);
+        }
+        if let Some(recipe) = recipe {
+            self.used.borrow_mut().insert(&recipe.name);
+        }
+        Ok(Some(NewJob {
             reserved: line.serial.clone(),
             model: known.map(|model| model.name.clone()),
             facts: job_facts(line),
-            entries: seal(data_key, recipe, &entries, Some(&line.seed)).map_err(Refused::All)?,
-        })
+            entries: seal(data_key, recipe, &entries, Some(&line.seed))?,
+        }))
+    }
+
+    /// Whether the login server would take what the token is to show; says everything that it would not, and what it
+    /// would change without a word.
+    fn target_takes(&self, place: Place, entries: &[Entry], said: &mut Said) -> bool {
+        let Some(target) = self.target else { return true };
+        let mut takes = true;
+        for entry in entries {
+            for misfit in target.misfits(&entry.parameters, entry.seed.len_bytes()) {
+                said.refuse(place, "target".to_owned(), misfit.to_string(), misfit.remedy());
+                takes = false;
+            }
+            if let Some(change) = target.silent_change(&entry.parameters, entry.seed.len_bytes()) {
+                said.warn(place, "target", change.to_string(), change.remedy());
+            }
+        }
+        takes
     }
 
     fn model_of(&self, line: &SeedLine) -> Option<&'a Model> {
@@ -310,6 +421,26 @@ impl<'a> Planner<'a> {
     }
 }
 
+/// The hash of a model that knows one only.
+fn only_hash(model: Option<&Model>) -> Option<Hash> {
+    match model?.hashes[..] {
+        [hash] => Some(hash),
+        _ => None,
+    }
+}
+
+/// What a token holds that was delivered with its seed. No model is asked whether it could be burned so: tokens that
+/// kiln never writes to (counter-based ones among them) belong to an inventory, too.
+fn as_delivered(facts: &LineFacts<'_>) -> Entry {
+    Entry {
+        profile: Profile::ZERO,
+        parameters: facts.stated.or_standard(),
+        title: None,
+        seed: SeedSource::File { len_bytes: facts.seed_len_bytes.unwrap_or_default() },
+        touch: Touch::Free,
+    }
+}
+
 fn job_facts(line: &SeedLine) -> JobFacts {
     let mut more = BTreeMap::new();
     for (column, text) in [
@@ -322,13 +453,13 @@ fn job_facts(line: &SeedLine) -> JobFacts {
             more.insert(column.to_owned(), text.clone());
         }
     }
-    JobFacts { line: Some(line.line.into()), upn: line.upn.clone(), more }
+    JobFacts { line: Some(line.place.number().into()), upn: line.upn.clone(), more }
 }
 
 /// Seals each entry's seed under a new id: the line's own, or a random one.
 fn seal(
     data_key: &DataKey,
-    recipe: &Recipe,
+    recipe: Option<&Recipe>,
     entries: &[Entry],
     from_file: Option<&Seed>,
 ) -> Result<Vec<NewEntry>, Failure> {
@@ -361,20 +492,20 @@ fn seal(
                 },
                 parameters: entry.parameters,
                 title: entry.title.clone(),
-                display_timeout_s: Some(recipe.display_timeout_s),
+                display_timeout_s: recipe.map(|recipe| recipe.display_timeout_s),
                 touch: entry.touch,
             })
         })
         .collect()
 }
 
-/// Leaves out of `jobs`, which come from `job_lines`, what is on record already, and says so line by line.
+/// Leaves out of `jobs`, which come from `places`, what is on record already, and says so line by line.
 fn leave_out_duplicates(
     core: &Core,
     into: &ImportInto,
     jobs: Vec<NewJob>,
-    job_lines: &[u32],
-    lines: &mut Vec<ImportLine>,
+    places: &[Place],
+    said: &mut Said,
 ) -> Result<Vec<NewJob>, Failure> {
     let jobs = Arc::new(jobs);
     let checked = core.store.check_import(into, &jobs);
@@ -384,60 +515,72 @@ fn leave_out_duplicates(
         Err(ImportRefused::Duplicates(duplicates)) => duplicates,
         Err(other) => return Err(other.into()),
     };
-    let line_of = |job: usize| job_lines.get(job).copied().unwrap_or_default();
     let mut out = BTreeSet::new();
     for duplicate in &duplicates {
         let serial = jobs.get(duplicate.job).and_then(|job| job.reserved.as_ref());
         out.insert(duplicate.job);
-        lines.push(duplicate_line(line_of(duplicate.job), serial, duplicate, line_of));
+        if let Some(place) = places.get(duplicate.job) {
+            say_duplicate(*place, serial, duplicate, places, said);
+        }
     }
     let kept = jobs.into_iter().enumerate().filter(|(at, _)| !out.contains(at));
     Ok(kept.map(|(_, job)| job).collect())
 }
 
-fn duplicate_line(
-    line: u32,
+fn say_duplicate(
+    place: Place,
     serial: Option<&Serial>,
     duplicate: &Duplicate,
-    other_line: impl Fn(usize) -> u32,
-) -> ImportLine {
-    let place = match &duplicate.existing {
-        Existing::SameImport(at) => format!("on line {} of this file", other_line(*at)),
+    places: &[Place],
+    said: &mut Said,
+) {
+    let where_else = match &duplicate.existing {
+        Existing::SameImport(at) => match places.get(*at) {
+            Some(other) => format!("on {other} of this file"),
+            None => "in this file".to_owned(),
+        },
         Existing::Batch(name) => format!("in batch \"{name}\""),
         Existing::Token(serial) => format!("on token {serial}"),
     };
     let (field, problem, remedy) = match duplicate.of {
         DuplicateOf::Seed(_) => (
             "secret key",
-            format!("this seed is {place} already"),
+            format!("this seed is {where_else} already"),
             "a seed goes on one token only: take the line out, or ask where the file came from",
         ),
         DuplicateOf::Serial => (
             "serial number",
             match serial {
-                Some(serial) => format!("serial {serial} is {place} already"),
-                None => format!("this serial is {place} already"),
+                Some(serial) => format!("serial {serial} is {where_else} already"),
+                None => format!("this serial is {where_else} already"),
             },
             "take the line out, or end the other job first",
         ),
     };
-    ImportLine { line, field: Some(field.to_owned()), problem, remedy: remedy.to_owned(), refused: true }
+    said.refuse(place, field.to_owned(), problem, remedy);
 }
 
-fn bad_lines(file_name: &str, lines: &[ImportLine], bad: usize, good: usize) -> Failure {
-    let details = lines.iter().map(|line| {
+fn bad_lines(file_name: &str, lines: &[ImportLine], bad: usize, good: usize, missing: &[Serial]) -> Failure {
+    let details = lines.iter().filter(|line| line.refused).map(|line| {
         let field = line.field.as_ref().map(|field| format!(", {field}")).unwrap_or_default();
-        format!("line {}{field}: {}; {}", line.line, line.problem, line.remedy)
+        format!("{}{field}: {}; {}", line.place, line.problem, line.remedy)
     });
+    let missing_details = missing
+        .iter()
+        .map(|serial| format!("serial {serial} is expected and not in the file; ask the vendor for it"));
+    let and_missing = match missing.len() {
+        0 => String::new(),
+        missing => format!(", {missing} expected ones missing"),
+    };
     Failure {
         kind: FailureKind::No,
-        message: format!("{file_name}: {bad} bad lines, {good} good ones; nothing was imported"),
+        message: format!("{file_name}: {bad} bad, {good} good{and_missing}; nothing was imported"),
         remedy: if good == 0 {
             "correct the file; nothing in it can be used".into()
         } else {
-            "correct the file, or take the good lines with --good-lines-only".into()
+            "correct the file, or take the good ones with --good-lines-only".into()
         },
-        details: details.collect(),
+        details: details.chain(missing_details).collect(),
     }
 }
 

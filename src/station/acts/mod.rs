@@ -83,8 +83,8 @@ pub fn carry_out(core: &Core, command: Command, caller: &Caller) -> Result<Reply
         Command::When { serial, profile, codes, since, until } => {
             diagnose::when(core, &serial, profile, &codes, (since, until), caller)
         }
-        Command::Export { format, batch, unproven } => {
-            export::export(core, format, batch.as_deref(), unproven, who)
+        Command::Export { format, batch, inventory, unproven } => {
+            export::export(core, format, batch.as_deref(), inventory, unproven, who)
         }
         Command::Slots => slots::list(core),
         Command::SlotName { slot, name } => slots::name(core, &slot, name.as_deref(), who),

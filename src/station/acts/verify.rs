@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     diagnose::Diagnosis,
-    domain::{Clock, Code, Mode, Profile, Proof, Serial, otp},
+    domain::{Clock, Code, Mode, Parameters, Profile, Proof, Seed, Serial, UnixTime, otp},
     face::{Event, Failure, FailureKind, Reply, Verdict},
     store::{MappingRecord, TokenRefused},
 };
@@ -49,8 +49,16 @@ pub fn verify(
     let window = window(mapping);
     let right = found.is_some();
     let stamp = core.stamp(&caller.who);
+    let counter = match mapping.parameters.mode {
+        Mode::Hotp { counter } => Some(counter),
+        Mode::Totp { .. } => None,
+    };
+    // The code that was seen is spent.
+    let after = |steps: i64| counter?.checked_add_signed(steps)?.checked_add(1);
+    let next_counter = found.and_then(after);
     if let Some(steps) = found {
-        core.store.seen(serial, profile, Some(&format!("{} codes, {steps:+} steps", codes.len())), &stamp)?;
+        let detail = format!("{} codes, {steps:+} steps", codes.len());
+        core.store.seen(serial, profile, Some(&detail), next_counter, &stamp)?;
     } else {
         let detail = serde_json::json!({ "profile": profile, "codes": codes.len() });
         core.store.audit_append("code rejected", Some(serial), detail, &stamp)?;
@@ -76,6 +84,9 @@ pub fn verify(
         (None, None) if last.as_str().len() != usize::from(mapping.parameters.digits.get()) => {
             format!("this profile shows {} digits; read the whole code", mapping.parameters.digits)
         }
+        (None, None) if counter.is_some() => "press the button and type the next code; if it is wrong again, look \
+                                              further ahead with \"kiln diagnose --token\" and two successive codes"
+            .to_owned(),
         (None, None) => {
             "switch the token off and on (until then it shows a code from before the burn) and type the new \
                          code; if it is wrong again, put the token aside"
@@ -84,7 +95,15 @@ pub fn verify(
     };
     let proof = if right { Some(Proof::Seen) } else { mapping.proof.as_ref().map(|p| p.proof) };
     let diagnosis = diagnosis.and_then(|found| serde_json::to_value(found).ok()).map(Box::new);
-    Ok(Reply::Verdict(Verdict { right, steps_off: found, window, proof, advice, diagnosis }))
+    Ok(Reply::Verdict(Verdict {
+        right,
+        steps_off: found,
+        window,
+        next_counter: next_counter.or(counter),
+        proof,
+        advice,
+        diagnosis,
+    }))
 }
 
 /// Why the codes are wrong. That they are wrong is said whether or not this can be.
@@ -115,6 +134,9 @@ fn search(core: &Core, mapping: &MappingRecord, codes: &[Code]) -> Result<Option
     let drift_ms = core.store.last_reading(&mapping.serial)?.map_or(0, |record| record.reading.drift_ms);
     let token_now = core.clock.now().plus(drift_ms).floor_second();
     let window = window(mapping);
+    if let Mode::Hotp { counter } = mapping.parameters.mode {
+        return Ok(ahead(&seed, mapping, counter, codes));
+    }
     let mut at = i64::MIN;
     for code in codes {
         match otp::find_in_window(&seed, &mapping.parameters, token_now, code, window, window) {
@@ -123,4 +145,16 @@ fn search(core: &Core, mapping: &MappingRecord, codes: &[Code]) -> Result<Option
         }
     }
     Ok(Some(at))
+}
+
+/// How many counts after `counter` the last code lies, if each lies in the window behind the one before it: RFC 4226
+/// section 7.4. A code is shown once, so the same one twice is not two.
+fn ahead(seed: &Seed, mapping: &MappingRecord, counter: u64, codes: &[Code]) -> Option<i64> {
+    let mut next = counter;
+    for code in codes {
+        let parameters = Parameters { mode: Mode::Hotp { counter: next }, ..mapping.parameters };
+        let steps = otp::find_in_window(seed, &parameters, UnixTime(0), code, 0, WINDOW_COUNTS)?;
+        next = next.checked_add_signed(steps)?.checked_add(1)?;
+    }
+    i64::try_from(next.checked_sub(counter)?).ok()?.checked_sub(1)
 }

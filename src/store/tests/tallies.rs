@@ -56,9 +56,9 @@ fn a_batchs_numbers_are_those_of_its_jobs_after_every_move() {
     let burned = bench.store.burned(done(&claimed, "A1", Proof::Written), &stamp(12)).unwrap();
     assert!(burned.wants_eyes, "the first of a batch");
     look("a burn");
-    bench.store.seen(&serial("A1"), Profile::ZERO, None, &stamp(13)).unwrap();
+    bench.store.seen(&serial("A1"), Profile::ZERO, None, None, &stamp(13)).unwrap();
     look("one of two profiles seen");
-    bench.store.seen(&serial("A1"), Profile::new(1), None, &stamp(14)).unwrap();
+    bench.store.seen(&serial("A1"), Profile::new(1), None, None, &stamp(14)).unwrap();
     look("both seen");
 
     let claimed = bench.claim(jobs[1], "A2").unwrap();

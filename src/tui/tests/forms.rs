@@ -42,6 +42,7 @@ fn the_vault_is_made_from_the_screen() {
 fn report() -> ImportReport {
     let line = |line, problem: &str, remedy: &str| ImportLine {
         line,
+        place: format!("line {line}"),
         field: Some("serial number".into()),
         problem: problem.into(),
         remedy: remedy.into(),
@@ -60,6 +61,7 @@ fn report() -> ImportReport {
         taken: 98,
         left_out: 26,
         jobs: 98,
+        missing: Vec::new(),
         lines,
         notes: vec!["the file starts with a byte order mark".into()],
     }

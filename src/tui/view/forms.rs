@@ -171,7 +171,7 @@ fn report_lines(report: &ImportReport, area: Rect) -> Vec<Styled> {
 fn line_lines(line: &ImportLine, area: Rect) -> Vec<Styled> {
     let field = line.field.as_ref().map(|field| format!(", {field}")).unwrap_or_default();
     let (mark, style) = if line.refused { ("! ", BAD) } else { ("", PLAIN) };
-    let mut lines = wrapped(&format!("{mark}line {}{field}: {}", line.line, line.problem), area, style);
+    let mut lines = wrapped(&format!("{mark}{}{field}: {}", line.place, line.problem), area, style);
     lines.extend(wrapped(&format!("-> {}", line.remedy), area, PLAIN));
     lines
 }

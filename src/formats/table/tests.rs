@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::{
-    domain::seed_text::SeedTextError,
-    formats::{Format, Parsed, parse},
+    domain::{Digits, Hash, Mode, Parameters, Period, Stated, seed_text::SeedTextError},
+    formats::{Parsed, parse, parse_with},
 };
 
 const SEED: &str = "CZU6XXGHCCGCOL6YO3WW472WEWB34FVJ";
@@ -24,7 +24,7 @@ fn read(text: &str) -> Parsed {
 fn row_problems(row: &str) -> Vec<(Option<Field>, Problem)> {
     let parsed = read(&format!("{SIX}\n{row}\n"));
     assert!(parsed.lines.is_empty(), "{row}");
-    assert!(parsed.bad.iter().all(|bad| bad.line == 2));
+    assert!(parsed.bad.iter().all(|bad| bad.place == Place::Line(2)));
     parsed.bad.into_iter().map(|bad| (bad.field, bad.problem)).collect()
 }
 
@@ -47,7 +47,10 @@ fn sample() -> String {
 fn the_documented_form_is_read_without_a_word() {
     let parsed = read(&sample());
     assert_sample(&parsed, "sample");
-    assert_eq!((parsed.lines[0].line, parsed.lines[0].upn.as_deref()), (2, Some("alice@example.com")));
+    assert_eq!(
+        (parsed.lines[0].place, parsed.lines[0].upn.as_deref()),
+        (Place::Line(2), Some("alice@example.com"))
+    );
     assert_eq!(parsed.notes, []);
 }
 
@@ -137,9 +140,11 @@ fn a_column_for_hash_or_digits_is_believed_and_an_unknown_one_told() {
 fn a_long_seed_asks_for_its_hash() {
     let long = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQGEZA";
     let parsed = read(&sample().replace(SEED, long));
-    assert_eq!(parsed.lines[0].stated.hash, None);
-    let note = Note::on_line(2, Field::Secret, NoteKind::HashNotStated { seed_len_bytes: 32 });
-    assert_eq!(parsed.notes, [note]);
+    assert!(parsed.lines[0].is_hash_open());
+    assert!(!read(&sample()).lines[0].is_hash_open());
+    let stated =
+        read(&sample().replace(SEED, long).replace(",model", ",model,hash").replace("miniOTP-2", "m,SHA256"));
+    assert!(!stated.lines[0].is_hash_open());
 }
 
 #[test]
@@ -203,7 +208,7 @@ fn all_faults_of_a_line_and_of_all_lines_are_told() {
     let parsed = read(&text);
     assert_eq!(parsed.lines.len(), 1);
     assert_eq!(parsed.bad_lines(), 2);
-    let places: Vec<_> = parsed.bad.iter().map(|bad| (bad.line, bad.field.unwrap())).collect();
+    let places: Vec<_> = parsed.bad.iter().map(|bad| (bad.place.number(), bad.field.unwrap())).collect();
     use Field::*;
     assert_eq!(places, [(2, Upn), (2, Serial), (2, Interval), (4, Upn), (4, Secret), (4, Interval)]);
 }
@@ -212,7 +217,7 @@ fn all_faults_of_a_line_and_of_all_lines_are_told() {
 fn text_that_a_spreadsheet_would_run_is_kept_and_told() {
     let parsed = read(&sample().replace("Token2", "=1+1"));
     assert_eq!(parsed.lines[0].manufacturer.as_deref(), Some("=1+1"));
-    assert_eq!(parsed.notes, [Note::on_line(2, Field::Manufacturer, NoteKind::Formula)]);
+    assert_eq!(parsed.notes, [Note::at(Place::Line(2), Field::Manufacturer, NoteKind::Formula)]);
 }
 
 #[test]
@@ -220,9 +225,112 @@ fn a_header_that_can_not_serve_is_refused() {
     let error = |text: String| parse(text.as_bytes(), None).unwrap_err();
     assert_eq!(error(format!("0012345678901,{SEED},30,Token2,x\n")), FileError::NoHeader);
     assert_eq!(
-        error(format!("upn,serial number,seed\na@example.com,1000,{SEED}\n")),
-        FileError::MissingColumns { missing: vec![Field::Secret, Field::Interval] }
+        error(format!("upn,serial number,secret key\na@example.com,1000,{SEED}\n")),
+        FileError::MissingColumns { missing: vec![Field::Interval] }
     );
     assert_eq!(error(format!("{SIX},serial\n")), FileError::ColumnTwice { field: Field::Serial });
     assert_eq!(error(format!("{SIX}\n\n,,,\n")), FileError::NoLines);
+}
+
+fn table(text: &str) -> Parsed {
+    let parsed = parse(text.as_bytes(), None).unwrap();
+    assert_eq!(parsed.format, Format::SeedTable, "{text}");
+    parsed
+}
+
+fn is_noted(parsed: &Parsed, kind: &NoteKind) -> bool {
+    parsed.notes.iter().any(|note| note.kind == *kind)
+}
+
+const BASE64: &str = "Fmnr3McQjCcv2Hbtbn9WJYO+Fqk=";
+
+#[test]
+fn the_whole_column_decides_how_seeds_are_spelled() {
+    for (seed, encoding) in [(SEED, Encoding::Base32), (SEED_HEX, Encoding::Hex), (BASE64, Encoding::Base64)]
+    {
+        let parsed = table(&format!("serial,seed\n1000,{seed}\n"));
+        assert_eq!(*seed_text::hex(&parsed.lines[0].seed), SEED_HEX, "{encoding}");
+        assert!(is_noted(&parsed, &NoteKind::ReadAs { encoding }), "{:?}", parsed.notes);
+        assert!(is_noted(&parsed, &NoteKind::PeriodNotStated));
+        let stated = table(&format!("serial,seed ({encoding}),period\n1000,{seed},60\n"));
+        assert_eq!(stated.lines[0].stated.period, Some(Period::SIXTY));
+        assert_eq!(stated.notes, [], "the header says how: nothing was taken for granted");
+    }
+}
+
+#[test]
+fn a_column_that_could_be_two_things_is_asked_about() {
+    let either = "ABCDEF234567ABCDEF234567ABCDEF234567ABCD";
+    let text = format!("serial,seed\n1000,{either}\n");
+    let fits = vec![Encoding::Base32, Encoding::Hex];
+    assert_eq!(parse(text.as_bytes(), None).unwrap_err(), FileError::EncodingOpen { fits });
+    for (encoding, bytes) in [(Encoding::Hex, 20), (Encoding::Base32, 25)] {
+        let hints = Hints { encoding: Some(encoding), ..Hints::default() };
+        assert_eq!(parse_with(text.as_bytes(), &hints).unwrap().lines[0].seed.len_bytes(), bytes);
+    }
+    // Beside seeds that are plainly hex it is one of them.
+    let parsed = table(&format!("serial,seed\n1000,{either}\n1001,{SEED_HEX}\n"));
+    assert_eq!(parsed.lines.iter().map(|line| line.seed.len_bytes()).collect::<Vec<_>>(), [20, 20]);
+}
+
+#[test]
+fn one_mistyped_seed_is_a_bad_line_and_half_a_column_is_a_question() {
+    let mut text = String::from("serial,seed\n");
+    for serial in 1000..1019 {
+        text += &format!("{serial},{}\n", SEED.replace('C', ["A", "B", "C"][serial % 3]));
+    }
+    let parsed = table(&format!("{text}1019,{SEED_HEX}\n"));
+    assert_eq!((parsed.bad.len(), parsed.bad[0].place), (1, Place::Line(21)));
+    let mixed = format!("serial,seed\n1000,{SEED}\n1001,{SEED_HEX}\n");
+    assert!(matches!(parse(mixed.as_bytes(), None), Err(FileError::EncodingOpen { .. })));
+}
+
+#[test]
+fn columns_that_the_file_does_not_name_can_be_said() {
+    let text = format!("1000;x;{SEED_HEX};60\n1001;y;{SEED_HEX};30\n");
+    let said = |columns| {
+        let hints = Hints { columns: Some(columns), ..Hints::default() };
+        parse_with(text.as_bytes(), &hints)
+    };
+    let parsed = said("serial,-,hex,interval").unwrap();
+    assert_eq!(parsed.lines[0].stated.period, Some(Period::SIXTY));
+    assert_eq!(*seed_text::hex(&parsed.lines[1].seed), SEED_HEX);
+    for wrong in ["serial,colour,hex,interval", "serial,-,-,interval", ""] {
+        assert_eq!(said(wrong).unwrap_err(), FileError::ColumnsSaid, "{wrong}");
+    }
+}
+
+#[test]
+fn types_and_counters_are_read_where_they_are_stated() {
+    let parsed = table(&format!(
+        "serial,seed,type,counter,period\n1000,{SEED},HOTP,5,\n1001,{SEED},totp,,60\n1002,{SEED},hotp,,\n1003,{SEED},push,,\n"
+    ));
+    let modes: Vec<_> = parsed.lines.iter().map(|line| line.stated.or_standard().mode).collect();
+    let totp = Parameters::totp(Hash::Sha1, Digits::SIX, Period::SIXTY).mode;
+    assert_eq!(modes, [Mode::Hotp { counter: 5 }, totp]);
+    let problems: Vec<_> = parsed.bad.iter().map(|bad| (bad.place.number(), bad.problem.clone())).collect();
+    assert_eq!(problems, [(4, Problem::NoCounter), (5, Problem::Kind)]);
+}
+
+#[test]
+fn deepnets_files_need_no_header_once_they_are_named() {
+    let text = format!("1000,{SEED}\n1001,{}\n", SEED.replace('C', "D"));
+    assert!(parse(text.as_bytes(), None).is_err());
+    let timed = parse(text.as_bytes(), Some(Format::DeepnetTime)).unwrap();
+    assert_eq!((timed.lines.len(), timed.lines[0].stated.counter), (2, None));
+    let counted = parse(text.as_bytes(), Some(Format::DeepnetCounter)).unwrap();
+    assert_eq!(counted.lines[1].stated.counter, Some(0));
+    assert!(is_noted(&counted, &NoteKind::CounterNotStated));
+    let headed = parse(format!("serial number,secret key\n{text}").as_bytes(), Some(Format::DeepnetCounter));
+    assert_eq!(headed.unwrap().lines.len(), 2);
+}
+
+#[test]
+fn oktas_fields_need_no_serial() {
+    let text = format!("login,sharedSecret,factorProfileId\nalice@example.com,{SEED},fpr1\n");
+    let parsed = parse(text.as_bytes(), None).unwrap();
+    assert_eq!(parsed.format, Format::OktaCsv);
+    let line = &parsed.lines[0];
+    assert_eq!((line.serial.as_ref(), line.upn.as_deref()), (None, Some("alice@example.com")));
+    assert_eq!(line.stated, Stated::default());
 }
