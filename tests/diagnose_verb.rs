@@ -1,8 +1,7 @@
 //! `kiln diagnose` on a seed from standard input, from arguments to what it prints and its exit status.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-#[path = "support/oathtool.rs"]
-mod oathtool;
+mod support;
 
 use clap::Parser;
 use kiln::{
@@ -10,6 +9,7 @@ use kiln::{
     domain::{Catalog, Clock, ClockState, UnixMillis},
 };
 use serde_json::Value;
+use support::oathtool;
 
 #[derive(Parser)]
 struct CommandLine {
