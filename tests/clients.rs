@@ -167,6 +167,44 @@ fn every_client_hears_the_same_numbered_events() {
     });
 }
 
+#[test]
+fn one_who_is_stopped_for_a_while_hears_the_same_and_one_who_is_killed_changes_nothing() {
+    let name = "one_who_is_stopped_for_a_while_hears_the_same_and_one_who_is_killed_changes_nothing";
+    isolated(name, LIMIT, || {
+        let pcscd = Pcscd::start(&["Kiln A"]);
+        let scene = Scene::new();
+        let station = scene.start(&[]);
+        let (awake, mut stalled) = (Watch::start(&scene.kiln), Watch::start(&scene.kiln));
+        let mut killed = Watch::start(&scene.kiln);
+        scene.random_batch("spring", 3, "c301-i", "single-random");
+        stalled.signal(Signal::SIGSTOP);
+        let reader = &pcscd.readers()[0];
+        for n in 0..3_u32 {
+            pcscd.await_removal(reader);
+            let mut token = Token::place_new("c301-i", &format!("8659610000000{n}"), reader, &[]);
+            if n == 1 {
+                token.await_commands(3);
+                killed.signal(Signal::SIGKILL);
+            }
+            awake.until("the burn", |event| {
+                let ours = event["event"] == "job" && event["serial"] == *token.serial;
+                (ours && event["state"] == "burned").then_some(())
+            });
+            token.take();
+        }
+        stalled.signal(Signal::SIGCONT);
+        let late = Watch::start(&scene.kiln);
+        station.stop(&scene.kiln);
+        let (all, last) = (numbered(stalled), numbered(late));
+        let burned = all.iter().filter(|event| event["event"] == "job" && event["state"] == "burned");
+        assert_eq!(burned.count(), 3, "it has heard what happened while it was stopped");
+        assert_eq!(all.last().map(|event| &event["event"]), Some(&"stopping".into()));
+        let end = &all[all.len() - last.len()..];
+        assert_eq!(end, &last[..], "word for word what another one heard");
+        assert_eq!(awake.rest().last(), all.last());
+    });
+}
+
 /// The events of a watching that has come to its end: without a gap, from the snapshot on.
 fn numbered(watch: Watch) -> Vec<Value> {
     let mut last = watch.snapshot["last_event"].as_u64().expect("a snapshot carries it");

@@ -11,8 +11,8 @@ use zeroize::Zeroizing;
 
 #[derive(Parser)]
 struct CommandLine {
-    #[command(flatten)]
-    otp: otp::OtpArgs,
+    #[command(subcommand)]
+    verb: otp::OtpVerb,
 }
 
 struct Stopped(ClockState);
@@ -70,7 +70,7 @@ impl Setting<'_> {
             colour: self.terminal,
             clock: &Stopped(self.clock),
         };
-        let exit = match otp::run(&parsed.otp, &mut io) {
+        let exit = match otp::run(&otp::OtpArgs { verb: parsed.verb }, &mut io) {
             Ok(exit) => exit,
             Err(error) => io.fail(&error),
         };

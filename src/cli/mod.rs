@@ -30,6 +30,7 @@ pub mod moment;
 mod next;
 mod opener;
 pub mod otp;
+mod otp_read;
 mod policy;
 mod prompt;
 mod run;

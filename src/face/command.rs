@@ -1,7 +1,9 @@
 //! What a client can ask of a station.
 
 use super::{Role, SecretBytes, SeenCode};
-use crate::domain::{Hash, JobState, OnFound, Profile, SeenPolicy, Serial, UnixTime, seed_text::Encoding};
+use crate::domain::{
+    Hash, JobState, OnFound, Profile, SeenPolicy, Serial, Serials, UnixTime, seed_text::Encoding,
+};
 use serde::{Deserialize, Serialize};
 
 /// One request. Each is answered by one reply; [`Command::needs`] says who may ask.
@@ -257,6 +259,23 @@ pub enum Command {
         /// The new name.
         name: Option<String>,
     },
+    /// Gives the token that lies on a slot and tells no serial the one by which it goes from now on.
+    SlotSerial {
+        /// The slot, by its name or its reader's.
+        slot: String,
+        /// The serial.
+        serial: Serial,
+    },
+    /// Reads codes from the key on a slot: all that it calculates by itself, or one, by its name.
+    OtpRead {
+        /// The slot, by its name or its reader's; none: the only one on which something lies.
+        slot: Option<String>,
+        /// Which: the whole name, its title, or its account. One that wants a touch waits for it; one that counts is used
+        /// up.
+        name: Option<String>,
+        /// The password of the key, by its name in the vault.
+        key: Option<String>,
+    },
     /// The station's clock.
     Clock,
     /// Lets burns go on with a clock that is not trusted, for a while.
@@ -330,6 +349,8 @@ impl Command {
             | Self::Examine { .. }
             | Self::Export { .. }
             | Self::SlotName { .. }
+            | Self::SlotSerial { .. }
+            | Self::OtpRead { .. }
             | Self::ClockOverride { .. }
             | Self::Stop => Role::Operator,
         }
@@ -390,6 +411,9 @@ pub struct BatchPolicy {
     pub foreign: Option<OnFound>,
     /// Which tokens a person must prove.
     pub seen: Option<SeenPolicy>,
+    /// By what serial a token goes that tells none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serials: Option<Serials>,
 }
 
 /// A batch with random seeds.

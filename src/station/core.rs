@@ -2,7 +2,7 @@
 
 use super::{
     alarms::Alarms, breaker::Batches, bus::Bus, clock_gate::ClockGate, device::Orders, failure::locked,
-    loose_end::LooseEnds, searches::Searches,
+    loose_end::LooseEnds, reads::Reads, searches::Searches,
 };
 use crate::{
     domain::{Clock, CustomerKey, SeedId, SlotName, catalog::Catalog},
@@ -96,6 +96,8 @@ pub struct Core {
     pub breakers: Batches,
     /// Resets and key changes that wait for their tokens.
     pub orders: Orders,
+    /// Codes that wait to be read from the key on a slot.
+    pub reads: Reads,
     /// Burns that ended and are not on record yet.
     pub loose_ends: LooseEnds,
     /// What wants a person.
@@ -137,6 +139,7 @@ impl Core {
             readers: RwLock::default(),
             breakers: Batches::default(),
             orders: Orders::default(),
+            reads: Reads::default(),
             loose_ends: LooseEnds::default(),
             alarms: Alarms::default(),
             crossing: parts.crossing,

@@ -19,6 +19,7 @@ pub mod error;
 mod finder;
 mod holders;
 mod import;
+mod lent;
 mod peek;
 mod queue;
 pub mod records;
@@ -32,6 +33,7 @@ mod tokens;
 pub use error::{
     BatchRefused, Broken, ClaimRefused, ImportRefused, MoveRefused, StoreError, TokenRefused, VaultRefused,
 };
+pub use lent::NotLent;
 pub use peek::{OnDisk, SCHEMA, peek};
 pub use records::*;
 

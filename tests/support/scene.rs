@@ -117,6 +117,11 @@ impl Watch {
         Self { snapshot, process, lines }
     }
 
+    /// Sends its process a signal.
+    pub fn signal(&mut self, signal: nix::sys::signal::Signal) {
+        self.process.signal(signal);
+    }
+
     /// The next line: an event, or another snapshot where it was too slow.
     #[track_caller]
     pub fn next(&self) -> Value {

@@ -11,6 +11,7 @@ mod examine;
 mod export;
 mod import;
 mod opened;
+mod read;
 mod reveal;
 mod slots;
 mod tokens;
@@ -87,6 +88,8 @@ pub fn carry_out(core: &Core, command: Command, caller: &Caller) -> Result<Reply
         }
         Command::Slots => slots::list(core),
         Command::SlotName { slot, name } => slots::name(core, &slot, name.as_deref(), who),
+        Command::SlotSerial { slot, serial } => slots::serial(core, &slot, &serial, who),
+        Command::OtpRead { slot, name, key } => read::read(core, slot.as_deref(), name, key, who),
         Command::Clock => Ok(Reply::Clock(core.clock_view()?)),
         Command::ClockOverride { seconds } => audit::override_clock(core, seconds, who),
         Command::AuditVerify => audit::verify(core),
