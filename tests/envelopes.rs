@@ -88,7 +88,7 @@ fn a_message_for_somebody_else_says_for_whom() {
     let a = SecretKeys::read(&gpg.secret_key("a@example.com", "")).unwrap();
     let b = SecretKeys::read(&gpg.secret_key("b@example.com", "")).unwrap();
     let subkey = a.ids()[1].clone();
-    assert_eq!(openpgp::recipients(&message).unwrap().keys, [subkey.clone()]);
+    assert_eq!(openpgp::recipients(&message).unwrap().keys, std::slice::from_ref(&subkey));
     let wanted = vec![subkey.clone()];
     let none = openpgp::open(&message, &With::default());
     assert_eq!(none, Err(OpenPgpError::KeyNeeded { wanted: wanted.clone() }));

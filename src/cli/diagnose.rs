@@ -26,7 +26,8 @@ use std::{
 
 /// Laid out by hand for 80 columns.
 const EXAMPLES: &str = "\
-Several codes are successive displays. Without --at, the last was read just now.
+Several codes are successive displays; without --at, the last was read just
+now.
 Status 0: the code is right as recorded. 1: it is not, or nothing explains it.
 
 Examples:
