@@ -4,7 +4,7 @@
 //! the key. Its password counts no tries; a wrong one is nevertheless tried once only, since it is never known which
 //! of the two is wrong.
 //!
-//! Makers differ in status words and in what they leave out. [`Whole`] and [`Alike`] are the links on which they don't.
+//! Makers differ in status words and in what they leave out. `Whole` and `Alike` are the links on which they don't.
 
 use super::error::{Change, OpenError, ReadError, Reading, UnlockError, WriteError};
 use super::molto2::Deleted;

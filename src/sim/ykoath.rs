@@ -1,7 +1,7 @@
 //! A key with an OATH applet: `protocols/ykoath.md`. It is of one of four makes, which differ where that page says so;
 //! what the page doesn't say of a make is what a YubiKey does (assumed).
 //!
-//! It has no display and no clock. What [`Device::display`] gives is what an authenticator program would show that asks
+//! It has no display and no clock. What its display gives is what an authenticator program would show that asks
 //! the key at the reference clock's time, so that a person in a test has something to look at.
 
 mod bytes;
