@@ -75,6 +75,9 @@ fn tokens_that_are_tapped_and_scanned_become_one_list() {
         assert!(list["serials"][0]["from"]["slot"].is_string(), "{list}");
         assert_eq!(list["serials"][2]["from"], "input");
         assert_eq!(list["duplicates"], serde_json::json!({"86596100000011": 2, "86596100000012": 2}));
-        assert_eq!(list["left_out"].as_array().map(Vec::len), Some(1), "{list}");
+        // A slot may also say that a token left too soon.
+        let left_out = list["left_out"].as_array().expect("a list");
+        assert!(left_out.iter().any(|left| left["line"] == 3), "{list}");
+        assert!(left_out.iter().all(|left| left["problem"] != "no batch is running"), "{list}");
     });
 }

@@ -238,6 +238,13 @@ impl List {
     fn slot(&mut self, view: &SlotView) -> Option<String> {
         let is_idle = view.says.as_ref().is_some_and(|says| self.idle.contains(says));
         let unread = view.doing == Doing::Look && view.serial.is_none() && !is_idle;
+        // What a slot says when a token leaves that it has read is no news of another one.
+        let leaves = view.serial.is_none()
+            && self.on_slots.get(&view.slot).is_some_and(|before| !before.starts_with('?'));
+        if leaves {
+            self.on_slots.remove(&view.slot);
+            return None;
+        }
         let now = match (&view.serial, &view.says) {
             (Some(serial), _) => serial.to_string(),
             (None, Some(says)) if unread => format!("? {says}"),
