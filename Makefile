@@ -3,13 +3,15 @@
 # make lint    format, clippy and documentation, warnings refused
 # make calibrate   is the diagnosis as good and as sure as it says: all runs, some minutes
 # make fuzz    every parser under a fuzzer, ten minutes each (fuzz/README.md); FUZZ_SECONDS=60 for less
-# make bench   a burn against the bare sum of its exchanges; a key until its frame is written
+# make soak    fourteen readers, random faults, kills and restarts, for an hour (KILN_SOAK_SECONDS=3600)
+# make bench   a burn against the bare sum of its exchanges; slots, import, start; the diagnosis; a key until its frame
+#              is written
 #
 # Each target installs what it needs first (scripts/setup); Rust itself must be there.
 
 CARGO ?= cargo
 
-.PHONY: demo test lint bench calibrate fuzz setup-build setup-test setup-fuzz
+.PHONY: demo test lint bench calibrate fuzz soak setup-build setup-test setup-fuzz
 
 demo: setup-build
 	$(CARGO) run --locked -- demo
@@ -31,6 +33,10 @@ calibrate: setup-build
 
 fuzz: setup-fuzz
 	scripts/fuzz
+
+KILN_SOAK_SECONDS ?= 3600
+soak: setup-test
+	KILN_SOAK_SECONDS=$(KILN_SOAK_SECONDS) $(CARGO) test --locked --release --test soak -- --nocapture
 
 bench: setup-test
 	$(CARGO) bench --locked --benches

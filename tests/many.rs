@@ -5,17 +5,16 @@ mod support;
 
 use kiln::{
     domain::{JobState, Profile},
-    face::{Command, Consent, JobFilter, JobView, Page, Reply},
+    face::{Command, Consent, JobView, Reply},
     sim::Fault,
 };
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
-    num::NonZeroU32,
     time::Duration,
 };
 use support::{
     chance::Chance,
-    floor::{Back, FOURTEEN, Family, Floor, PAIR, Piece, Then, exported},
+    floor::{Back, FOURTEEN, Family, Floor, PAIR, Piece, Then, at, exported, passing_fault},
     namespace::isolated,
     pcscd::Pcscd,
     scene::Scene,
@@ -40,23 +39,6 @@ const TRIES: u32 = 5;
 
 /// Batches, and the jobs in them.
 const BATCHES: [(&str, usize); 3] = [("named", NAMED), ("free", FREE), ("pairs", MOLTO2 - OTHER_KEY)];
-
-fn at(command: u32) -> NonZeroU32 {
-    NonZeroU32::new(command).expect("commands are counted from 1")
-}
-
-/// One of the faults that pass, at any command of a burn.
-fn passing_fault(chance: &mut Chance, family: Family, number: usize) -> Fault {
-    let most = usize::try_from(family.commands()).expect("a small number");
-    let command = at(u32::try_from(1 + chance.below(most)).expect("a small number"));
-    match number % 5 {
-        0 => Fault::YankBefore(command),
-        1 => Fault::YankAfter(command),
-        2 => Fault::Mute(command),
-        3 => Fault::Status(command, 0x6F00),
-        _ => Fault::Delay(Duration::from_millis(u64::from(command.get()) * 5 + 20)),
-    }
-}
 
 /// After this command of a single-profile token its configuration is written and the seed that it held is gone.
 const CONFIGURED: u32 = 4;
@@ -158,20 +140,11 @@ fn decide(floor: &mut Floor, piece: &mut Piece, why: &Back) -> Then {
     Then::Again
 }
 
-fn jobs(floor: &Floor, batch: &str) -> Vec<JobView> {
-    let page = Page { offset: 0, limit: 1000 };
-    let command = Command::Jobs { batch: batch.into(), filter: JobFilter::default(), page };
-    match floor.ask(command) {
-        Reply::Jobs(page) => page.items,
-        other => panic!("{other:?}"),
-    }
-}
-
 /// Everything must be right: records, memories, displays, counts.
 fn judge(scene: &Scene, floor: &Floor, tokens: &mut [Piece], lines: &[Line]) {
     let mut jobs_by_serial: BTreeMap<String, JobView> = BTreeMap::new();
     for (batch, count) in BATCHES {
-        let jobs = jobs(floor, batch);
+        let jobs = floor.jobs(batch);
         assert_eq!(jobs.len(), count, "no job of \"{batch}\" is missing, and none came about");
         for job in jobs {
             let serial =

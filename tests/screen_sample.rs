@@ -14,6 +14,7 @@ fn the_bench_presses_keys_while_slots_burn_and_hears_silence_while_none_does() {
     let figures = measure(dir.path(), size);
     assert_eq!(figures.idle_writes, 0, "not one byte while nothing changes");
     assert_eq!(figures.keys.len(), 25);
+    assert!(figures.burned > 0 && figures.first_search > Duration::ZERO);
     assert!(percentile(&figures.keys, 50) > Duration::ZERO && figures.filter.len() > 30);
     assert!(figures.keys.is_sorted() && percentile(&figures.keys, 100) == figures.keys[24]);
     // A whole view at 160x45, in one write.

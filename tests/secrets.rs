@@ -49,13 +49,14 @@ const MAY_CROSS: [(Speaker, &str); 4] = [
 #[test]
 fn nothing_secret_is_left_behind_or_said_anywhere() {
     isolated("nothing_secret_is_left_behind_or_said_anywhere", LIMIT, || {
-        let pcscd = Pcscd::start(&["Kiln A", "Molto2 A"]);
+        let pcscd = Pcscd::start(&["Kiln A", "Molto2 A", "Kiln B"]);
         let kiln = Kiln::new();
         let customer_key = random(16);
         let lines = [
             Line::new(1, "86596100000001", "C301-i"),
             Line { seed: random(32), ..Line::new(2, "86596100000002", "C301-i") },
             Line { seed: random(63), ..Line::new(3, "10000000000003", "Molto2 v2") },
+            Line { seed: random(21), ..Line::new(4, "40404040", "YubiKey 5") },
         ];
         let passphrase = kiln.write("passphrase", PASSPHRASE);
         let key = kiln.write("office.key", data_encoding::HEXLOWER.encode(&customer_key));
@@ -83,6 +84,8 @@ fn nothing_secret_is_left_behind_or_said_anywhere() {
             "spring",
             "--recipe",
             "molto2-ten",
+            "--recipe",
+            "key-entra",
             "--key",
             "office",
             "--seen",
@@ -99,6 +102,8 @@ fn nothing_secret_is_left_behind_or_said_anywhere() {
             Token::place_new("c301-i", &lines[0].serial, &readers[0], &["--fault", "yank-after:5"]),
             Token::place_new("c301-i", &lines[1].serial, &readers[1], &[]),
             Token::place_new("molto2-v2", &lines[2].serial, &readers[2], &["--key-file", &key_file]),
+            // It has no password: it gets the batch's key for one.
+            Token::place_new("yubikey-5", &lines[3].serial, &readers[4], &[]),
         ];
         tokens[0].await_torn();
         pcscd.await_removal(&readers[0]);
@@ -128,6 +133,10 @@ fn nothing_secret_is_left_behind_or_said_anywhere() {
                 secrets.push(seed);
             }
         }
+        secrets.push(access_key(&tokens[3]));
+        let code =
+            kiln.run(&["otp", "read", "--slot", &readers[4].name, "--key", "office", "--json"]).expect(0);
+        assert!(code.stdout.contains("Entra ID:user4@example.com"), "{}", code.stdout);
         let record = tap.record();
         secrets.push(data_key(&record));
 
@@ -143,6 +152,15 @@ fn nothing_secret_is_left_behind_or_said_anywhere() {
         leftovers(&kiln, &secrets, &tokens, "started again and stopped");
         messages(&record, &secrets);
     });
+}
+
+/// What the password became on a key.
+#[track_caller]
+fn access_key(key: &Token) -> Vec<u8> {
+    let memory = std::fs::read_to_string(key.memory()).expect("a key keeps its memory in a file");
+    let memory: Value = serde_json::from_str(&memory).expect("it is JSON");
+    let hex = memory["state"]["memory"]["access_key"].as_str().expect("the key has a password");
+    data_encoding::HEXLOWER.decode(hex.as_bytes()).expect("hex")
 }
 
 /// Searches all that the run has left on disk. What the test itself wrote, and the export, must be the only finds.

@@ -103,7 +103,7 @@ impl Shop {
     }
 
     async fn ask(&self, command: Command) -> Result<Reply, Failure> {
-        let caller = Caller { who: "tester".into(), role: Role::Operator };
+        let caller = Caller { who: "tester".into(), uid: 0, role: Role::Operator };
         self.door.ask(command, caller).await
     }
 
@@ -844,6 +844,7 @@ async fn a_rejected_code_is_explained_by_the_records() {
     let swapped = findings(&shop, diagnose(A, &[&shown_by_b, &next])).await;
     assert_eq!(causes(&swapped), serde_json::json!(["other-token"]), "{swapped:#}");
     assert_eq!(swapped["findings"][0]["token"]["serial"], B);
+    assert_eq!(swapped["also_affected"], serde_json::json!(["the other token of batch \"spring\""]));
 
     let whose = Command::Whose { codes: vec![shown_by_b.clone(), next], at: None, within_s: 600 };
     let owners = findings(&shop, whose).await;
@@ -943,7 +944,7 @@ async fn rivals_are_told_by_the_first_digits_of_what_they_show() {
     assert_eq!(dashes.diagnosis.unwrap()["findings"][0]["causes"], serde_json::json!(["no-seed"]));
     assert_eq!(shop.ask(shows("smoke")).await.unwrap_err().kind, FailureKind::Usage);
     // What comes from seeds is not for those who only look on.
-    let looks_on = Caller { who: "guest".into(), role: Role::Observer };
+    let looks_on = Caller { who: "guest".into(), uid: 1000, role: Role::Observer };
     assert!(shop.door.ask(examine(vec![]), looks_on).await.is_err());
     shop.close().await;
 }

@@ -138,7 +138,6 @@ fn four_faults_are_explained_by_key_presses_alone() {
         screen.until(&["the token calculates with SHA-256", "switch it off and on"]);
 
         // The same by telephone.
-        screen.press("Escape");
         call(&screen, &hash.serial);
         let says = until_explained(&screen, hash, shown(hash));
         assert!(says.contains("the token calculates with SHA-256"), "{says}");

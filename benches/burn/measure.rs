@@ -1,13 +1,15 @@
 //! How long a burn takes, bare and by the station, and where the difference goes.
 //!
 //! The station is composed as `kiln station run` composes it (PC/SC, a database on disk), but in this process, so that
-//! its links and its crossings can be timed. Bare is what no host can do without: the same six APDUs, sent by the crate
+//! its links and its crossings can be timed. Bare is what no host can do without: the same APDUs, sent by the crate
 //! `pcsc` alone. The token is the same virtual one behind the same `pcscd` both times.
 
 use crate::support::{LONG, pcscd::Pcscd, pcscd::Reader, until};
 use kiln::{
     app::{catalog, system_clock::SystemClock},
-    domain::{Clock, Digits, Hash, Parameters, Period, Seed, SeenPolicy, Serial},
+    domain::{
+        Clock, CredentialName, Digits, Hash, Parameters, Period, Seed, SeenPolicy, Serial, StepCount, Touch,
+    },
     drivers::pcsc::PcscSource,
     face::{BatchPolicy, Command, HolderFile, NewBatch, Reply, Role, SecretBytes},
     link::{Apdu, ApduLink, LinkError, LinkSource, Port, Presence, Response},
@@ -15,11 +17,12 @@ use kiln::{
         Challenges, Fault, Surroundings, VirtualToken,
         token2_single::{Settings, TimeSync},
         vpcd::Card,
+        ykoath as sim_key,
     },
     station::{Caller, Limits, Parts, Station, StationHandle, no_probe},
     store::Store,
     vault::DataKey,
-    wire::{Configuration, token2_single as wire},
+    wire::{Configuration, token2_single as wire, ykoath},
 };
 use std::{
     collections::BTreeMap,
@@ -29,13 +32,61 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// What is burned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A single-profile token.
+    Single,
+    /// A key with the OATH applet, and one credential.
+    Key,
+}
+
+impl Kind {
+    /// For the table.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Single => "a single-profile token",
+            Self::Key => "one credential on a key",
+        }
+    }
+
+    /// How many APDUs a burn takes.
+    pub fn apdus(self) -> u32 {
+        6
+    }
+
+    fn model(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Single => ("c301-i", "single-random"),
+            Self::Key => ("yubikey-5", "key-random"),
+        }
+    }
+
+    fn token(self, number: usize) -> VirtualToken {
+        let surroundings = Surroundings::new(Arc::new(SystemClock), Challenges::random());
+        let serial = |text: String| -> Serial { text.parse().expect("this is a serial") };
+        match self {
+            Self::Single => {
+                let settings = Settings::new(serial(format!("8659610{number:07}")), TimeSync::Restricted);
+                VirtualToken::token2_single(settings, surroundings)
+            }
+            Self::Key => {
+                let serial = serial(format!("{}", 10_000_000 + number));
+                VirtualToken::ykoath(sim_key::Settings::new(serial, sim_key::Make::YubiKey), surroundings)
+            }
+        }
+    }
+}
+
 /// Medians of one kind of token.
 pub struct Figures {
+    /// What was burned.
+    pub kind: Kind,
     /// How long the token takes for each APDU.
     pub delay: Duration,
-    /// Bare: connect, six APDUs, disconnect.
+    /// Bare: connect, the APDUs, disconnect.
     pub bare_whole: Duration,
-    /// Bare: the six round trips.
+    /// Bare: the round trips.
     pub bare_apdus: Duration,
     /// Station: connect.
     pub connect: Duration,
@@ -75,12 +126,13 @@ fn note(journal: &Journal, mark: Mark) {
     lock(journal).push((Instant::now(), mark));
 }
 
-/// Burns `burns` tokens that take `delay` for each APDU, bare and by a station.
-pub fn measure(pcscd: &Pcscd, delay: Duration, burns: usize) -> Figures {
+/// Burns `burns` tokens of a kind that take `delay` for each APDU, bare and by a station.
+pub fn measure(kind: Kind, pcscd: &Pcscd, delay: Duration, burns: usize) -> Figures {
     let reader = &pcscd.readers()[0];
-    let (bare_whole, bare_apdus) = bare(pcscd, reader, delay, burns);
+    let (bare_whole, bare_apdus) = bare(kind, pcscd, reader, delay, burns);
     pcscd.await_removal(reader);
-    let (journals, commit) = by_station(pcscd, reader, delay, burns);
+    let (journals, commit) = by_station(kind, pcscd, reader, delay, burns);
+    pcscd.await_removal(reader);
     let of = |part: fn(&Parsed) -> Duration| median(journals.iter().map(part).collect());
     let mut between: BTreeMap<&'static str, Vec<Duration>> = BTreeMap::new();
     for parsed in &journals {
@@ -89,6 +141,7 @@ pub fn measure(pcscd: &Pcscd, delay: Duration, burns: usize) -> Figures {
         }
     }
     Figures {
+        kind,
         delay,
         bare_whole,
         bare_apdus,
@@ -100,15 +153,17 @@ pub fn measure(pcscd: &Pcscd, delay: Duration, burns: usize) -> Figures {
     }
 }
 
-/// Prints figures side by side, in milliseconds.
+/// Prints figures of one kind side by side, in milliseconds.
 pub fn table(all: &[Figures], out: &mut impl Write) -> io::Result<()> {
+    let Some(first) = all.first() else { return Ok(()) };
+    let apdus = first.kind.apdus();
     type Row = (String, Box<dyn Fn(&Figures) -> f64>);
     let ms = |time: Duration| time.as_secs_f64() * 1000.0;
     let mut rows: Vec<Row> = vec![
-        ("bare: connect, 6 APDUs, disconnect".into(), Box::new(move |f| ms(f.bare_whole))),
-        ("bare: the 6 APDUs".into(), Box::new(move |f| ms(f.bare_apdus))),
+        (format!("bare: connect, {apdus} APDUs, disconnect"), Box::new(move |f| ms(f.bare_whole))),
+        (format!("bare: the {apdus} APDUs"), Box::new(move |f| ms(f.bare_apdus))),
         ("station: first APDU to record on disk".into(), Box::new(move |f| ms(f.burn))),
-        ("  its 6 APDUs".into(), Box::new(move |f| ms(f.apdus))),
+        (format!("  its {apdus} APDUs"), Box::new(move |f| ms(f.apdus))),
     ];
     let names: std::collections::BTreeSet<&'static str> =
         all.iter().flat_map(|figures| figures.between.keys().copied()).collect();
@@ -120,6 +175,7 @@ pub fn table(all: &[Figures], out: &mut impl Write) -> io::Result<()> {
     rows.push(("factor: station by bare APDUs".into(), Box::new(Figures::ratio)));
     rows.push(("before it: connect, exclusively".into(), Box::new(move |f| ms(f.connect))));
     rows.push(("beside it: one durable row on this disk".into(), Box::new(move |f| ms(f.commit))));
+    writeln!(out, "{}", first.kind.words())?;
     write!(out, "{:<44}", "a burn, medians in ms; the token takes")?;
     for figures in all {
         write!(out, "{:>12}", format!("{} ms/APDU", figures.delay.as_millis()))?;
@@ -140,11 +196,8 @@ fn median(mut times: Vec<Duration>) -> Duration {
     times[times.len() / 2]
 }
 
-fn put(reader: &Reader, number: usize, delay: Duration) -> Card {
-    let serial: Serial = format!("8659610{number:07}").parse().expect("this is a serial");
-    let settings = Settings::new(serial, TimeSync::Restricted);
-    let token =
-        VirtualToken::token2_single(settings, Surroundings::new(Arc::new(SystemClock), Challenges::random()));
+fn put(kind: Kind, reader: &Reader, number: usize, delay: Duration) -> Card {
+    let token = kind.token(number);
     if !delay.is_zero() {
         token.arm(Fault::Delay(delay));
     }
@@ -154,48 +207,75 @@ fn put(reader: &Reader, number: usize, delay: Duration) -> Card {
 }
 
 /// What no host can do without. Gives the medians of the whole and of the round trips.
-fn bare(pcscd: &Pcscd, reader: &Reader, delay: Duration, burns: usize) -> (Duration, Duration) {
+fn bare(kind: Kind, pcscd: &Pcscd, reader: &Reader, delay: Duration, burns: usize) -> (Duration, Duration) {
     use pcsc::{Context, Disposition, Protocols, Scope, ShareMode};
-    let _card = put(reader, 9_999, delay);
+    let _card = put(kind, reader, 9_999, delay);
     pcscd.await_insertion(reader);
     let context = Context::establish(Scope::User).expect("pcscd runs");
     let name = CString::new(reader.name.as_str()).expect("names hold no zero byte");
-    let key = wire::session_key(&wire::device_key()).expect("the published key is a key");
-    let configuration = Configuration {
-        parameters: Parameters::totp(Hash::Sha1, Digits::SIX, Period::THIRTY),
-        display_timeout_s: 30,
-    };
-    let seed = Seed::new(vec![7; 20]);
     let (mut wholes, mut sums) = (Vec::new(), Vec::new());
     for _ in 0..burns {
         let begun = Instant::now();
         let card = context.connect(&name, ShareMode::Exclusive, Protocols::ANY).expect("the card is there");
-        let mut sum = Duration::ZERO;
+        let (mut sum, mut count) = (Duration::ZERO, 0);
         let mut send = |apdu: &Apdu| {
             let mut buffer = [0; 300];
             let begun = Instant::now();
             let answer = card.transmit(apdu.bytes(), &mut buffer).expect("the card answers");
             sum += begun.elapsed();
+            count += 1;
             let (data, status) = answer.split_at(answer.len() - 2);
             assert_eq!(status, [0x90, 0x00]);
             data.to_vec()
         };
-        send(&wire::get_info());
-        let challenge = wire::parse_challenge(&send(&wire::get_challenge())).expect("a challenge");
-        send(&wire::answer(&key, &challenge));
-        let now = SystemClock.now().nearest_second();
-        send(&wire::write_configuration(&key, &configuration, now).expect("it can be written"));
-        send(&wire::write_seed(&key, &seed).expect("it can be written"));
-        send(&wire::get_info());
+        match kind {
+            Kind::Single => burn_single(&mut send),
+            Kind::Key => burn_key(&mut send),
+        }
         card.disconnect(Disposition::ResetCard).map_err(|(_, error)| error).expect("the card is ours");
+        assert_eq!(count, kind.apdus());
         wholes.push(begun.elapsed());
         sums.push(sum);
     }
     (median(wholes), median(sums))
 }
 
+fn burn_single(send: &mut impl FnMut(&Apdu) -> Vec<u8>) {
+    let key = wire::session_key(&wire::device_key()).expect("the published key is a key");
+    let configuration = Configuration {
+        parameters: Parameters::totp(Hash::Sha1, Digits::SIX, Period::THIRTY),
+        display_timeout_s: 30,
+    };
+    send(&wire::get_info());
+    let challenge = wire::parse_challenge(&send(&wire::get_challenge())).expect("a challenge");
+    send(&wire::answer(&key, &challenge));
+    let now = SystemClock.now().nearest_second();
+    send(&wire::write_configuration(&key, &configuration, now).expect("it can be written"));
+    send(&wire::write_seed(&key, &Seed::new(vec![7; 20])).expect("it can be written"));
+    send(&wire::get_info());
+}
+
+/// Its serial, which another applet tells; what it holds; the credential, and its code.
+fn burn_key(send: &mut impl FnMut(&Apdu) -> Vec<u8>) {
+    let name = CredentialName::told("Login".into());
+    send(&ykoath::select_yubikey_management());
+    send(&ykoath::read_yubikey_configuration());
+    send(&ykoath::select());
+    send(&ykoath::list());
+    let seed = Seed::new(vec![7; 20]);
+    send(&ykoath::put(&name, &Parameters::standard(), Touch::Free, &seed).expect("it can be written"));
+    let code = send(&ykoath::calculate(&name, ykoath::Moving::Step(StepCount(1))));
+    ykoath::parse_code(&code).expect("a code");
+}
+
 /// Each burn's journal, read, and the median of a durable row written after each burn.
-fn by_station(pcscd: &Pcscd, reader: &Reader, delay: Duration, burns: usize) -> (Vec<Parsed>, Duration) {
+fn by_station(
+    kind: Kind,
+    pcscd: &Pcscd,
+    reader: &Reader,
+    delay: Duration,
+    burns: usize,
+) -> (Vec<Parsed>, Duration) {
     let dir = tempfile::tempdir().expect("a temporary directory can be made");
     let control = control(&dir.path().join("control.db"));
     let mut commits = Vec::new();
@@ -221,11 +301,11 @@ fn by_station(pcscd: &Pcscd, reader: &Reader, delay: Duration, burns: usize) -> 
     };
     let _inside = runtime.enter();
     let (station, door) = Station::start(parts).map_err(|failure| failure.message).expect("it starts");
-    prepare(&runtime, &door, burns);
+    prepare(kind, &runtime, &door, burns);
     let mut parsed = Vec::new();
     for number in 0..burns {
         lock(&journal).clear();
-        let mut card = put(reader, number, delay);
+        let mut card = put(kind, reader, number, delay);
         until("the burn", LONG, || {
             let marks = lock(&journal);
             let ended = |(_, mark): &(Instant, Mark)| matches!(mark, Mark::Crossed(name) if name == "ended");
@@ -255,9 +335,9 @@ fn control(path: &std::path::Path) -> rusqlite::Connection {
 }
 
 /// An open vault, a clock that may be used, a batch that runs.
-fn prepare(runtime: &tokio::runtime::Runtime, door: &StationHandle, burns: usize) {
+fn prepare(kind: Kind, runtime: &tokio::runtime::Runtime, door: &StationHandle, burns: usize) {
     let ask = |command| {
-        let caller = Caller { who: "bench".into(), role: Role::Operator };
+        let caller = Caller { who: "bench".into(), uid: 0, role: Role::Operator };
         let answer: Reply = runtime
             .block_on(door.ask(command, caller))
             .unwrap_or_else(|failure| panic!("{}; {}", failure.message, failure.remedy));
@@ -268,11 +348,12 @@ fn prepare(runtime: &tokio::runtime::Runtime, door: &StationHandle, burns: usize
         HolderFile { name: "bench".into(), kind: "age".into(), recipient: None, file: String::new() };
     ask(Command::VaultInit { holder, data_key: SecretBytes::new(*key.expose()) });
     ask(Command::ClockOverride { seconds: 3600 });
+    let (model, recipe) = kind.model();
     ask(Command::BatchNew(NewBatch {
         name: "bench".into(),
         count: u32::try_from(burns).expect("there are few"),
-        model: "c301-i".into(),
-        recipe: "single-random".into(),
+        model: model.into(),
+        recipe: recipe.into(),
         login_target: None,
         key: None,
         policy: BatchPolicy { seen: Some(SeenPolicy { first: 0, every: 0 }), ..BatchPolicy::default() },

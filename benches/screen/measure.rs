@@ -6,6 +6,7 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use kiln::{
+    app::system_clock::SystemClock,
     domain::{Clock, ClockState, SeenPolicy, SlotName, UnixMillis, catalog::Catalog},
     face::{
         BatchPolicy, Command, Doing, Event, Failure, HolderFile, ImportOptions, ImportTarget, NewBatch, Page,
@@ -36,7 +37,7 @@ use std::{
         mpsc::{Receiver, Sender, channel},
     },
     thread,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 /// An exchange takes so long; six of them are a burn.
@@ -83,8 +84,7 @@ struct Now;
 
 impl Clock for Now {
     fn now(&self) -> UnixMillis {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        UnixMillis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+        SystemClock.now()
     }
 
     fn state(&self) -> ClockState {
@@ -182,10 +182,12 @@ pub fn measure(dir: &Path, size: Size) -> Figures {
             filter.push(started.elapsed());
         }
     }
-    let burned = match ask(&mut client, Command::BatchShow { name: "bench".into() }) {
-        Reply::Batch(detail) => detail.batch.jobs.burned,
-        _ => 0,
-    };
+    let mut burned = 0;
+    while burned == 0 {
+        if let Reply::Batch(detail) = ask(&mut client, Command::BatchShow { name: "bench".into() }) {
+            burned = detail.batch.jobs.burned;
+        }
+    }
     screen_of.send(KeyCode::Char('q'));
     screen.join().expect("the screen did not panic").expect("memory can be written to");
     stopper.stop();
@@ -273,7 +275,8 @@ fn serve(home: &Home, bench: &Bench) -> (Stopper, thread::JoinHandle<()>) {
             let until = async {
                 let _ = end.await;
             };
-            service::serve(listener, door, terms, until).await.expect("the server serves");
+            let lock = service::serve(listener, door, terms, until).await.expect("the server serves");
+            drop(lock);
             let _ = slots.await;
         });
     });

@@ -27,9 +27,10 @@ use kiln::{
         Challenges, Outcome, Surroundings, VirtualToken, molto2 as sim_molto2,
         token2_single::{self as sim_single, TimeSync},
         vpcd::Inbox,
+        ykoath as sim_key,
     },
     vault::holder::{self, Identity},
-    wire::{molto2, token2_single},
+    wire::{molto2, token2_single, ykoath},
 };
 use std::{
     io,
@@ -65,6 +66,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "seed_text", run: seed_text },
     Target { name: "token2_single_reply", run: token2_single_reply },
     Target { name: "vpcd", run: vpcd },
+    Target { name: "ykoath_reply", run: ykoath_reply },
 ];
 
 /// A seed file, by its content.
@@ -160,6 +162,31 @@ pub fn molto2_reply(bytes: &[u8]) -> bool {
     let _ = molto2::tries_left(response.status);
     let _ = block.as_ref().map(|block| block.parameters());
     info.is_ok() || challenge.is_ok() || block.is_ok()
+}
+
+/// Replies of a key's OATH applet, put together again, and of the applets that tell its serial.
+pub fn ykoath_reply(bytes: &[u8]) -> bool {
+    let Ok(response) = Response::from_bytes(bytes.to_vec()) else { return false };
+    let data = &response.data;
+    let _ = ykoath::has_more(response.status);
+    let selected = ykoath::parse_selected(data);
+    let listed = ykoath::parse_list(data);
+    if let Ok(listed) = &listed {
+        // A name that is read as a period and a title is written back the same, unless it states the usual period.
+        for one in listed {
+            let parts = one.name.parts(one.kind);
+            assert!(one.name.as_str().ends_with(parts.title) && parts.title.ends_with(parts.account));
+        }
+    }
+    let code = ykoath::parse_code(data);
+    let all = ykoath::parse_all(data);
+    let serials = (ykoath::parse_yubikey_serial(data), ykoath::parse_canokey_serial(data));
+    selected.is_ok()
+        || listed.is_ok_and(|listed| !listed.is_empty())
+        || code.is_ok()
+        || all.is_ok_and(|all| !all.is_empty())
+        || serials.0.is_ok()
+        || serials.1.is_ok()
 }
 
 /// A model, recipe or target file beside those that kiln ships; its first line is a comment with its path.
@@ -307,11 +334,17 @@ pub fn vpcd(stream: &[u8]) -> bool {
     let surroundings = |challenge| Surroundings::new(Arc::new(Still), Challenges::fixed(challenge));
     let serial: Serial = "86596100000001".parse().expect("a constant");
     let single = sim_single::Settings::new(serial.clone(), TimeSync::Unrestricted);
-    let several = sim_molto2::Settings::new(serial, sim_molto2::Generation::V2);
+    let several = sim_molto2::Settings::new(serial.clone(), sim_molto2::Generation::V2);
+    // Nobody touches it.
+    let key = sim_key::Settings {
+        patience: std::time::Duration::ZERO,
+        ..sim_key::Settings::new(serial, sim_key::Make::YubiKey)
+    };
     // The challenges of the vectors, so that the samples' answers are right.
     let tokens = [
         VirtualToken::token2_single(single, surroundings([0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88])),
         VirtualToken::molto2(several, surroundings([0xA1, 0xB2, 0xC3, 0xD4, 0xE5, 0xF6, 0x07, 0x18])),
+        VirtualToken::ykoath(key, surroundings([0xA0, 0xA1, 0xA2, 0xA3, 0xA4, 0xA5, 0xA6, 0xA7])),
     ];
     let (mut inbox, mut taken) = (Inbox::default(), false);
     for piece in stream.chunks(7) {
@@ -320,7 +353,8 @@ pub fn vpcd(stream: &[u8]) -> bool {
             for token in &tokens {
                 match token.exchange(&message) {
                     Outcome::Answer(answer) => {
-                        assert!((2..=258).contains(&answer.len()), "an answer of {} bytes", answer.len());
+                        // More than 258 only to an extended command, which a key knows.
+                        assert!((2..=4096).contains(&answer.len()), "an answer of {} bytes", answer.len());
                         taken |= answer.ends_with(&[0x90, 0x00]);
                     }
                     Outcome::Torn | Outcome::Silence => panic!("no fault is armed"),

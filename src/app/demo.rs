@@ -19,6 +19,7 @@ use crate::{
     sim::{
         Bench, Challenges, Surroundings, VirtualToken, molto2,
         token2_single::{self, TimeSync},
+        ykoath,
     },
     station::{Limits, Parts, Station, Stopper, no_crossing, no_probe},
     store::Store,
@@ -39,12 +40,16 @@ pub const WITH_REAL_READERS: &str =
 /// What the demo's batches are called.
 const NFC: &str = "demo-nfc";
 const USB: &str = "demo-usb";
+const KEYS: &str = "demo-keys";
 
 /// The port that takes Molto2s: they are told by the name under which PC/SC lists them.
 const USB_SLOT: &str = "TOKEN2 Molto2 (demo)";
 
 /// One token in so many is a Molto2, where there is a port for it.
 const ONE_MOLTO2_IN: u32 = 6;
+
+/// One token in so many is a key with an OATH applet.
+const ONE_KEY_IN: u32 = 8;
 
 /// A round trip of NFC tokens takes 8 to 40 ms (vpcd.md section 6).
 const EXCHANGE: Duration = Duration::from_millis(15);
@@ -152,7 +157,7 @@ fn slot_names(slots: u16) -> (Vec<String>, bool) {
 }
 
 fn start_batches(client: &mut Client, pile: &[DemoToken]) -> Result<(), Failure> {
-    for name in [NFC, USB] {
+    for name in [NFC, KEYS, USB] {
         if pile.iter().any(|token| token.batch == name) {
             ask(client, Command::BatchStart { name: name.into() })?;
         }
@@ -207,6 +212,11 @@ fn prepare(
             let settings = molto2::Settings::new(serial.clone(), molto2::Generation::V2);
             let token = VirtualToken::molto2(settings, surroundings);
             pile.push(DemoToken { serial, token, batch: USB, profiles: 10 });
+        } else if n % ONE_KEY_IN == ONE_KEY_IN - 1 {
+            let serial = serial(&format!("{}", 20_000_000 + n))?;
+            let settings = ykoath::Settings::new(serial.clone(), ykoath::Make::YubiKey);
+            let token = VirtualToken::ykoath(settings, surroundings);
+            pile.push(DemoToken { serial, token, batch: KEYS, profiles: 3 });
         } else {
             let (model, prefix, sync) = SINGLE[n as usize % SINGLE.len()];
             let serial = serial(&format!("{prefix}{n:07}"))?;
@@ -239,21 +249,25 @@ fn prepare(
         let content = SecretBytes::new(csv.as_bytes());
         ask(client, Command::Import { file_name: "demo.csv".into(), content, options })?;
     }
-    if count(USB) > 0 {
-        ask(
-            client,
-            Command::BatchNew(NewBatch {
-                name: USB.into(),
-                count: count(USB),
-                model: "molto2-v2".into(),
-                recipe: "molto2-ten-random".into(),
-                login_target: None,
-                key: None,
-                policy: BatchPolicy::default(),
-                dry_run: false,
-                priority: 0,
-            }),
-        )?;
+    for (batch, model, recipe) in
+        [(USB, "molto2-v2", "molto2-ten-random"), (KEYS, "yubikey-5", "key-three-random")]
+    {
+        if count(batch) > 0 {
+            ask(
+                client,
+                Command::BatchNew(NewBatch {
+                    name: batch.into(),
+                    count: count(batch),
+                    model: model.into(),
+                    recipe: recipe.into(),
+                    login_target: None,
+                    key: None,
+                    policy: BatchPolicy::default(),
+                    dry_run: false,
+                    priority: 0,
+                }),
+            )?;
+        }
     }
     Ok(pile)
 }

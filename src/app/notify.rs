@@ -84,7 +84,11 @@ impl Notify {
         often.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             often.tick().await;
-            let caller = Caller { who: "service manager".into(), role: Role::Observer };
+            let caller = Caller {
+                who: "service manager".into(),
+                uid: nix::unistd::geteuid().as_raw(),
+                role: Role::Observer,
+            };
             // Whatever the answer is: there is one.
             let _ = door.ask(Command::Clock, caller).await;
             self.say("WATCHDOG=1");

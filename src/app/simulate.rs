@@ -12,6 +12,7 @@ use crate::{
         molto2::{self, Generation},
         token2_single::{self, AutoOff, TimeSync},
         vpcd::{Card, Happened, VpcdError},
+        ykoath::{self, Make},
     },
 };
 use clap::ValueEnum;
@@ -29,7 +30,7 @@ use zeroize::Zeroizing;
 /// What `kiln simulate` takes on its command line.
 #[derive(Debug, clap::Args)]
 pub struct SimulateArgs {
-    /// Which model the token is, such as c302-i or molto2-v2
+    /// Which model the token is, such as c302-i, molto2-v2 or yubikey-5
     #[arg(long)]
     pub model: String,
     /// The serial it tells
@@ -44,8 +45,8 @@ pub struct SimulateArgs {
     /// How many microseconds its clock gains in each second
     #[arg(long, default_value_t = 0.0, allow_negative_numbers = true)]
     pub ppm: f64,
-    /// A file with the key it takes, in hex: a Molto2's customer key of any length, another token's device key of 16
-    /// bytes
+    /// A file with the key it takes, in hex: a Molto2's customer key of any length, the password of a key's OATH applet,
+    /// another token's device key of 16 bytes
     #[arg(long, value_name = "FILE")]
     pub key_file: Option<PathBuf>,
     /// What is to go wrong: yank-before:N, yank-after:N, mute:N, status:N:XXXX, delay:MS, forget, wrong-key
@@ -141,7 +142,7 @@ impl Remedy for SimulateError {
     fn remedy(&self) -> &'static str {
         match self {
             Self::UnknownModel(_) => {
-                "name a Token2 model: miniotp-2-i, miniotp-3-i, miniotp-3-i-nb, c301-i, c302-i, otpc-p1-i, otpc-p2-i, otpc-p2-i-nb, molto2-v1 or molto2-v2"
+                "name a Token2 model (miniotp-2-i, miniotp-3-i, miniotp-3-i-nb, c301-i, c302-i, otpc-p1-i, otpc-p2-i, otpc-p2-i-nb, molto2-v1, molto2-v2) or a key (yubikey-5, nitrokey-3, solo-2, canokey)"
             }
             Self::KeyFile { .. } => "name a file that this user may read",
             Self::KeyNotHex(_) => "write the key as hex digits and nothing else, two for each byte",
@@ -171,6 +172,7 @@ impl Remedy for SimulateError {
 enum Family {
     Single(TimeSync),
     Molto2(Generation),
+    Key(Make),
 }
 
 /// token2-single.md sections 5 and 6, molto2.md section 1.
@@ -182,6 +184,10 @@ fn family(model: &str) -> Option<Family> {
         }
         "molto2-v1" => Family::Molto2(Generation::V1),
         "molto2-v2" => Family::Molto2(Generation::V2),
+        "yubikey-5" => Family::Key(Make::YubiKey),
+        "nitrokey-3" => Family::Key(Make::Nitrokey),
+        "solo-2" => Family::Key(Make::Solo),
+        "canokey" => Family::Key(Make::CanoKey),
         _ => return None,
     })
 }
@@ -231,6 +237,11 @@ fn make(args: &SimulateArgs, clock: Arc<dyn Clock>) -> Result<VirtualToken, Simu
             settings.attempts = args.attempts.unwrap_or(settings.attempts);
             VirtualToken::molto2(settings, surroundings)
         }
+        Family::Key(make) => {
+            let mut settings = ykoath::Settings::new(args.serial.clone(), make);
+            settings.password = key.as_ref().map(|key| CustomerKey::new(key.as_slice()));
+            VirtualToken::ykoath(settings, surroundings)
+        }
     };
     if let Some(path) = &args.state {
         match fs::read_to_string(path).map(Zeroizing::new) {
@@ -244,6 +255,20 @@ fn make(args: &SimulateArgs, clock: Arc<dyn Clock>) -> Result<VirtualToken, Simu
     }
     args.faults.iter().for_each(|fault| token.arm(*fault));
     Ok(token)
+}
+
+/// Where a token is kept. One at a time writes there: the hand at the controls, or the reader's side.
+#[derive(Clone)]
+struct Memory(Arc<Mutex<PathBuf>>);
+
+impl Memory {
+    fn new(path: PathBuf) -> Self {
+        Self(Arc::new(Mutex::new(path)))
+    }
+
+    fn keep(&self, token: &VirtualToken) -> Result<(), SimulateError> {
+        keep(&self.0.lock().unwrap_or_else(PoisonError::into_inner), token)
+    }
 }
 
 /// Replaces the file in one step; it holds seeds, so nobody else may read it at any moment.
@@ -387,7 +412,7 @@ fn write_line(to: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
 struct Hand {
     token: VirtualToken,
     card: Card,
-    state: Option<PathBuf>,
+    state: Option<Memory>,
 }
 
 impl Hand {
@@ -455,8 +480,8 @@ impl Hand {
                 Answer::Quit
             }
         };
-        if let Some(path) = &self.state {
-            keep(path, &self.token)?;
+        if let Some(memory) = &self.state {
+            memory.keep(&self.token)?;
         }
         Ok(answer)
     }
@@ -465,7 +490,7 @@ impl Hand {
 /// Keeps the state and tells what happened, on the card's own thread, before the reader learns of it: like a real
 /// token, this one has stored what it says it has.
 fn watcher(
-    state: Option<PathBuf>,
+    state: Option<Memory>,
     events: impl Write + Send + 'static,
     writes_so_far: u64,
 ) -> impl Fn(&VirtualToken, Happened) + Send + Sync + 'static {
@@ -474,8 +499,8 @@ fn watcher(
         let (events, writes_told) = &mut *events.lock().unwrap_or_else(PoisonError::into_inner);
         // Nobody listening to events is no reason for a token to stop working.
         let mut tell = |event: &Event| drop(write_line(events, event));
-        if let Some(path) = &state
-            && let Err(error) = keep(path, token)
+        if let Some(memory) = &state
+            && let Err(error) = memory.keep(token)
         {
             tell(&Event::StateNotKept(Refusal::of(&error)));
         }
@@ -504,12 +529,12 @@ pub fn run(
     events: impl Write + Send + 'static,
 ) -> Result<(), SimulateError> {
     let token = make(args, clock)?;
-    if let Some(path) = &args.state {
-        keep(path, &token)?;
+    let memory = args.state.clone().map(Memory::new);
+    if let Some(memory) = &memory {
+        memory.keep(&token)?;
     }
-    let watcher = watcher(args.state.clone(), events, token.counters().writes);
-    let mut hand =
-        Hand { card: Card::new(args.vpcd, token.clone(), watcher), token, state: args.state.clone() };
+    let watcher = watcher(memory.clone(), events, token.counters().writes);
+    let mut hand = Hand { card: Card::new(args.vpcd, token.clone(), watcher), token, state: memory };
     hand.card.place()?;
     for line in controls.lines() {
         let line = line?;

@@ -32,6 +32,12 @@ pub enum Answer {
     },
     /// To [`Step::ReadProfile`].
     Profile(ProfileState),
+    /// To [`Step::Compute`].
+    Code(Agreement),
+    /// To [`Step::ReadNames`]: those profiles of the plan that the key lists as they are meant.
+    Listed(Vec<Profile>),
+    /// Nobody touched the key in time: nothing happened.
+    Untouched(String),
     /// The device said no to the key.
     KeyRefused {
         /// Attempts left, where it says so.
@@ -41,6 +47,15 @@ pub enum Answer {
     Refused(String),
     /// The link was lost: the command may or may not have taken effect.
     Lost(String),
+}
+
+/// A code that a key calculated, against the one that its seed gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Agreement {
+    /// They are the same.
+    Same,
+    /// They differ.
+    Other,
 }
 
 /// What to do next.
@@ -72,6 +87,8 @@ pub enum GoesOn {
     AfterALook,
     /// A person, who finds out which key the token takes: it refused this one.
     WithItsKey,
+    /// Putting the same key back, and a touch in time.
+    WhenTouched,
 }
 
 /// How a burn ended.
@@ -103,6 +120,7 @@ pub struct Course {
     at: usize,
     written: bool,
     read_back: Vec<Profile>,
+    computed: Vec<Profile>,
     ending: Option<Ending>,
 }
 
@@ -110,7 +128,7 @@ impl Course {
     /// Begins `plan` on the token `serial`.
     pub fn new(plan: Plan, serial: Serial, begins: Begins) -> Self {
         let written = begins == Begins::Again;
-        Self { plan, serial, at: 0, written, read_back: Vec::new(), ending: None }
+        Self { plan, serial, at: 0, written, read_back: Vec::new(), computed: Vec::new(), ending: None }
     }
 
     /// The plan.
@@ -155,21 +173,46 @@ impl Course {
                 };
                 self.end(reason, Some(tries_left));
             }
+            (step, Answer::Untouched(reason)) => {
+                let reason = format!("{}: {reason}", name(&step));
+                // A step that only proves, or that a touch was missing for, has changed nothing; those before it have.
+                self.ending = Some(Ending::Unfinished { reason, goes_on: GoesOn::WhenTouched });
+            }
             (step, Answer::KeyRefused { .. }) => {
                 self.end(format!("the token no longer accepts the authentication at {}", name(&step)), None);
             }
             (step, Answer::Refused(reason)) => self.end(format!("{}: {reason}", name(&step)), None),
             (Step::ReadClock, Answer::Clock { serial, drift_s }) => self.check_clock(&serial, drift_s),
             (Step::ReadProfile(profile), Answer::Profile(state)) => self.check_profile(profile, &state),
+            (Step::Compute(profile), Answer::Code(Agreement::Same)) => {
+                self.computed.push(profile);
+                self.at += 1;
+            }
+            (Step::Compute(profile), Answer::Code(Agreement::Other)) => {
+                self.end(
+                    format!("the key calculates another code for profile {profile} than its seed gives"),
+                    None,
+                );
+            }
+            (Step::ReadNames, Answer::Listed(listed)) => self.check_listed(listed),
             (
                 Step::Authenticate
                 | Step::DeleteSeed(_)
                 | Step::Configure(_)
                 | Step::WriteSeed(_)
-                | Step::WriteTitle(_),
+                | Step::WriteTitle(_)
+                | Step::WriteCredential(_)
+                | Step::SetPassword,
                 Answer::Done,
             ) => self.at += 1,
-            (step, Answer::Done | Answer::Clock { .. } | Answer::Profile(_)) => {
+            (
+                step,
+                Answer::Done
+                | Answer::Clock { .. }
+                | Answer::Profile(_)
+                | Answer::Code(_)
+                | Answer::Listed(_),
+            ) => {
                 self.end(format!("{}: the answer is of another kind", name(&step)), None);
             }
         }
@@ -196,6 +239,21 @@ impl Course {
         }
     }
 
+    fn check_listed(&mut self, listed: Vec<Profile>) {
+        match self.plan.writes.iter().find(|write| !listed.contains(&write.profile)) {
+            None => {
+                self.read_back = listed;
+                self.at += 1;
+            }
+            Some(missing) => {
+                self.end(
+                    format!("the key does not list profile {} as it was written", missing.profile),
+                    None,
+                );
+            }
+        }
+    }
+
     fn end(&mut self, reason: String, key_refused: Option<Option<u8>>) {
         self.ending = Some(if self.written {
             let goes_on = if key_refused.is_some() { GoesOn::WithItsKey } else { GoesOn::AfterALook };
@@ -206,8 +264,15 @@ impl Course {
     }
 
     fn proofs(&self) -> Vec<(Profile, Proof)> {
-        let proof =
-            |profile| if self.read_back.contains(&profile) { Proof::ReadBack } else { Proof::Written };
+        let proof = |profile| {
+            if self.computed.contains(&profile) {
+                Proof::Computed
+            } else if self.read_back.contains(&profile) {
+                Proof::ReadBack
+            } else {
+                Proof::Written
+            }
+        };
         self.plan.writes.iter().map(|write| (write.profile, proof(write.profile))).collect()
     }
 }
@@ -222,6 +287,10 @@ fn name(step: &Step) -> String {
         Step::WriteTitle(profile) => format!("the title of profile {profile}"),
         Step::ReadProfile(profile) => format!("reading profile {profile} back"),
         Step::ReadClock => "reading the clock back".into(),
+        Step::WriteCredential(profile) => format!("the credential of profile {profile}"),
+        Step::SetPassword => "setting the password".into(),
+        Step::Compute(profile) => format!("the code of profile {profile}"),
+        Step::ReadNames => "reading the names back".into(),
     }
 }
 
@@ -241,8 +310,11 @@ fn mismatch(meant: &Write, state: &ProfileState) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::plan::plan, *};
-    use crate::domain::{Parameters, SeedId};
+    use super::{
+        super::plan::{Password, plan, plan_key},
+        *,
+    };
+    use crate::domain::{Mode, Parameters, SeedId, Touch};
 
     fn serial() -> Serial {
         "86596000000001".parse().unwrap()
@@ -254,6 +326,7 @@ mod tests {
             seed: SeedId([1; 16]),
             parameters: Parameters::standard(),
             title: None,
+            touch: Touch::Free,
             display_timeout_s: 30,
         };
         Course::new(plan(vec![write], &[], reads_back), serial(), Begins::Fresh)
@@ -338,6 +411,65 @@ mod tests {
             let end = ending(course(false), [Answer::Done, Answer::Done, Answer::Done, last]);
             assert!(matches!(end, Ending::Unfinished { goes_on: GoesOn::AfterALook, .. }), "{end:?}");
         }
+    }
+
+    /// A key with a time-based, a counter-based and a touchy profile.
+    fn key_course() -> Course {
+        let write = |number, mode, touch| Write {
+            profile: Profile::new(number),
+            seed: SeedId([number; 16]),
+            parameters: Parameters { mode, ..Parameters::standard() },
+            title: Some(format!("x{number}")),
+            touch,
+            display_timeout_s: 30,
+        };
+        let time = Parameters::standard().mode;
+        let writes = vec![
+            write(0, time, Touch::Free),
+            write(1, Mode::Hotp { counter: 0 }, Touch::Free),
+            write(2, time, Touch::Required),
+        ];
+        Course::new(plan_key(writes, &[], Password::Leave), serial(), Begins::Fresh)
+    }
+
+    fn all() -> Answer {
+        Answer::Listed([0, 1, 2].map(Profile::new).into())
+    }
+
+    const SAME: Answer = Answer::Code(Agreement::Same);
+
+    #[test]
+    fn a_key_proves_its_codes_and_its_counters_are_only_listed() {
+        let end = ending(key_course(), [Answer::Done, Answer::Done, Answer::Done, all(), SAME, SAME]);
+        let proofs = [Proof::Computed, Proof::ReadBack, Proof::Computed];
+        let expected = [0, 1, 2].map(Profile::new).into_iter().zip(proofs).collect();
+        assert_eq!(end, Ending::Burned(expected));
+    }
+
+    #[test]
+    fn a_wrong_code_or_a_missing_name_is_no_success() {
+        let written = || [Answer::Done, Answer::Done, Answer::Done];
+        let wrong = Answer::Code(Agreement::Other);
+        let end = ending(key_course(), written().into_iter().chain([all(), wrong]));
+        assert!(
+            matches!(&end, Ending::Unfinished { goes_on: GoesOn::AfterALook, reason } if reason.contains("another code"))
+        );
+        let end = ending(key_course(), written().into_iter().chain([Answer::Listed(vec![Profile::ZERO])]));
+        assert!(matches!(end, Ending::Unfinished { goes_on: GoesOn::AfterALook, .. }));
+    }
+
+    #[test]
+    fn a_missing_touch_waits_for_the_same_key() {
+        let answers = [
+            Answer::Done,
+            Answer::Done,
+            Answer::Done,
+            all(),
+            SAME,
+            Answer::Untouched("nobody touched it".into()),
+        ];
+        let end = ending(key_course(), answers);
+        assert!(matches!(end, Ending::Unfinished { goes_on: GoesOn::WhenTouched, .. }), "{end:?}");
     }
 
     #[test]

@@ -3,8 +3,10 @@
 
 mod course;
 mod judge;
+mod names;
 mod plan;
 
-pub use course::{Answer, Begins, CLOCK_TOLERANCE_S, Course, Ending, GoesOn, Next, ProfileState};
+pub use course::{Agreement, Answer, Begins, CLOCK_TOLERANCE_S, Course, Ending, GoesOn, Next, ProfileState};
 pub use judge::{KeyStanding, KeyUse, MIN_TRIES_LEFT, Occupancy, Verdict, holding, judge, key_use};
-pub use plan::{Plan, Step, Write, plan};
+pub use names::{NotNumbered, number};
+pub use plan::{Password, Plan, Step, Write, plan, plan_key};

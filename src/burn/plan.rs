@@ -1,6 +1,6 @@
 //! Which commands burn a job onto a token, in which order.
 
-use crate::domain::{Parameters, Profile, SeedId};
+use crate::domain::{CredentialName, Mode, Parameters, Profile, SeedId, Touch};
 use serde::{Deserialize, Serialize};
 
 /// What is to stand in one profile when the burn is over.
@@ -14,8 +14,18 @@ pub struct Write {
     pub parameters: Parameters,
     /// The title, where the token shows one.
     pub title: Option<String>,
+    /// Whether each code wants a touch, on keys that can want one.
+    #[serde(default, skip_serializing_if = "Touch::is_free")]
+    pub touch: Touch,
     /// How long the display stays on, in seconds.
     pub display_timeout_s: u16,
+}
+
+impl Write {
+    /// What a key that knows its profiles by names calls this one.
+    pub fn name(&self) -> CredentialName {
+        CredentialName::new(self.title.as_deref().unwrap_or_default(), self.parameters.mode)
+    }
 }
 
 /// One step of a burn: one command to the token, but for authentication, which takes two.
@@ -37,14 +47,31 @@ pub enum Step {
     ReadProfile(Profile),
     /// Serial and clock.
     ReadClock,
+    /// Name, parameters and seed of a profile at once, on a key that knows it by its name.
+    WriteCredential(Profile),
+    /// The password that the key asks for from now on.
+    SetPassword,
+    /// Lets the key calculate a profile's code of the current step.
+    Compute(Profile),
+    /// The names of all profiles of a key, with kind and hash of each.
+    ReadNames,
 }
 
 impl Step {
     /// Whether the token may hold something else once this command was sent.
     pub fn writes(&self) -> bool {
         match self {
-            Self::DeleteSeed(_) | Self::Configure(_) | Self::WriteSeed(_) | Self::WriteTitle(_) => true,
-            Self::Authenticate | Self::ReadProfile(_) | Self::ReadClock => false,
+            Self::DeleteSeed(_)
+            | Self::Configure(_)
+            | Self::WriteSeed(_)
+            | Self::WriteTitle(_)
+            | Self::WriteCredential(_)
+            | Self::SetPassword => true,
+            Self::Authenticate
+            | Self::ReadProfile(_)
+            | Self::ReadClock
+            | Self::Compute(_)
+            | Self::ReadNames => false,
         }
     }
 }
@@ -86,6 +113,40 @@ pub fn plan(writes: Vec<Write>, filled: &[Profile], reads_back: bool) -> Plan {
     Plan { writes, steps }
 }
 
+/// Whether a burn gives a key its password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Password {
+    /// It keeps what it has.
+    Leave,
+    /// It has none and gets the batch's.
+    Set,
+}
+
+/// Lays out the burn of a key that calculates codes and knows its profiles by names. It is open already: what it holds
+/// was listed to judge it. All writing comes before all proof, and what wants a touch comes last, so that whatever can be
+/// done without a hand is done before one is asked for. A counter is not used up for a proof: its profile is only listed.
+pub fn plan_key(writes: Vec<Write>, filled: &[Profile], password: Password) -> Plan {
+    let mut steps = Vec::new();
+    for write in &writes {
+        if filled.contains(&write.profile) {
+            steps.push(Step::DeleteSeed(write.profile));
+        }
+        steps.push(Step::WriteCredential(write.profile));
+    }
+    if password == Password::Set {
+        steps.push(Step::SetPassword);
+    }
+    let counts = |write: &&Write| matches!(write.parameters.mode, Mode::Hotp { .. });
+    if writes.iter().any(|write| counts(&write)) {
+        steps.push(Step::ReadNames);
+    }
+    for touch in [Touch::Free, Touch::Required] {
+        let timed = writes.iter().filter(|write| !counts(write) && write.touch == touch);
+        steps.extend(timed.map(|write| Step::Compute(write.profile)));
+    }
+    Plan { writes, steps }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,8 +157,37 @@ mod tests {
             seed: SeedId([number; 16]),
             parameters: Parameters::standard(),
             title: title.map(str::to_owned),
+            touch: Touch::Free,
             display_timeout_s: 30,
         }
+    }
+
+    #[test]
+    fn a_key_is_written_first_and_proven_afterwards_with_touches_at_the_end() {
+        let touchy = Write { touch: Touch::Required, ..write(0, Some("a")) };
+        let mut counted = write(1, Some("b"));
+        counted.parameters.mode = Mode::Hotp { counter: 0 };
+        let plan = plan_key(vec![touchy, counted, write(2, Some("c"))], &[Profile::new(2)], Password::Set);
+        let [a, b, c] = [0, 1, 2].map(Profile::new);
+        assert_eq!(
+            plan.steps,
+            [
+                Step::WriteCredential(a),
+                Step::WriteCredential(b),
+                Step::DeleteSeed(c),
+                Step::WriteCredential(c),
+                Step::SetPassword,
+                Step::ReadNames,
+                Step::Compute(c),
+                Step::Compute(a),
+            ]
+        );
+    }
+
+    #[test]
+    fn one_credential_on_an_open_key_is_two_commands() {
+        let plan = plan_key(vec![write(0, Some("a"))], &[], Password::Leave);
+        assert_eq!(plan.steps, [Step::WriteCredential(Profile::ZERO), Step::Compute(Profile::ZERO)]);
     }
 
     #[test]

@@ -4,11 +4,33 @@
 //! here know nothing that lies under a station.
 
 use super::{
-    alarms::AlarmsArgs, audit::AuditVerb, batch::BatchVerb, clock::ClockArgs, collect::CollectVerb,
-    completions::CompletionsArgs, device::DeviceVerb, diagnose::DiagnoseArgs, doctor::DoctorArgs,
-    export::ExportArgs, holder::HolderVerb, import::ImportArgs, init::InitArgs, key::KeyVerb, man::ManArgs,
-    otp::OtpArgs, run::Form, slots::SlotsArgs, stop::StationVerb, token::TokenArgs, tokens::TokensArgs,
-    unlock::UnlockArgs, verify::VerifyArgs, watch::WatchArgs, when::WhenArgs, whose::WhoseArgs,
+    alarms::AlarmsArgs,
+    audit::AuditVerb,
+    batch::BatchVerb,
+    clock::ClockArgs,
+    collect::CollectVerb,
+    completions::CompletionsArgs,
+    device::DeviceVerb,
+    diagnose::DiagnoseArgs,
+    doctor::DoctorArgs,
+    export::ExportArgs,
+    holder::HolderVerb,
+    import::ImportArgs,
+    init::InitArgs,
+    key::KeyVerb,
+    man::ManArgs,
+    otp::{OtpArgs, OtpVerb},
+    otp_read::OtpReadArgs,
+    run::Form,
+    slots::SlotsArgs,
+    stop::StationVerb,
+    token::TokenArgs,
+    tokens::TokensArgs,
+    unlock::UnlockArgs,
+    verify::VerifyArgs,
+    watch::WatchArgs,
+    when::WhenArgs,
+    whose::WhoseArgs,
 };
 use crate::domain::Serial;
 use clap::{Args, Parser, Subcommand};
@@ -82,13 +104,24 @@ pub enum Verb<S: Args> {
     /// Made of the command line itself.
     #[command(flatten)]
     Papers(Papers),
-    /// Seeds, codes and QR codes; nothing here needs a station or a token
-    Otp(OtpArgs),
+    /// Seeds, codes and QR codes, without a station or a token; the codes of a key on a slot
+    #[command(subcommand)]
+    Otp(Otp),
     /// Why is a code rejected?
     Diagnose(Box<DiagnoseArgs>),
     /// Be the station, or end it
     #[command(subcommand)]
     Station(StationVerb),
+}
+
+/// `kiln otp`: all but one of its verbs ask nobody.
+#[derive(Debug, Subcommand)]
+pub enum Otp {
+    /// By [`super::run_otp`].
+    #[command(flatten)]
+    Alone(OtpVerb),
+    /// Show the codes of the key with an OATH applet (YubiKey, Nitrokey, Solo, CanoKey) that lies on a slot
+    Read(OtpReadArgs),
 }
 
 /// Verbs that ask a station, and start it where none runs.
@@ -145,6 +178,9 @@ pub enum Asks {
     /// The log of who did what when
     #[command(subcommand)]
     Audit(AuditVerb),
+    /// `kiln otp read`, which shares its first word with verbs that ask nobody.
+    #[command(skip)]
+    OtpRead(OtpReadArgs),
     /// `kiln station stop`, which shares its first word with a verb that asks nobody.
     #[command(skip)]
     StationStop,
@@ -211,7 +247,8 @@ impl<S: Args> Cli<S> {
         let route = match self.verb {
             None => Route::Asks(None),
             Some(Verb::Asks(asks)) => Route::Asks(Some(asks)),
-            Some(Verb::Otp(otp)) => Route::Otp(otp),
+            Some(Verb::Otp(Otp::Alone(verb))) => Route::Otp(OtpArgs { verb }),
+            Some(Verb::Otp(Otp::Read(args))) => Route::Asks(Some(Asks::OtpRead(args))),
             Some(Verb::Diagnose(args)) => match args.token.clone() {
                 Some(serial) => Route::Asks(Some(Asks::Diagnose(args, serial))),
                 None => Route::Diagnose(args),

@@ -7,13 +7,15 @@ use super::{
     otp::{OtpError, ParameterArgs},
     run::{Form, print_json},
     seed_input::{Format, GivenSeed, SeedArgs, SeedInputError, read_seed},
+    table::count,
+    timing::{self, TimingVerbError},
 };
 use crate::{
     diagnose::{
         DiagnoseError, Diagnosis, Evidence, EvidenceError, Finding, Known, Read, Symptom, Windows, diagnose,
         symptom,
     },
-    domain::{Catalog, Code, Parameters, Profile, Serial, Target, UnixTime},
+    domain::{Catalog, Code, Parameters, Profile, Serial, UnixTime},
     face::{Command, Reply},
     remedy::{Remedy, Retry},
 };
@@ -31,14 +33,15 @@ Examples:
   kiln diagnose --token 86596100000001 123456
   kiln diagnose --secret seed.txt 123456 654321
   echo 'otpauth://totp/...' | kiln diagnose --uri - 123456 --at 1772366400
-  kiln diagnose --secret - --shows dashes";
+  kiln diagnose --secret - --shows dashes
+  kiln diagnose --timing                        no seed: when does the code change?";
 
 /// Find out why a code is rejected
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct DiagnoseArgs {
     /// The codes that the token showed, in their order
-    #[arg(value_name = "CODE", required_unless_present = "shows")]
+    #[arg(value_name = "CODE", required_unless_present_any = ["shows", "timing"])]
     codes: Vec<String>,
     /// The token, by its serial: its seeds, parameters and clock are on record at the station
     #[arg(long, value_name = "SERIAL", conflicts_with_all = ["secret", "uri", "format", "target"])]
@@ -60,6 +63,9 @@ pub struct DiagnoseArgs {
     /// What the token shows instead of a code
     #[arg(long, value_name = "SYMPTOM", value_parser = shows, conflicts_with_all = ["codes", "at"])]
     shows: Option<Symptom>,
+    /// Time the changes of the code at this terminal: period and clock, without any seed
+    #[arg(long, conflicts_with_all = ["codes", "token", "secret", "uri", "shows", "report"])]
+    timing: bool,
     /// When the first code was read: 2026-03-01T12:00:00Z or seconds since 1970 [default: the last just now]
     #[arg(long, value_name = "TIME", value_parser = moment::parse, allow_hyphen_values = true)]
     at: Option<UnixTime>,
@@ -105,6 +111,9 @@ pub enum DiagnoseVerbError {
     /// Nothing to compare with.
     #[error(transparent)]
     Nothing(#[from] DiagnoseError),
+    /// Nothing was timed.
+    #[error(transparent)]
+    Timing(#[from] TimingVerbError),
     /// Neither `--secret` nor `--uri`.
     #[error("there is no seed to compare with")]
     NoSeed,
@@ -129,6 +138,7 @@ impl Remedy for DiagnoseVerbError {
             }
             Self::Evidence(error) => error.remedy(),
             Self::Nothing(error) => error.remedy(),
+            Self::Timing(error) => error.remedy(),
             Self::NoSeed => {
                 "name the token with --token SERIAL, or give the seed with --secret FILE or a key URI with --uri FILE (\"-\" is standard input)"
             }
@@ -147,6 +157,7 @@ impl VerbError for DiagnoseVerbError {
         match self {
             Self::Input(error) => error.exit(),
             Self::Parameters(error) => error.exit(),
+            Self::Timing(error) => error.exit(),
             Self::NotACode { .. }
             | Self::Evidence(_)
             | Self::Nothing(_)
@@ -159,6 +170,9 @@ impl VerbError for DiagnoseVerbError {
 
 /// Searches and prints. `catalog` knows the targets.
 pub fn run(args: &DiagnoseArgs, catalog: &Catalog, io: &mut Io<'_>) -> Result<Exit, DiagnoseVerbError> {
+    if args.timing {
+        return Ok(timing::run(args.json, io)?);
+    }
     let codes: Vec<Code> = args.codes.iter().map(|text| code(text)).collect::<Result<_, _>>()?;
     let target = match &args.target {
         Some(name) => {
@@ -182,7 +196,7 @@ pub fn run(args: &DiagnoseArgs, catalog: &Catalog, io: &mut Io<'_>) -> Result<Ex
             diagnose(&known, &evidence, windows, &mut std::iter::empty())?
         }
     };
-    print(args, &diagnosis, &parameters, target, io)?;
+    print(args, &diagnosis, io)?;
     Ok(if diagnosis.is_right() { Exit::Done } else { Exit::No })
 }
 
@@ -201,19 +215,13 @@ fn read_at(at: Option<UnixTime>, parameters: &Parameters, io: &mut Io<'_>) -> io
     Ok(Read::Last(io.clock.now().floor_second()))
 }
 
-fn print(
-    args: &DiagnoseArgs,
-    diagnosis: &Diagnosis,
-    parameters: &Parameters,
-    target: Option<&Target>,
-    io: &mut Io<'_>,
-) -> io::Result<()> {
+fn print(args: &DiagnoseArgs, diagnosis: &Diagnosis, io: &mut Io<'_>) -> io::Result<()> {
     if args.json {
         serde_json::to_writer(&mut *io.out, diagnosis)?;
         return writeln!(io.out);
     }
     if args.report {
-        return write!(io.out, "{}", diagnosis.report(parameters, target));
+        return write!(io.out, "{}", diagnosis.report());
     }
     show(diagnosis, io.out)
 }
@@ -238,6 +246,7 @@ pub fn ask(
     let diagnosis: Diagnosis = serde_json::from_value(found.clone())?;
     match form {
         Form::Json => print_json(io.out, &found)?,
+        Form::Text if args.report => write!(io.out, "{}", diagnosis.report())?,
         Form::Text => show(&diagnosis, io.out)?,
     }
     Ok(if diagnosis.is_right() { Exit::Done } else { Exit::No })
@@ -249,6 +258,7 @@ const SHOWN: usize = 5;
 /// For a person: the likeliest finding in full, the others in a line each, then what was searched.
 pub fn show(diagnosis: &Diagnosis, out: &mut dyn Write) -> io::Result<()> {
     match diagnosis.findings.split_first() {
+        None if diagnosis.withheld > 0 => writeln!(out, "not right as recorded")?,
         None => writeln!(out, "nothing explains this")?,
         Some((first, others)) => {
             let sure = if diagnosis.ask_another_code { "perhaps: " } else { "" };
@@ -263,6 +273,13 @@ pub fn show(diagnosis: &Diagnosis, out: &mut dyn Write) -> io::Result<()> {
             }
             if !diagnosis.ask_another_code {
                 writeln!(out, "  do          {}", first.remedy)?;
+            }
+            if diagnosis.withheld > 0 {
+                writeln!(
+                    out,
+                    "  and         {} that operators are told",
+                    count(diagnosis.withheld as u64, "less likely finding")
+                )?;
             }
             if !others.is_empty() {
                 writeln!(out, "less likely:")?;
@@ -282,7 +299,7 @@ pub fn show(diagnosis: &Diagnosis, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "check these, too: {}", diagnosis.also_affected.join(", "))?;
     }
     writeln!(out, "searched:")?;
-    for stage in &diagnosis.searched {
+    for stage in diagnosis.searched.iter().filter(|stage| stage.candidates > 0) {
         writeln!(out, "  {:>9}  {}", stage.candidates, stage.what)?;
     }
     Ok(())
@@ -295,8 +312,9 @@ fn sureness(finding: &Finding) -> String {
         return percent;
     }
     format!(
-        "{percent} ({} candidates, {:.1e} accidental hits to be expected)",
-        finding.candidates, finding.accidental
+        "{percent} ({}, {:.1e} accidental hits to be expected)",
+        count(finding.candidates, "candidate"),
+        finding.accidental
     )
 }
 
@@ -312,6 +330,7 @@ mod tests {
             (DiagnoseVerbError::NotACode { given: "x".into() }, Exit::Usage),
             (DiagnoseVerbError::Evidence(EvidenceError::NoCode), Exit::Usage),
             (DiagnoseVerbError::Nothing(DiagnoseError::NothingOnRecord), Exit::Usage),
+            (DiagnoseVerbError::Timing(TimingVerbError::NoTerminal), Exit::Usage),
             (DiagnoseVerbError::NoSeed, Exit::Usage),
             (DiagnoseVerbError::Target { name: "x".into() }, Exit::Usage),
             (DiagnoseVerbError::Output(io::ErrorKind::BrokenPipe.into()), Exit::Environment),

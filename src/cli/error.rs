@@ -92,6 +92,7 @@ impl CliError {
                 Reply::Findings(_) => "findings",
                 Reply::Examined(_) => "an examination",
                 Reply::Slots(_) => "slots",
+                Reply::Codes(_) => "codes",
                 Reply::Clock(_) => "clock",
                 Reply::AuditHead(_) => "audit head",
                 Reply::Audit(_) => "audit",

@@ -1,10 +1,10 @@
 //! What a batch may do with what it finds on a token: arguments that `import` and `batch new` share.
 
-use crate::domain::{OnFound, SeenPolicy};
+use crate::domain::{OnFound, SeenPolicy, Serials};
 use crate::face::BatchPolicy;
 use clap::{Args, ValueEnum};
 
-/// `--on-factory`, `--on-foreign`, `--seen`.
+/// `--on-factory`, `--on-foreign`, `--seen`, `--serials`.
 #[derive(Debug, Clone, Copy, Default, Args)]
 #[command(next_help_heading = "What the batch allows")]
 pub struct PolicyArgs {
@@ -18,6 +18,9 @@ pub struct PolicyArgs {
     /// FIRST so many, then each EVERY-th (0: none) [default: 1,25]
     #[arg(long, value_name = "FIRST,EVERY", value_parser = seen)]
     pub seen: Option<SeenPolicy>,
+    /// By what serial a key goes that tells none: one that a person gives it, or a random one [default: given]
+    #[arg(long, value_name = "HOW")]
+    pub serials: Option<From>,
 }
 
 /// `--priority`.
@@ -35,6 +38,25 @@ impl PolicyArgs {
             factory: self.on_factory.map(Found::to_domain),
             foreign: self.on_foreign.map(Found::to_domain),
             seen: self.seen,
+            serials: self.serials.map(From::to_domain),
+        }
+    }
+}
+
+/// Where a serial comes from that a key does not tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum From {
+    /// From a person: `kiln slots serial SLOT SERIAL`
+    Given,
+    /// Drawn by the station
+    Random,
+}
+
+impl From {
+    fn to_domain(self) -> Serials {
+        match self {
+            Self::Given => Serials::Given,
+            Self::Random => Serials::Random,
         }
     }
 }

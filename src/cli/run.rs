@@ -9,7 +9,7 @@ use super::{
     doctor::{self, DoctorArgs, Premises},
     export, holder, import, init, key, man,
     otp::{self, OtpArgs},
-    slots, status, stop, token, tokens, unlock, verify, watch, when, whose,
+    otp_read, slots, status, stop, token, tokens, unlock, verify, watch, when, whose,
 };
 use crate::{domain::Catalog, face::Command};
 use serde::Serialize;
@@ -95,6 +95,7 @@ fn dispatch(
         Asks::Whose(args) => whose::run(args, json, io, &mut *connect(connector)?),
         Asks::When(args) => when::run(args, json, io, &mut *connect(connector)?),
         Asks::Device(verb) => device::run(verb, json, io, connector),
+        Asks::OtpRead(args) => otp_read::run(args, json, io, &mut *connect(connector)?),
         Asks::Collect(verb) => collect::run(verb, json, io, connector),
         Asks::Slots(args) => slots::run(args, json, io, &mut *connect(connector)?),
         Asks::Clock(args) => clock::run(args, json, io, &mut *connect(connector)?),

@@ -65,7 +65,8 @@ impl Sentences {
             }
             Event::TokenRead { slot, serial, model, drift } => {
                 let model = model.as_ref().map(|model| format!(" ({model})")).unwrap_or_default();
-                vec![format!("{slot}: token {serial}{model}, its clock {drift}")]
+                let clock = drift.map(|drift| format!(", its clock {drift}")).unwrap_or_default();
+                vec![format!("{slot}: token {serial}{model}{clock}")]
             }
             Event::Job { job, batch, state, serial, slot, proof, wants_eyes, reason } => {
                 let mut line = format!("job {job} of {batch}: {state}");
@@ -186,7 +187,7 @@ mod tests {
                     slot: left.clone(),
                     serial: serial.clone(),
                     model: None,
-                    drift: DriftSeconds(2.0),
+                    drift: Some(DriftSeconds(2.0)),
                 },
                 "left: token 17, its clock +2.0 s",
             ),

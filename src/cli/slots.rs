@@ -1,12 +1,15 @@
-//! `kiln slots [name SLOT NAME]`: the slots, their readers, and names that stay.
+//! `kiln slots [name SLOT NAME | serial SLOT SERIAL]`: the slots, their readers, and names that stay.
 
 use super::{
     Ask, CliError, Exit, Io,
     ask::answer,
-    run::{Form, print_json},
+    run::{Form, done, print_json},
     table::{Table, or_dash},
 };
-use crate::face::{Command, Reply};
+use crate::{
+    domain::Serial,
+    face::{Command, Reply},
+};
 use clap::{Args, Subcommand};
 
 /// `kiln slots`
@@ -25,6 +28,13 @@ enum SlotsVerb {
         /// Its new name, up to 24 characters; none takes the name away
         name: Option<String>,
     },
+    /// Give the key on a slot, which tells no serial, the one by which it goes from now on
+    Serial {
+        /// The slot, by its name or its reader's
+        slot: String,
+        /// The serial that is printed on the key, or one of your own
+        serial: Serial,
+    },
 }
 
 /// Asks and prints.
@@ -32,6 +42,11 @@ pub fn run(args: SlotsArgs, form: Form, io: &mut Io<'_>, station: &mut dyn Ask) 
     let command = match args.verb {
         None => Command::Slots,
         Some(SlotsVerb::Name { slot, name }) => Command::SlotName { slot, name },
+        Some(SlotsVerb::Serial { slot, serial }) => {
+            done(station, Command::SlotSerial { slot: slot.clone(), serial: serial.clone() })?;
+            writeln!(io.err, "the key on {slot} goes by serial {serial} from now on")?;
+            return Ok(Exit::Done);
+        }
     };
     let slots = answer!(station, command, Reply::Slots(slots) => slots);
     match form {
@@ -90,6 +105,14 @@ mod tests {
             "SLOT  DO     TOKEN  READER\n\
              left  place  -      ACS ACR122U 00 00\n"
         );
+    }
+
+    #[test]
+    fn a_key_is_lent_a_serial() {
+        let station = Scripted::new([Reply::Done]);
+        assert_eq!(Desk::default().kiln("slots serial left S-17", &station), Exit::Done);
+        let asked = serde_json::json!({"do": "slot_serial", "slot": "left", "serial": "S-17"});
+        assert_eq!(station.asked(), [asked]);
     }
 
     #[test]

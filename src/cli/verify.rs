@@ -3,6 +3,7 @@
 use super::{
     Ask, CliError, Exit, Io,
     ask::answer,
+    diagnose::show,
     run::{Form, print_json},
     table::{count, plain},
 };
@@ -34,7 +35,7 @@ pub struct VerifyArgs {
     profile: u8,
 }
 
-/// Asks and prints. Exit status 1: a code is wrong.
+/// Asks and prints; why a wrong code is wrong, too. Exit status 1: a code is wrong.
 pub fn run(args: VerifyArgs, form: Form, io: &mut Io<'_>, station: &mut dyn Ask) -> Result<Exit, CliError> {
     let command = Command::Verify {
         serial: args.serial.clone(),
@@ -59,8 +60,11 @@ pub fn run(args: VerifyArgs, form: Form, io: &mut Io<'_>, station: &mut dyn Ask)
                 said.push_str(&format!("; proof on record: {proof}"));
             }
             writeln!(io.out, "{said}")?;
-            if !verdict.advice.is_empty() {
-                writeln!(io.out, "{}", plain(&verdict.advice))?;
+            match verdict.diagnosis {
+                // It says what is wrong and what to do at greater length.
+                Some(found) => show(&serde_json::from_value(*found)?, io.out)?,
+                None if verdict.advice.is_empty() => {}
+                None => writeln!(io.out, "{}", plain(&verdict.advice))?,
             }
         }
     }
@@ -76,7 +80,8 @@ mod tests {
 
     fn verdict(right: bool, steps_off: Option<i64>) -> Reply {
         let proof = right.then_some(Proof::Seen);
-        Reply::Verdict(Verdict { right, steps_off, window: 10, proof, advice: "Take the next one.".into() })
+        let advice = "Take the next one.".into();
+        Reply::Verdict(Verdict { right, steps_off, window: 10, proof, advice, diagnosis: None })
     }
 
     #[test]

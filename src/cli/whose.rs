@@ -5,10 +5,10 @@ use super::{
     ask::answer,
     moment,
     run::{Form, print_json},
-    table::Table,
+    table::{Table, count},
 };
 use crate::{
-    diagnose::whose::Owners,
+    diagnose::{Diagnosis, whose::Owners},
     domain::UnixTime,
     face::{Command, Reply},
 };
@@ -52,19 +52,85 @@ fn print(owners: &Owners, io: &mut Io<'_>) -> Result<(), CliError> {
         ]);
     }
     table.write(io.out)?;
-    if owners.matches.is_empty() {
+    let seeds = count(owners.tokens, "seed");
+    if owners.withheld > 0 {
+        writeln!(io.err, "one code is too little to tell those who look on whose it is among {seeds}")?;
+    } else if owners.matches.is_empty() {
         writeln!(
             io.err,
-            "none of {} seeds on record shows that; widen the search with --within",
-            owners.tokens
+            "none of {seeds} on record shows that; widen the search with --within, or find out by kiln diagnose what else is wrong"
         )?;
     }
     if owners.ask_another_code {
         writeln!(
             io.err,
-            "ask for another code: among {} seeds one code is no proof ({:.1e} accidental matches to be expected)",
-            owners.tokens, owners.accidental
+            "ask for the next code, too: among {seeds} so few digits match {:.1e} times by accident (more than {} is too many)",
+            owners.accidental,
+            Diagnosis::ASK_ABOVE
+        )?;
+    }
+    if owners.unreadable > 0 {
+        let those = count(owners.unreadable, "seed");
+        writeln!(
+            io.err,
+            "{those} on record could not be read and were not tried; the station's log names them"
         )?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::testing::{Desk, Scripted};
+    use serde_json::{Value, json};
+
+    fn owners(matches: Value, more: &Value) -> Reply {
+        let mut found = json!({
+            "matches": matches, "ask_another_code": false, "tokens": 250, "candidates": 10_250, "accidental": 1e-8,
+        });
+        for (name, value) in more.as_object().into_iter().flatten() {
+            found[name] = value.clone();
+        }
+        Reply::Findings(found)
+    }
+
+    fn of(serial: &str) -> Value {
+        let parameters = serde_json::to_value(crate::domain::Parameters::standard()).unwrap();
+        json!([{
+            "token": {"serial": serial, "profile": 0}, "parameters": parameters,
+            "offset": {"steps": -2, "seconds": -60}, "posterior": 0.9994,
+        }])
+    }
+
+    #[test]
+    fn one_owner_is_done_and_every_doubt_is_a_no_that_says_what_to_do() {
+        for (reply, exit, out, err) in [
+            (owners(of("17"), &json!({})), Exit::Done, "17", ""),
+            (owners(json!([]), &json!({})), Exit::No, "", "none of 250 seeds on record shows that; widen"),
+            (
+                owners(of("17"), &json!({"ask_another_code": true, "accidental": 0.01})),
+                Exit::No,
+                "-60 s",
+                "ask for the next code, too: among 250 seeds so few digits match 1.0e-2 times by accident",
+            ),
+            (
+                owners(json!([]), &json!({"ask_another_code": true, "withheld": 2})),
+                Exit::No,
+                "",
+                "one code is too little to tell those who look on",
+            ),
+            (
+                owners(of("17"), &json!({"unreadable": 1})),
+                Exit::Done,
+                "17",
+                "1 seed on record could not be read",
+            ),
+        ] {
+            let mut desk = Desk::default();
+            assert_eq!(desk.kiln("whose 123456 654321", &Scripted::new([reply])), exit);
+            assert!(desk.out().contains(out) && desk.err().contains(err), "{}{}", desk.out(), desk.err());
+            assert_eq!(desk.err().is_empty(), err.is_empty(), "{}", desk.err());
+        }
+    }
 }

@@ -4,9 +4,9 @@ use super::{
     cause::Cause,
     clock::Reason,
     finding::{Diagnosis, Finding, Offset},
-    known::Known,
+    known::{Known, Share, Standing},
     reading::Kind,
-    search::Member,
+    sweep::Member,
 };
 use crate::domain::{Mode, UnixTime};
 
@@ -22,7 +22,13 @@ fn part(cause: Cause, member: &Member) -> Option<String> {
     let seconds = member.offset.map_or(0, |offset| offset.seconds);
     let with = |other: Cause| member.causes.contains(&other);
     Some(match cause {
-        Cause::Ok => "the code is right as recorded: nothing is wrong with the token".into(),
+        Cause::Ok => match member.seed.standing {
+            Some(Standing::Unfinished | Standing::Waiting) => {
+                "the code is the one of the seed that waits for this token: its burn is not on record as done"
+                    .into()
+            }
+            _ => "the code is right as recorded: nothing is wrong with the token".into(),
+        },
         Cause::Late => match member.offset {
             Some(offset) if offset.steps > 0 => {
                 "the code is one that the clock here has not reached yet, by a step or two".into()
@@ -30,10 +36,12 @@ fn part(cause: Cause, member: &Member) -> Option<String> {
             _ => "the code was typed a step or two after it was shown".into(),
         },
         Cause::Drift if with(Cause::Zone) || with(Cause::Date) => "and it drifted besides".into(),
+        Cause::Zone if with(Cause::Date) => format!("and it runs in another zone (in all {})", off(seconds)),
         Cause::Drift => format!("the token's clock is {}", off(seconds)),
         Cause::Zone => match member.reason {
             Reason::Zone(zone) => format!(
-                "the token's clock was set in local time: it is {} from UTC ({})",
+                "the token's clock was set in local time{}: it is {} from UTC ({})",
+                if zone.abs() == 3_600 { ", or by summer time" } else { "" },
                 hours(zone),
                 off(seconds)
             ),
@@ -127,64 +135,133 @@ fn hours(seconds: i64) -> String {
     format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60)
 }
 
+fn two(large: i64, unit: &str, small: i64, smaller: &str) -> String {
+    if small == 0 { format!("{large} {unit}") } else { format!("{large} {unit} {small} {smaller}") }
+}
+
 /// A clock error in the largest units that say it.
 fn off(seconds: i64) -> String {
     let s = seconds.abs();
     let said = match s {
         0..=119 => format!("{s} s"),
-        120..=7_199 => format!("{} min {} s", s / 60, s % 60),
-        7_200..=172_799 => format!("{} h {} min", s / 3_600, s % 3_600 / 60),
-        _ => format!("{} days {} h", s / 86_400, s % 86_400 / 3_600),
+        120..=7_199 => two(s / 60, "min", s % 60, "s"),
+        7_200..=172_799 => two(s / 3_600, "h", s % 3_600 / 60, "min"),
+        _ => two(s / 86_400, "days", s % 86_400 / 3_600, "h"),
     };
     format!("{said} {}", side(seconds))
 }
 
 /// What to do now, in one sentence without a full stop.
 pub(super) fn remedy(member: &Member, known: &Known<'_>) -> String {
-    let serial = known.serial.as_ref().map(ToString::to_string);
-    let server = known.target.map_or("the server", |target| target.label.as_str());
     // One thing at a time: what must be done first is what makes the rest right, too.
     let first = REMEDY_ORDER.iter().copied().find(|cause| member.causes.contains(cause)).unwrap_or(Cause::Ok);
+    let serial = known.serial.as_ref();
     match first {
-        Cause::Ok => format!(
-            "look at {server}: was this code used already (each counts once), is the user locked out, is the token assigned and activated, does it expect a PIN before the code, is the token there twice, is its clock right?"
-        ),
-        Cause::Late => late_remedy(member.offset, known, server),
-        Cause::Drift | Cause::Zone | Cause::Date | Cause::T0 => clock_remedy(first, known, serial.as_deref(), server),
+        Cause::Ok => ok_remedy(known),
+        Cause::Late => late_remedy(member.offset, known),
+        Cause::Drift | Cause::Zone | Cause::Date => clock_remedy(first, known),
+        Cause::T0 => format!("{}; or set the same T0 {}: most servers know only 1970", burn_again(known), at(known)),
         Cause::Period | Cause::Hash | Cause::Digits | Cause::Hotp | Cause::PreviousParameters => {
-            parameter_remedy(member, known, serial.as_deref(), server)
+            parameter_remedy(member, known)
         }
-        Cause::SeedEncoding => {
-            "state the encoding of the seed's text where it was entered, and enter or burn it again; check the other seeds of the same file".into()
-        }
-        Cause::SeedTruncated => {
-            "enter or burn the whole seed again; check how many bytes the other side takes".into()
-        }
-        Cause::SeedTypo => "compare the seed's text at the place found, and scan or paste it instead of typing".into(),
-        Cause::PreviousSeed => match serial {
-            Some(serial) => format!(
-                "switch the token off and on and read again; if the code stays wrong, burn it again (kiln token {serial} shows its jobs)"
-            ),
-            None => "switch the token off and on and read again; if the code stays wrong, program it again".into(),
-        },
-        Cause::OtherProfile => format!(
-            "have the user choose profile {} on the token and read again",
-            known.profile
+        Cause::SeedEncoding => format!(
+            "say how the seed's text is encoded where it was entered {}, and enter it again ({}); or {}. Other seeds of the same file were decoded likewise",
+            at(known),
+            change(known),
+            burn_again(known)
         ),
+        Cause::SeedTruncated => format!(
+            "enter the whole seed again {} ({}), or {}; check how many bytes the other side takes",
+            at(known),
+            change(known),
+            burn_again(known)
+        ),
+        Cause::SeedTypo => format!(
+            "compare the seed's text at the place found, and scan or paste it instead of typing ({})",
+            change(known)
+        ),
+        Cause::PreviousSeed => previous_seed_remedy(member, known),
+        Cause::OtherProfile => {
+            format!("have the user choose profile {} on the token and read again", known.profile)
+        }
         Cause::OtherToken => match &member.seed.token {
             Some((other, _)) => format!(
-                "read the serial on the token: if it is {other}, assign that one to this user at {server}; if not, labels or seeds were exchanged (kiln token {other})"
+                "read the serial on the token: if it is {other}, assign that one to this user {}; if not, labels or seeds were exchanged (kiln token {other})",
+                at(known)
             ),
             None => "read the serial on the token and compare it with the one assigned".into(),
         },
         Cause::BatchShift => format!(
-            "stop handing out this batch: check two more of its tokens with kiln diagnose, then correct the mapping at {server} for all that are shifted"
+            "stop handing out this batch: check two more of its tokens with kiln diagnose, then correct the mapping {} for all that are shifted",
+            at(known)
         ),
-        Cause::Typo => "have the code read out and typed again, digit by digit".into(),
-        Cause::Misread => "have the token held with its label upright, and a fresh code read out digit by digit".into(),
+        Cause::Typo => match serial {
+            Some(serial) => format!(
+                "have the next code read out digit by digit and typed: kiln diagnose --token {serial} CODE tells whether it is right"
+            ),
+            None => "have the next code read out digit by digit and typed".into(),
+        },
+        Cause::Misread => {
+            "have the token held with its label upright, and the next code read out digit by digit as soon as it appears".into()
+        }
         Cause::NoSeed | Cause::NoPower | Cause::Fault | Cause::StaleDisplay => {
             "look at the token itself: say what it shows with --shows".into()
         }
+    }
+}
+
+/// "at SERVER", with the place where its administrators find tokens.
+fn at(known: &Known<'_>) -> String {
+    match known.target {
+        Some(target) if !target.tokens_at.is_empty() => format!("at {} ({})", target.label, target.tokens_at),
+        Some(target) => format!("at {}", target.label),
+        None => "at the server".into(),
+    }
+}
+
+/// How seed or parameters are changed at the server.
+fn change<'k>(known: &'k Known<'_>) -> &'k str {
+    known
+        .target
+        .map(|target| target.change.as_str())
+        .filter(|change| !change.is_empty())
+        .unwrap_or("delete the token at the server and enter it again")
+}
+
+/// How what is on record gets onto the token. Setting the clock of a token with one profile writes all of it again.
+pub(super) fn burn_again(known: &Known<'_>) -> String {
+    match (&known.serial, known.model) {
+        (Some(serial), Some(model)) if model.profiles == 1 => {
+            format!("burn the record onto the token again: kiln drift resync {serial}")
+        }
+        (Some(serial), _) => format!("burn {serial} again with what is on record"),
+        (None, _) => "program the token again with what is on record".into(),
+    }
+}
+
+fn ok_remedy(known: &Known<'_>) -> String {
+    if known.current().is_some_and(|held| matches!(held.standing, Standing::Unfinished | Standing::Waiting)) {
+        return "put the token on a slot: its burn is not on record as done, and goes on with the same seed"
+            .into();
+    }
+    format!(
+        "look {}: was this code used already (each counts once), is the user locked out, is the token assigned and activated, does it expect a PIN before the code, is the token there twice, is its clock right?",
+        at(known)
+    )
+}
+
+fn previous_seed_remedy(member: &Member, known: &Known<'_>) -> String {
+    let look = "switch the token off and on and read again (until then the display may be stale)";
+    match (member.seed.standing, &known.serial) {
+        (Some(Standing::Unfinished | Standing::Waiting), Some(_)) => {
+            "put the token on a slot: its burn goes on with the seed that waits for it, and the server gets that one with the next export".into()
+        }
+        (Some(Standing::Factory), Some(serial)) => format!(
+            "{look}; if it still shows the factory's seed, the burn did not reach it: {}, or scrap it (kiln token scrap {serial})",
+            burn_again(known)
+        ),
+        (_, Some(_)) => format!("{look}; if the code stays the old one, {}", burn_again(known)),
+        (_, None) => format!("{look}; if the code stays the old one, program it again"),
     }
 }
 
@@ -211,48 +288,57 @@ const REMEDY_ORDER: [Cause; 20] = [
     Cause::Ok,
 ];
 
-fn late_remedy(offset: Option<Offset>, known: &Known<'_>, server: &str) -> String {
+fn late_remedy(offset: Option<Offset>, known: &Known<'_>) -> String {
     let steps = offset.map_or(0, |offset| offset.steps.unsigned_abs());
     match known.target {
         Some(target) if steps <= u64::from(target.drift_steps) => format!(
-            "nothing at the token: {server} accepts {steps} of drift, so look there (used already, locked out, not activated); else type the code as soon as it appears"
+            "nothing at the token: {} accepts a code this late ({} to each side), so look {}: used already, locked out, not activated? Else type the code as soon as it appears",
+            target.label,
+            many(target.drift_steps.into(), "step"),
+            at(known)
         ),
-        _ => "wait for a new code and type it as soon as it appears; if that fails, diagnose again with two successive codes".into(),
+        Some(target) => format!(
+            "type a new code as soon as it appears: {} accepts {} to each side; if that fails, too, diagnose again with two successive codes",
+            target.label,
+            many(target.drift_steps.into(), "step")
+        ),
+        None => "wait for a new code and type it as soon as it appears; if that fails, diagnose again with two successive codes".into(),
     }
 }
 
-fn clock_remedy(cause: Cause, known: &Known<'_>, serial: Option<&str>, server: &str) -> String {
+fn clock_remedy(cause: Cause, known: &Known<'_>) -> String {
     let clears = match known.model {
         Some(model) if model.sync_clears_seed => {
             " (this model loses its seed when its clock is set, so kiln burns the seed on record with it)"
         }
         _ => "",
     };
-    let learns = known.target.is_some_and(|target| target.learns_drift);
-    match (cause, serial) {
-        (Cause::Drift, _) if learns => format!(
-            "resynchronise the token at {server} with two successive codes; it learns the drift from then on"
-        ),
-        (Cause::T0, _) => "burn the token again, or set the same T0 at the server: most servers know only 1970".into(),
-        (_, Some(serial)) => format!("set the token's clock: kiln drift resync {serial}{clears}"),
+    match (known.target, &known.serial) {
+        (Some(target), serial) if cause == Cause::Drift && target.learns_drift && !target.resync.is_empty() => {
+            let or = serial.as_ref().map(|serial| format!("; or set the token's clock: kiln drift resync {serial}{clears}"));
+            format!("resynchronise it at {} ({}): {}{}", target.label, target.tokens_at, target.resync, or.unwrap_or_default())
+        }
+        (target, Some(serial)) => {
+            let no_other_way = target.filter(|target| target.resync.is_empty()).map(|target| {
+                format!("; {} can't be made to follow it", target.label)
+            });
+            format!("set the token's clock: kiln drift resync {serial}{clears}{}", no_other_way.unwrap_or_default())
+        }
         (_, None) => {
             "set the token's clock again from a computer whose clock is right (in UTC); a token whose clock can't be set must be replaced".into()
         }
     }
 }
 
-fn parameter_remedy(member: &Member, known: &Known<'_>, serial: Option<&str>, server: &str) -> String {
+fn parameter_remedy(member: &Member, known: &Known<'_>) -> String {
     let parameters = member.parameters;
-    let again = match serial {
-        Some(serial) => format!("burn {serial} again with the parameters on record"),
-        None => "program the token again with the parameters on record".into(),
+    let again = burn_again(known);
+    let Some(target) = known.target else {
+        return format!("set {parameters} for this token at the server, or {again}");
     };
-    match known.target {
-        Some(target) => match target.check(&parameters, target.seed_bytes.max) {
-            Ok(()) => format!("set {parameters} for this token at {server}, or {again}"),
-            Err(misfit) => format!("{again}: {misfit}"),
-        },
-        None => format!("set {parameters} for this token at the server, or {again}"),
+    match target.check(&parameters, target.seed_bytes.max) {
+        Ok(()) => format!("set {parameters} for this token {}: {}; or {again}", at(known), change(known)),
+        Err(misfit) => format!("{again}: {misfit}"),
     }
 }
 
@@ -280,22 +366,18 @@ pub(super) fn tie_break(causes: &[Cause], equivalent: &[Cause]) -> Option<String
     ))
 }
 
-/// Whether the mistake is one that other tokens of the same batch, hour or recipe share.
-pub(super) fn lies_in_the_records(causes: &[Cause]) -> bool {
-    causes.iter().any(|cause| match cause {
-        Cause::Zone
-        | Cause::Date
-        | Cause::Period
-        | Cause::Hash
-        | Cause::Digits
-        | Cause::T0
-        | Cause::Hotp
-        | Cause::SeedEncoding
-        | Cause::SeedTruncated
-        | Cause::PreviousSeed
-        | Cause::PreviousParameters
-        | Cause::OtherToken
-        | Cause::BatchShift => true,
+/// What tokens have in common with this one that the same mistake was made for; nothing for what concerns one token or
+/// one person.
+pub(super) fn shared_by(cause: Cause) -> &'static [Share] {
+    match cause {
+        // The clock that it was set from set others, too.
+        Cause::Zone | Cause::Date => &[Share::Hour, Share::Batch],
+        Cause::Period | Cause::Hash | Cause::Digits | Cause::T0 | Cause::Hotp | Cause::PreviousParameters => {
+            &[Share::Recipe, Share::Batch]
+        }
+        Cause::SeedEncoding | Cause::SeedTruncated | Cause::OtherToken | Cause::BatchShift => &[Share::Batch],
+        // Burns that said yes and wrote nothing, or never came.
+        Cause::PreviousSeed | Cause::NoSeed => &[Share::Hour, Share::Batch],
         Cause::Ok
         | Cause::Late
         | Cause::Drift
@@ -303,11 +385,10 @@ pub(super) fn lies_in_the_records(causes: &[Cause]) -> bool {
         | Cause::OtherProfile
         | Cause::Typo
         | Cause::Misread
-        | Cause::NoSeed
         | Cause::NoPower
         | Cause::Fault
-        | Cause::StaleDisplay => false,
-    })
+        | Cause::StaleDisplay => &[],
+    }
 }
 
 /// Why another code must be seen first; `None` where none need be.
@@ -315,7 +396,7 @@ pub(super) fn why_ask(findings: &[Finding], codes: usize) -> Option<String> {
     let next = if codes == 1 { "the next code, too" } else { "one more code" };
     let Some(first) = findings.first() else {
         return Some(format!(
-            "nothing explains {}; if one was mistyped badly, {next} would tell",
+            "nothing explains {}. Compare the serial on the token with the one asked about, give {next}, read out digit by digit, and search wider (--wider 4); if nothing explains that either, the token holds a seed that is not on record",
             if codes == 1 { "this code" } else { "these codes" }
         ));
     };
@@ -347,7 +428,13 @@ mod tests {
             prior: 0.1,
             parameters: Parameters::standard(),
             offset: Some(Offset { steps: seconds / 30, seconds }),
-            seed: SeedLabel { causes: vec![], odds: 1.0, said: "the earlier one".into(), token: None },
+            seed: SeedLabel {
+                causes: vec![],
+                odds: 1.0,
+                said: "the earlier one".into(),
+                token: None,
+                standing: None,
+            },
             reason,
             slips: vec![(0, Kind::Swapped { place: 2 })],
         }
@@ -378,13 +465,20 @@ mod tests {
         known.serial = Some("86596000000001".parse().unwrap());
         known.target = catalog.target("entra");
         let drift = member(vec![Cause::Drift], Reason::Plain, 600);
-        assert_eq!(remedy(&drift, &known), "set the token's clock: kiln drift resync 86596000000001");
+        assert_eq!(
+            remedy(&drift, &known),
+            "set the token's clock: kiln drift resync 86596000000001; Entra ID (CSV upload) can't be made to follow it"
+        );
         known.target = catalog.target("privacyidea");
-        assert!(remedy(&drift, &known).contains("privacyIDEA"));
+        assert!(
+            remedy(&drift, &known).contains("privacyIDEA (Tokens > the serial)"),
+            "{}",
+            remedy(&drift, &known)
+        );
         let zone = member(vec![Cause::Zone], Reason::Zone(-5_400), -5_400);
         assert_eq!(
             what(&zone),
-            "the token's clock was set in local time: it is -01:30 from UTC (90 min 0 s behind)"
+            "the token's clock was set in local time: it is -01:30 from UTC (90 min behind)"
         );
     }
 

@@ -28,6 +28,8 @@ pub(super) struct SeedLabel {
     pub(super) said: String,
     /// The token and profile whose seed it is on record.
     pub(super) token: Option<(Serial, Profile)>,
+    /// How it stands to that profile, where it is a seed of this token.
+    pub(super) standing: Option<Standing>,
 }
 
 /// Which stages take it.
@@ -73,6 +75,7 @@ pub(super) fn seeds(known: &Known<'_>, current: &Held<'_>) -> Vec<SeedChoice> {
         odds: 1.0,
         said: String::new(),
         token: known.serial.clone().map(|serial| (serial, current.profile)),
+        standing: Some(current.standing),
     };
     let mut all = vec![SeedChoice {
         bytes: Zeroizing::new(current.seed.expose().to_vec()),
@@ -99,6 +102,7 @@ pub(super) fn seeds(known: &Known<'_>, current: &Held<'_>) -> Vec<SeedChoice> {
             odds,
             said: said_of(held, current.profile),
             token: known.serial.clone().map(|serial| (serial, held.profile)),
+            standing: Some(held.standing),
         };
         add(&mut all, held.seed.expose().to_vec().into(), label, held.parameters, Group::History);
     }
@@ -108,6 +112,7 @@ pub(super) fn seeds(known: &Known<'_>, current: &Held<'_>) -> Vec<SeedChoice> {
             odds: wrong.cause.odds() * wrong.share,
             said: wrong.said,
             token: known.serial.clone().map(|serial| (serial, current.profile)),
+            standing: Some(current.standing),
         };
         let group = if wrong.cause == Cause::SeedTypo { Group::Mistyped } else { Group::Decoded };
         add(&mut all, wrong.seed, label, current.parameters, group);
@@ -137,6 +142,7 @@ fn said_of(held: &Held<'_>, profile: Profile) -> String {
         Standing::Before => "the earlier one".to_owned(),
         Standing::Factory => "the one it was delivered with".to_owned(),
         Standing::Unfinished => "the one of a burn that did not come to its end".to_owned(),
+        Standing::Waiting => "the one that waits to be burned onto it".to_owned(),
     };
     if held.profile != profile {
         said.push_str(&format!(" of profile {}", held.profile));

@@ -69,6 +69,8 @@ pub(super) enum Reach {
     Zone,
     /// Days, months, years, T0, with a few steps to each side.
     Date,
+    /// Days, up to a month, with a zone of whole hours besides.
+    DateInZone,
     /// After a reset.
     Reset,
     /// Any error up to a bound.
@@ -77,6 +79,8 @@ pub(super) enum Reach {
 
 /// Steps after the code's own in which people still type it.
 const LATE_STEPS: i64 = 2;
+/// How many days off a date may be where the zone is wrong, too.
+const MONTH_DAYS: i64 = 31;
 /// Steps scanned round a zone or a day.
 const SLACK: i64 = 3;
 /// Moments at which clocks begin after a loss of power: 1970, 2000, 2010 and 2020, each on January 1st.
@@ -134,6 +138,22 @@ impl Clocks {
             }
             Reach::Zone => round(|reason| matches!(reason, Reason::Zone(_))),
             Reach::Date => round(|reason| !matches!(reason, Reason::Zone(_))),
+            Reach::DateInZone => {
+                let hours = || self.centres.iter().filter(|centre| centre.is_whole_hours());
+                let days =
+                    |centre: &&Centre| matches!(centre.reason, Reason::Days(n) if n.abs() <= MONTH_DAYS);
+                let mut spans: Vec<(i64, i64)> = self
+                    .centres
+                    .iter()
+                    .filter(days)
+                    .flat_map(|day| {
+                        hours().map(move |zone| (day.seconds + zone.seconds).div_euclid(period_s))
+                    })
+                    .map(|middle| (middle - SLACK, middle + SLACK))
+                    .collect();
+                merge(&mut spans);
+                spans
+            }
             Reach::Reset => {
                 let mut spans: Vec<(i64, i64)> = RESETS
                     .iter()
@@ -172,6 +192,7 @@ impl Clocks {
                 }));
             }
         }
+        labels.extend(self.dates_in_zones(seconds, period_s));
         let resets = RESETS.len() as f64;
         for start in RESETS {
             let since = self.at.saturating_add(seconds).saturating_sub(start);
@@ -193,6 +214,25 @@ impl Clocks {
             });
         }
         labels
+    }
+
+    /// A date that is wrong on a clock that runs in another zone.
+    fn dates_in_zones(&self, seconds: i64, period_s: i64) -> Vec<ClockLabel> {
+        let days =
+            self.centres.iter().filter(|day| matches!(day.reason, Reason::Days(n) if n.abs() <= MONTH_DAYS));
+        days.flat_map(|day| {
+            let beside = seconds.saturating_sub(day.seconds);
+            let zones = self
+                .centres
+                .iter()
+                .filter(move |zone| zone.is_whole_hours() && (beside - zone.seconds).abs() < period_s);
+            zones.map(move |zone| ClockLabel {
+                causes: vec![Cause::Date, Cause::Zone],
+                odds: Cause::Date.odds() * day.share * Cause::Zone.odds() * zone.share,
+                reason: day.reason,
+            })
+        })
+        .collect()
     }
 
     /// Late or early by a step or two, and drift.
@@ -225,6 +265,10 @@ impl Clocks {
 }
 
 impl Centre {
+    fn is_whole_hours(&self) -> bool {
+        matches!(self.reason, Reason::Zone(seconds) if seconds % 3_600 == 0)
+    }
+
     fn cause(&self) -> Cause {
         match self.reason {
             Reason::Zone(_) => Cause::Zone,

@@ -23,6 +23,34 @@ pub struct Diagnosis {
     /// Who else is affected, if the first finding lies in the records and not in one token or one person.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also_affected: Vec<String>,
+    /// What the codes were compared with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Subject>,
+    /// Findings that are kept from the one who asked, since one code is too little to show them for; see
+    /// [`Diagnosis::for_help_desk`].
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub withheld: usize,
+}
+
+fn is_zero(n: &usize) -> bool {
+    *n == 0
+}
+
+/// What the codes were compared with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Subject {
+    /// The token; none for a bare seed or key URI.
+    pub serial: Option<Serial>,
+    /// The profile that should have shown the codes.
+    pub profile: Profile,
+    /// What kind of token it is, as people call it.
+    pub model: Option<String>,
+    /// The parameters on record.
+    pub recorded: Parameters,
+    /// The server that checks its codes, as people call it.
+    pub server: Option<String>,
+    /// How many codes were given.
+    pub codes: usize,
 }
 
 /// One explanation, or several that the codes cannot tell apart.
@@ -100,6 +128,26 @@ impl Diagnosis {
 
     /// The most that is stated above [`NEAR_CERTAIN_BELOW`](Self::NEAR_CERTAIN_BELOW).
     pub const LESS_THAN_CERTAIN: f64 = 0.98;
+
+    /// What may be told to people who may look on but not act. A wide search finds some code of the coming hours near
+    /// any number that is typed, so somebody who types numbers could collect codes that are still to come. Findings that
+    /// fewer codes than that back are left out, and the next code is asked for.
+    pub fn for_help_desk(mut self) -> Self {
+        let backed = |finding: &Finding| finding.accidental <= Self::NEAR_CERTAIN_BELOW;
+        let before = self.findings.len();
+        let likeliest_is_withheld = self.findings.first().is_some_and(|first| !backed(first));
+        self.findings.retain(backed);
+        self.withheld = before - self.findings.len();
+        if likeliest_is_withheld {
+            self.ask_another_code = true;
+            self.why_ask = Some(
+                "a search this wide explains so few digits by chance too often; those who only look on are told what the next code confirms: give it, too, or have an operator ask"
+                    .into(),
+            );
+            self.also_affected = Vec::new();
+        }
+        self
+    }
 
     /// Whether the code is right as recorded: nothing is wrong with the token.
     pub fn is_right(&self) -> bool {

@@ -1,5 +1,6 @@
 //! What is known before the search: plain values that a station fills from its records, or a command from one seed.
 
+use super::drift::Drift;
 use crate::domain::{Model, Parameters, Profile, Seed, Serial, Target, UnixTime};
 
 /// Everything on record about the token whose code is rejected.
@@ -13,15 +14,36 @@ pub struct Known<'a> {
     /// The profile that should have shown the code.
     pub profile: Profile,
     /// What the profiles of the token hold, held, or should hold. The first one with [`Standing::Current`] and this
-    /// profile is the seed on record. At least that one must be there.
+    /// profile is the seed on record; where there is none, the one of a burn that did not end, else the one that
+    /// waits to be burned. At least one of these must be there.
     pub history: Vec<Held<'a>>,
     /// What is known of the token's clock.
     pub drift: Option<Drift>,
     /// Seeds on record besides this token's: how many the neighbours will be at most. It sets how likely any single
     /// one of them is.
     pub inventory: u64,
-    /// Who else is affected if the records share a mistake (same batch, station, hour, recipe), each in words.
-    pub siblings: Vec<String>,
+    /// Who else is affected if a mistake was made for several.
+    pub siblings: Vec<Siblings>,
+}
+
+/// Other tokens that have something in common with the one in question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Siblings {
+    /// What.
+    pub share: Share,
+    /// Who they are, in words.
+    pub said: String,
+}
+
+/// What tokens have in common, and with it a mistake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Share {
+    /// The batch, and so the file that the seeds came from and the order of burning.
+    Batch,
+    /// Burned at this station within the same hour, by the same clock.
+    Hour,
+    /// The recipe, and so the parameters.
+    Recipe,
 }
 
 /// One seed and its parameters in one profile, for a time.
@@ -51,43 +73,8 @@ pub enum Standing {
     Factory,
     /// It was to be burned, and the burn did not come to its end.
     Unfinished,
-}
-
-/// What is known of a token's clock at one moment. Positive: the token is fast.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Drift {
-    /// When it was measured.
-    pub at: UnixTime,
-    /// Token clock minus reference, in seconds.
-    pub seconds: f64,
-    /// How far off that may be, in seconds.
-    pub error_s: f64,
-    /// What it gains a day, in seconds.
-    pub rate_s_per_day: f64,
-    /// How far off that may be, in seconds a day.
-    pub rate_error_s_per_day: f64,
-}
-
-impl Drift {
-    /// A clock of which nothing was measured, set right `at` a moment: a quartz of 20 ppm, which is what watch crystals
-    /// keep at room temperature.
-    pub fn unmeasured(at: UnixTime) -> Self {
-        Self { at, seconds: 0.0, error_s: 1.0, rate_s_per_day: 0.0, rate_error_s_per_day: 1.73 }
-    }
-
-    fn days_since(&self, moment: UnixTime) -> f64 {
-        moment.0.saturating_sub(self.at.0) as f64 / 86_400.0
-    }
-
-    /// Token clock minus reference at `moment`, in seconds.
-    pub fn seconds_at(&self, moment: UnixTime) -> f64 {
-        self.seconds + self.days_since(moment) * self.rate_s_per_day
-    }
-
-    /// How far off [`seconds_at`](Self::seconds_at) may be, in seconds.
-    pub fn error_at(&self, moment: UnixTime) -> f64 {
-        self.error_s + self.days_since(moment).abs() * self.rate_error_s_per_day
-    }
+    /// A job for this token waits with it: it was never burned.
+    Waiting,
 }
 
 /// Another token of the inventory, nearest first: those beside it in burn order, then the rest.
@@ -100,6 +87,8 @@ pub struct Neighbour {
     pub seed: Seed,
     /// Its parameters.
     pub parameters: Parameters,
+    /// What is known of its clock.
+    pub drift: Option<Drift>,
     /// How it lies to the token in question.
     pub place: Place,
 }
@@ -135,8 +124,34 @@ impl<'a> Known<'a> {
         }
     }
 
-    /// The seed on record for the profile in question.
+    /// The seed that the profile in question should hold.
     pub fn current(&self) -> Option<&Held<'a>> {
-        self.history.iter().find(|held| held.profile == self.profile && held.standing == Standing::Current)
+        let here = |wanted: Standing| {
+            self.history.iter().find(|held| held.profile == self.profile && held.standing == wanted)
+        };
+        here(Standing::Current).or_else(|| here(Standing::Unfinished)).or_else(|| here(Standing::Waiting))
+    }
+
+    /// Those who share a mistake with these causes.
+    pub(super) fn affected(&self, causes: &[super::Cause]) -> Vec<String> {
+        let shares: Vec<Share> =
+            causes.iter().flat_map(|cause| super::advice::shared_by(*cause)).copied().collect();
+        self.siblings
+            .iter()
+            .filter(|siblings| shares.contains(&siblings.share))
+            .map(|siblings| siblings.said.clone())
+            .collect()
+    }
+
+    /// What was compared, for the answer.
+    pub(super) fn subject(&self, current: &Held<'_>, codes: usize) -> super::finding::Subject {
+        super::finding::Subject {
+            serial: self.serial.clone(),
+            profile: self.profile,
+            model: self.model.map(|model| model.label.clone()),
+            recorded: current.parameters,
+            server: self.target.map(|target| target.label.clone()),
+            codes,
+        }
     }
 }

@@ -12,6 +12,9 @@ pub(super) struct Readings {
     typed: Vec<Typed>,
     /// All codes have one length, so the displays may have it, too.
     one_length: bool,
+    /// See [`Readings::breadth`]; for each level.
+    as_shown: (f64, f64),
+    with_slips: (f64, f64),
 }
 
 /// One typed code.
@@ -84,11 +87,21 @@ impl Readings {
         let digits = u32::from(digits.get());
         let typed: Vec<Typed> = codes.iter().map(|code| Typed::new(code, digits)).collect();
         let one_length = typed.iter().all(|one| one.length == typed[0].length);
-        Self { digits, typed, one_length }
+        let mut readings = Self { digits, typed, one_length, as_shown: (0.0, 0.0), with_slips: (0.0, 0.0) };
+        readings.as_shown = readings.count_breadth(Level::AsShown);
+        readings.with_slips = readings.count_breadth(Level::Slips);
+        readings
     }
 
     /// How many displays of a step are tried at this level, and the chance that random displays are among them.
     pub(super) fn breadth(&self, level: Level) -> (f64, f64) {
+        match level {
+            Level::AsShown => self.as_shown,
+            Level::Slips => self.with_slips,
+        }
+    }
+
+    fn count_breadth(&self, level: Level) -> (f64, f64) {
         let mut tried = 1.0;
         let mut chance = 1.0;
         for typed in &self.typed {

@@ -1,41 +1,51 @@
 //! What a ticket may hold of a diagnosis: no seed, no code, no serial in full.
 
-use super::finding::{Diagnosis, Finding};
-use crate::domain::{Parameters, Target};
+use super::{
+    cause::Cause,
+    finding::{Diagnosis, Finding},
+};
 use std::fmt::Write;
 
 impl Diagnosis {
     /// A text to paste into a ticket. Names a token by the last four characters of its serial, and no code or seed.
-    pub fn report(&self, recorded: &Parameters, target: Option<&Target>) -> String {
+    pub fn report(&self) -> String {
         let mut text = String::new();
-        self.write(&mut text, recorded, target).expect("writing to a string does not fail");
+        self.write(&mut text).expect("writing to a string does not fail");
         text
     }
 
-    fn write(&self, to: &mut String, recorded: &Parameters, target: Option<&Target>) -> std::fmt::Result {
-        writeln!(to, "kiln diagnosis")?;
-        writeln!(to, "recorded   {recorded}")?;
-        if let Some(target) = target {
-            writeln!(to, "server     {}", target.label)?;
+    fn write(&self, to: &mut String) -> std::fmt::Result {
+        writeln!(to, "kiln {} diagnosis", env!("CARGO_PKG_VERSION"))?;
+        if let Some(subject) = &self.subject {
+            if let Some(serial) = &subject.serial {
+                let model = subject.model.as_deref().unwrap_or("model not on record");
+                writeln!(to, "token      …{} profile {}, {model}", serial.last_four(), subject.profile)?;
+            }
+            writeln!(to, "recorded   {}", subject.recorded)?;
+            if let Some(server) = &subject.server {
+                writeln!(to, "server     {server}")?;
+            }
+            if subject.codes > 0 {
+                writeln!(to, "given      {} (not repeated here)", count(subject.codes, "code"))?;
+            }
         }
         if self.findings.is_empty() {
             writeln!(to, "finding    none")?;
         }
         for (rank, finding) in (1..).zip(self.findings.iter().take(3)) {
-            let names = |causes: &[super::Cause]| {
-                causes.iter().map(|cause| cause.name()).collect::<Vec<_>>().join(" + ")
-            };
-            write!(to, "finding {rank}  {:.1} %  {}", finding.posterior * 100.0, names(&finding.causes))?;
+            write!(
+                to,
+                "finding {rank}  {:.1} %  {}",
+                finding.posterior * 100.0,
+                names(&finding.causes, " + ")
+            )?;
             if !finding.equivalent.is_empty() {
-                write!(
-                    to,
-                    " (or {})",
-                    finding.equivalent.iter().map(|c| c.name()).collect::<Vec<_>>().join(", ")
-                )?;
+                write!(to, " (or {})", names(&finding.equivalent, ", "))?;
             }
             writeln!(to)?;
             writeln!(to, "           {}", redacted(finding, &finding.what))?;
-            if let Some(token) = &finding.token {
+            let own = self.subject.as_ref().and_then(|subject| subject.serial.as_ref());
+            if let Some(token) = finding.token.as_ref().filter(|token| Some(&token.serial) != own) {
                 writeln!(to, "           token …{} profile {}", token.serial.last_four(), token.profile)?;
             }
         }
@@ -44,16 +54,34 @@ impl Diagnosis {
             (None, Some(first)) => writeln!(to, "next       {}", redacted(first, &first.remedy))?,
             (None, None) => {}
         }
+        for affected in &self.also_affected {
+            writeln!(to, "check too  {}", without_serials(affected, None))?;
+        }
         let (candidates, accidental) = self.searched.iter().fold((0u64, 0.0), |(n, hits), stage| {
             (n.saturating_add(stage.candidates), hits + stage.accidental)
         });
-        writeln!(to, "searched   {candidates} candidates, {accidental:.1e} accidental hits to be expected")
+        writeln!(to, "searched   {candidates} candidates, {accidental:.1e} accidental hits to be expected")?;
+        for stage in &self.searched {
+            writeln!(to, "           {}", stage.what)?;
+        }
+        Ok(())
     }
+}
+
+fn names(causes: &[Cause], between: &str) -> String {
+    causes.iter().map(|cause| cause.name()).collect::<Vec<_>>().join(between)
+}
+
+fn count(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 /// The text without serials: its own token's, and any word that looks like one.
 fn redacted(finding: &Finding, text: &str) -> String {
-    let own = finding.token.as_ref().map(|token| token.serial.as_str());
+    without_serials(text, finding.token.as_ref().map(|token| token.serial.as_str()))
+}
+
+fn without_serials(text: &str, own: Option<&str>) -> String {
     let words = text.split(' ').map(|word| {
         let bare = word.trim_end_matches([',', ':', ';', ')']);
         let digits = bare.bytes().filter(u8::is_ascii_digit).count();
@@ -93,14 +121,15 @@ mod tests {
             profile: Profile::ZERO,
             seed: other,
             parameters,
+            drift: None,
             place: Place::BurnOrder(1),
         };
         let evidence = Evidence::new(codes, Read::First(at)).unwrap();
         let diagnosis =
             diagnose(&known, &evidence, Windows::default(), &mut std::iter::once(neighbour)).unwrap();
-        let report = diagnosis.report(&parameters, known.target);
+        let report = diagnosis.report();
         assert!(report.contains("other-token (or batch-shift)") && report.contains("…0002"), "{report}");
-        assert!(report.contains("Entra ID"));
+        assert!(report.contains("Entra ID") && report.contains("token      …0001 profile 0"), "{report}");
         for hidden in shown.iter().map(String::as_str).chain(["86596000000001", "86596000000002"]) {
             assert!(!report.contains(hidden), "{hidden} in {report}");
         }

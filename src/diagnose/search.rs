@@ -2,21 +2,23 @@
 //!
 //! A candidate is a seed, parameters, a step and a way of reading the display. A scan looks for steps whose display fits
 //! the codes; a hit is then explained from the other side, by everything that leads to the same seed, hash and step
-//! ([`Class`]). So what the codes cannot tell apart comes out as one finding, whichever stage met it.
+//! ([`super::sweep`]). So what the codes cannot tell apart comes out as one finding, whichever stage met it.
 //!
 //! Odds multiply: a second fault is as likely beside a first one as alone. That is what puts pairs after singles.
 
 use super::{
     advice,
     candidates::{self, Choice, Group, SeedChoice, SeedLabel},
-    cause::{BESIDE, Cause, PRIOR_NONE},
-    clock::{ClockLabel, Clocks, Reach, Reason},
+    cause::{Cause, PRIOR_NONE},
+    clock::{Clocks, Reach},
+    drift::Drift,
     evidence::Evidence,
-    finding::{Diagnosis, Finding, Offset, Searched, Token},
+    finding::{Diagnosis, Finding, Searched, Token},
     known::{Held, Known, Neighbour, Place},
     lanes::Keyed,
-    reading::{Kind, Level, Readings},
+    reading::{Level, Readings},
     shows::Shows,
+    sweep::{CHUNK, Class, Key, Member, Scan},
     windows::Windows,
 };
 use crate::{
@@ -48,8 +50,8 @@ impl Remedy for DiagnoseError {
     }
 }
 
-/// Finds every explanation of `evidence`. `neighbours` are taken one by one, nearest first, and only as far as needed;
-/// none is kept.
+/// Finds every explanation of `evidence`. `neighbours` are taken one by one, nearest first, and only as far as needed.
+/// The nearest [`NEAR_KEPT`] stay until the search ends, the others no longer than they are tried.
 pub fn diagnose(
     known: &Known<'_>,
     evidence: &Evidence,
@@ -69,84 +71,61 @@ pub fn explain(
     let current = known.current().ok_or(DiagnoseError::NothingOnRecord)?;
     let mut search = Search::new(known, current, evidence, windows);
     search.singles(neighbours);
+    // Another token is one fault, so it comes before two; unless there are so many that pairs are found sooner.
+    let few = known.inventory <= FEW_TOKENS;
+    if few && !search.is_settled() {
+        search.inventory(neighbours);
+    }
     if !search.is_settled() {
         search.pairs();
     }
-    if !search.is_settled() {
+    if !few && !search.is_settled() {
         search.inventory(neighbours);
     }
     Ok(search.conclude())
 }
 
-/// Codes evaluated in one go; enough to keep the lanes busy, little enough for the nearest cache.
-const CHUNK: usize = 1_024;
-
-struct Search<'k> {
+pub(super) struct Search<'k> {
     known: &'k Known<'k>,
     current: &'k Held<'k>,
-    evidence: &'k Evidence,
-    windows: Windows,
-    clocks: Clocks,
+    pub(super) evidence: &'k Evidence,
+    pub(super) windows: Windows,
+    pub(super) clocks: Clocks,
     /// Whole seconds by which the records expect the token's clock to be ahead.
     expected_s: i64,
     /// For displays of 4 to 10 digits.
     readings: Vec<Readings>,
     seeds: Vec<SeedChoice>,
     earlier: Vec<Parameters>,
-    searched: Vec<Searched>,
-    classes: Vec<Class>,
-    by_key: HashMap<Key, usize>,
-    buffer: Zeroizing<Vec<u32>>,
+    pub(super) searched: Vec<Searched>,
+    pub(super) classes: Vec<Class>,
+    pub(super) by_key: HashMap<Key, usize>,
+    pub(super) buffer: Zeroizing<Vec<u32>>,
     /// Other tokens that were tried, for the keys of their hits.
     others: usize,
     /// The neighbour that was taken and belongs to a later stage.
     put_back: Option<Neighbour>,
+    /// The nearest neighbours, for pairs of faults.
+    near: Vec<Near>,
 }
 
-/// Explanations with one key calculate the same codes.
-#[derive(PartialEq, Eq, Hash, Clone)]
-struct Key {
-    seed: usize,
-    hash: Hash,
-    step: u64,
-    after: Vec<u64>,
-}
+/// Up to so many seeds on record the search of all of them takes a few milliseconds.
+const FEW_TOKENS: u64 = 2_000;
 
-struct Class {
-    members: Vec<Member>,
-    /// The stage that met it first.
-    stage: usize,
-    /// The seed that calculates the codes.
-    seed: Zeroizing<Vec<u8>>,
-    /// Steps from the first code to the last.
-    last: u64,
-}
+/// How many of the nearest tokens are tried with a second fault, too.
+const NEAR_KEPT: usize = 12;
 
-/// One explanation.
-pub(super) struct Member {
-    pub(super) causes: Vec<Cause>,
-    pub(super) prior: f64,
-    pub(super) parameters: Parameters,
-    pub(super) offset: Option<Offset>,
-    pub(super) seed: SeedLabel,
-    pub(super) reason: Reason,
-    pub(super) slips: Vec<(usize, Kind)>,
-}
-
-/// What one scan goes over.
-struct Scan<'s> {
-    seed: &'s SeedChoice,
+/// Another token in the search.
+struct Near {
     key: usize,
-    keyed: &'s Keyed,
-    choice: &'s Choice,
+    seed: SeedChoice,
     expected_s: i64,
-    level: Level,
 }
 
 impl<'k> Search<'k> {
     fn new(known: &'k Known<'k>, current: &'k Held<'k>, evidence: &'k Evidence, windows: Windows) -> Self {
         let at = evidence.anchor();
-        let expected_s = known.drift.map_or(0.0, |drift| drift.seconds_at(at)).round() as i64;
+        let expected_s = expected(known.drift, evidence);
         let t0 = match current.parameters.mode {
             Mode::Totp { t0, .. } => t0.0,
             Mode::Hotp { .. } => 0,
@@ -172,10 +151,11 @@ impl<'k> Search<'k> {
             buffer: Zeroizing::new(vec![0; CHUNK + 1]),
             others: 0,
             put_back: None,
+            near: Vec::new(),
         }
     }
 
-    fn readings(&self, digits: Digits) -> &Readings {
+    pub(super) fn readings(&self, digits: Digits) -> &Readings {
         &self.readings[usize::from(digits.get()) - 4]
     }
 
@@ -256,11 +236,16 @@ impl<'k> Search<'k> {
             self.history(reach, Level::AsShown);
         }
         self.history(Reach::Near, Level::Slips);
+        self.history_with_other_parameters();
+
+        self.stage("two-tokens", "the nearest tokens in burn order with another fault besides");
+        self.near();
 
         self.stage("two-typing", "typed or read wrongly on a token whose clock or parameters are wrong, too");
-        for reach in [Reach::Drift, Reach::Zone] {
+        for reach in [Reach::Drift, Reach::Zone, Reach::Date] {
             self.over(OnRecord, &base, reach, Level::Slips);
         }
+        self.over(OnRecord, &candidates::other_mode(recorded), Reach::Near, Level::Slips);
         self.over(OnRecord, &variants, Reach::Near, Level::Slips);
         self.over(OnRecord, &periods, Reach::Near, Level::Slips);
 
@@ -269,8 +254,13 @@ impl<'k> Search<'k> {
             self.over(OnRecord, &variants, reach, Level::AsShown);
             self.over(OnRecord, &periods, reach, Level::AsShown);
         }
-        self.over(OnRecord, &variants, Reach::Date, Level::AsShown);
+        for choices in [&variants, &periods] {
+            self.over(OnRecord, choices, Reach::Date, Level::AsShown);
+        }
         self.over(OnRecord, &candidates::hashes_and_periods(recorded), Reach::Beside, Level::AsShown);
+        self.stage("two-clock", "dates up to a month off on a clock in another zone");
+        self.over(OnRecord, &base, Reach::DateInZone, Level::AsShown);
+        self.stage("two-counter", "counter-based with other parameters");
         let counters: Vec<Choice> = candidates::hashes(recorded)
             .into_iter()
             .flat_map(|hash| {
@@ -291,7 +281,7 @@ impl<'k> Search<'k> {
         for reach in [Reach::Drift, Reach::Zone] {
             self.over(Decoded, &base, reach, Level::AsShown);
         }
-        self.over(Mistyped, &base, Reach::Beside, Level::AsShown);
+        self.over(Mistyped, &base, Reach::Drift, Level::AsShown);
         self.over(Decoded, &base, Reach::Near, Level::Slips);
         let other_mode = candidates::other_mode(recorded);
         let fewer = Windows { counters: self.windows.counters.min(100), ..self.windows };
@@ -347,6 +337,23 @@ impl<'k> Search<'k> {
         self.seeds = seeds;
     }
 
+    /// Seeds of the record's history with a hash or a period that was never on record.
+    fn history_with_other_parameters(&mut self) {
+        let seeds = std::mem::take(&mut self.seeds);
+        for (key, seed) in seeds.iter().enumerate().filter(|(_, seed)| seed.group == Group::History) {
+            let others = candidates::hashes(seed.parameters).into_iter();
+            for choice in others.chain(candidates::periods(seed.parameters)) {
+                let keyed = Keyed::new(&seed.bytes, choice.parameters.hash);
+                let (expected_s, level) = (self.expected_s, Level::AsShown);
+                self.scan(
+                    &Scan { seed, key, keyed: &keyed, choice: &choice, expected_s, level },
+                    Reach::Near,
+                );
+            }
+        }
+        self.seeds = seeds;
+    }
+
     /// Other tokens, as long as `belongs` to the stage.
     fn others(&mut self, neighbours: &mut dyn Iterator<Item = Neighbour>, belongs: fn(Place) -> bool) {
         while let Some(neighbour) = self.put_back.take().or_else(|| neighbours.next()) {
@@ -354,13 +361,14 @@ impl<'k> Search<'k> {
                 self.put_back = Some(neighbour);
                 return;
             }
-            let Neighbour { serial, profile, seed, parameters, place } = neighbour;
+            let Neighbour { serial, profile, seed, parameters, drift, place } = neighbour;
             let token = Some((serial.clone(), profile));
             let label = |cause: Cause, share: f64, said: String| SeedLabel {
                 causes: vec![cause],
                 odds: cause.odds() * share,
                 said,
                 token: token.clone(),
+                standing: None,
             };
             let labels = match place {
                 Place::BurnOrder(far) => {
@@ -380,177 +388,38 @@ impl<'k> Search<'k> {
             };
             let bytes = Zeroizing::new(seed.expose().to_vec());
             let seed = SeedChoice { bytes, labels, parameters, group: Group::History };
-            let keyed = Keyed::new(&seed.bytes, parameters.hash);
-            let choice = candidates::as_recorded(parameters);
             self.others += 1;
             let key = self.seeds.len() + self.others;
-            let level = Level::AsShown;
-            self.scan(
-                &Scan { seed: &seed, key, keyed: &keyed, choice: &choice, expected_s: 0, level },
-                Reach::Beside,
-            );
-        }
-    }
-
-    /// Goes over the steps that `reach` names, for every way in which the codes can lie.
-    fn scan(&mut self, scan: &Scan<'_>, reach: Reach) {
-        match scan.choice.parameters.mode {
-            Mode::Totp { period, t0 } => {
-                let period_s = i64::from(period.as_secs());
-                let spans = self.clocks.spans(reach, period_s);
-                for layout in self.evidence.layouts(period_s, t0.0, scan.expected_s) {
-                    for (from, to) in &spans {
-                        let last = layout.first.saturating_add(*to);
-                        let first = layout.first.saturating_add(*from).max(0);
-                        if let (Ok(first), Ok(last)) = (u64::try_from(first), u64::try_from(last)) {
-                            self.sweep(scan, &layout.after, first, last, Some(layout.first));
-                        }
-                    }
-                }
-            }
-            Mode::Hotp { counter } => {
-                let far = u64::from(self.windows.counters);
-                let (first, last) = match reach {
-                    Reach::Expected => (counter, counter),
-                    Reach::Late | Reach::Near | Reach::Beside => {
-                        (counter.saturating_sub(far), counter.saturating_add(far))
-                    }
-                    // A counter has no clock that could be wrong.
-                    Reach::Drift | Reach::Zone | Reach::Date | Reach::Reset | Reach::Any => return,
-                };
-                let after: Vec<u64> = (0..self.evidence.codes().len() as u64).collect();
-                self.sweep(scan, &after, first, last, None);
+            let expected_s = expected(drift, self.evidence);
+            let other = Near { key, seed, expected_s };
+            self.other(&other, &candidates::as_recorded(parameters), Reach::Beside, Level::AsShown);
+            if matches!(place, Place::BurnOrder(_)) && self.near.len() < NEAR_KEPT {
+                self.near.push(other);
             }
         }
     }
 
-    /// The innermost loop: steps from `first` to `last`, both included. `expected`: the step of a clock without error.
-    fn sweep(&mut self, scan: &Scan<'_>, after: &[u64], first: u64, last: u64, expected: Option<i64>) {
-        if last < first {
-            return;
-        }
-        let steps = last - first + 1;
-        let (tried, chance) = self.readings(scan.choice.parameters.digits).breadth(scan.level);
-        if let Some(stage) = self.searched.last_mut() {
-            stage.candidates = stage.candidates.saturating_add((steps as f64 * tried) as u64);
-            stage.accidental += steps as f64 * chance;
-        }
-        let mut buffer = std::mem::take(&mut self.buffer);
-        let mut hits: Vec<u64> = Vec::new();
-        let readings = self.readings(scan.choice.parameters.digits);
-        let mut start = first;
-        let mut left = steps;
-        while left > 0 {
-            let n = left.min(CHUNK as u64) as usize;
-            // One more, since a display that changed while it was read shows two.
-            scan.keyed.fill(start, &mut buffer[..=n]);
-            let rest_fits = |step: u64| {
-                (1..after.len()).all(|i| {
-                    let here = step.wrapping_add(after[i]);
-                    let next = || scan.keyed.one(here.wrapping_add(1));
-                    readings.fits(scan.level, i, scan.keyed.one(here), next)
-                })
-            };
-            match (scan.level, readings.first_as_shown()) {
-                (Level::AsShown, None) => {}
-                (Level::AsShown, Some((modulus, value))) => {
-                    for (i, shown) in (0u64..).zip(&buffer[..n]) {
-                        if u64::from(shown % modulus) == value && rest_fits(start + i) {
-                            hits.push(start + i);
-                        }
-                    }
-                }
-                (Level::Slips, _) => {
-                    for (i, pair) in (0u64..).zip(buffer[..=n].windows(2)) {
-                        if readings.fits(scan.level, 0, pair[0], || pair[1]) && rest_fits(start + i) {
-                            hits.push(start + i);
-                        }
-                    }
-                }
-            }
-            start = start.wrapping_add(n as u64);
-            left -= n as u64;
-        }
-        self.buffer = buffer;
-        for step in hits {
-            self.hit(scan, after, step, expected);
-        }
+    fn other(&mut self, other: &Near, choice: &Choice, reach: Reach, level: Level) {
+        let Near { key, seed, expected_s } = other;
+        let keyed = Keyed::new(&seed.bytes, choice.parameters.hash);
+        self.scan(&Scan { seed, key: *key, keyed: &keyed, choice, expected_s: *expected_s, level }, reach);
     }
 
-    /// Explains one hit by all that leads to it.
-    fn hit(&mut self, scan: &Scan<'_>, after: &[u64], step: u64, expected: Option<i64>) {
-        let parameters = scan.choice.parameters;
-        let displays: Vec<(u32, u32)> = after
-            .iter()
-            .map(|after| step.wrapping_add(*after))
-            .map(|step| (scan.keyed.one(step), scan.keyed.one(step.wrapping_add(1))))
-            .collect();
-        let readings = self.readings(parameters.digits).explain(&displays);
-        let (clock_labels, offset, mode) = match (parameters.mode, expected) {
-            (Mode::Totp { period, .. }, Some(expected)) => {
-                let period_s = i64::from(period.as_secs());
-                let off = step as i64 - expected;
-                let from_expected = scan.expected_s.div_euclid(period_s);
-                let steps = off + from_expected;
-                let seconds = off.saturating_mul(period_s).saturating_add(scan.expected_s);
-                let offset = Offset { steps, seconds };
-                (self.clocks.explain(off, period_s), Some(offset), parameters.mode)
+    /// The nearest tokens with another fault besides.
+    fn near(&mut self) {
+        let near = std::mem::take(&mut self.near);
+        for other in &near {
+            let recorded = other.seed.parameters;
+            let base = candidates::as_recorded(recorded);
+            for reach in [Reach::Drift, Reach::Zone, Reach::Date] {
+                self.other(other, &base, reach, Level::AsShown);
             }
-            _ => (vec![self.counter_label(scan, step)], None, Mode::Hotp { counter: step }),
-        };
-        let mut members = Vec::new();
-        for seed in &scan.seed.labels {
-            for clock in &clock_labels {
-                for reading in &readings {
-                    let mut causes: Vec<Cause> = Vec::new();
-                    let parts = [&seed.causes, &scan.choice.causes, &clock.causes, &reading.causes];
-                    for cause in parts.into_iter().flatten() {
-                        if !causes.contains(cause) {
-                            causes.push(*cause);
-                        }
-                    }
-                    if causes.is_empty() {
-                        causes.push(Cause::Ok);
-                    }
-                    let beside = BESIDE.powi(causes.len() as i32 - 1);
-                    let odds = seed.odds * scan.choice.odds * clock.odds * reading.odds * beside;
-                    let digits = Digits::new(reading.digits.into()).unwrap_or(parameters.digits);
-                    members.push(Member {
-                        causes,
-                        prior: Cause::Ok.prior() * odds,
-                        parameters: Parameters { digits, mode, ..parameters },
-                        offset,
-                        seed: seed.clone(),
-                        reason: clock.reason,
-                        slips: reading.slips.clone(),
-                    });
-                }
+            self.other(other, &base, Reach::Near, Level::Slips);
+            for choice in candidates::hashes(recorded).into_iter().chain(candidates::periods(recorded)) {
+                self.other(other, &choice, Reach::Near, Level::AsShown);
             }
         }
-        let key = Key { seed: scan.key, hash: parameters.hash, step, after: after.to_vec() };
-        let stage = self.searched.len() - 1;
-        let classes = &mut self.classes;
-        let index = *self.by_key.entry(key).or_insert_with(|| {
-            let (seed, last) = (scan.seed.bytes.clone(), after.last().copied().unwrap_or(0));
-            classes.push(Class { members: Vec::new(), stage, seed, last });
-            classes.len() - 1
-        });
-        members.into_iter().for_each(|member| self.classes[index].add(member));
-    }
-
-    /// A counter instead of a time: low counters are likelier, and for a recorded counter those soon after it.
-    fn counter_label(&self, scan: &Scan<'_>, step: u64) -> ClockLabel {
-        let far = f64::from(self.windows.counters.max(1));
-        let falling = |distance: u64| 0.5 / far + 0.5 / ((distance + 1) as f64 * (far.ln() + 0.58));
-        let label = |causes: Vec<Cause>, odds| ClockLabel { causes, odds, reason: Reason::Plain };
-        match (scan.seed.parameters.mode, scan.choice.parameters.mode) {
-            (Mode::Hotp { counter }, Mode::Hotp { .. }) if step == counter => label(vec![], 1.0),
-            (Mode::Hotp { counter }, Mode::Hotp { .. }) => {
-                let side = if step > counter { 0.9 } else { 0.1 };
-                label(vec![Cause::Hotp], Cause::Hotp.odds() * side * falling(step.abs_diff(counter)))
-            }
-            _ => label(vec![Cause::Hotp], Cause::Hotp.odds() * falling(step)),
-        }
+        self.near = near;
     }
 
     /// Codes from nowhere, in the currency of priors.
@@ -584,10 +453,8 @@ impl<'k> Search<'k> {
             })
             .collect();
         let why_ask = advice::why_ask(&findings, self.evidence.codes().len());
-        let also_affected = match findings.first() {
-            Some(first) if advice::lies_in_the_records(&first.causes) => self.known.siblings.clone(),
-            _ => vec![],
-        };
+        let also_affected =
+            findings.first().map_or_else(Vec::new, |first| self.known.affected(&first.causes));
         let stated: f64 = findings.iter().map(|finding| finding.posterior).sum();
         let shows = findings.iter().zip(classes);
         let shows = shows.map(|(finding, class)| Shows::found(class.seed, finding, class.last)).collect();
@@ -598,6 +465,8 @@ impl<'k> Search<'k> {
             searched: self.searched,
             also_affected,
             findings,
+            subject: Some(self.known.subject(self.current, self.evidence.codes().len())),
+            withheld: 0,
         };
         (diagnosis, shows)
     }
@@ -639,24 +508,9 @@ impl<'k> Search<'k> {
     }
 }
 
-impl Class {
-    fn prior(&self) -> f64 {
-        self.members.iter().map(|member| member.prior).sum()
-    }
-
-    /// The same causes with the same parameters are the same explanation, met again.
-    fn add(&mut self, member: Member) {
-        let same = |other: &&mut Member| {
-            other.causes == member.causes
-                && other.parameters == member.parameters
-                && other.reason == member.reason
-        };
-        match self.members.iter_mut().find(same) {
-            Some(known) if known.prior < member.prior => *known = member,
-            Some(_) => {}
-            None => self.members.push(member),
-        }
-    }
+/// Whole seconds by which a clock is expected to be ahead when the codes were read.
+fn expected(drift: Option<Drift>, evidence: &Evidence) -> i64 {
+    drift.map_or(0.0, |drift| drift.seconds_at(evidence.anchor())).round() as i64
 }
 
 /// A duration as people say it.

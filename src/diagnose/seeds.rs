@@ -125,6 +125,18 @@ impl Gather<'_> {
             "its base32 text, decoded by the alphabet of z-base-32",
         );
 
+        let twice = [
+            (&BASE32_NOPAD, &base32, "the characters of its base32 text, encoded twice"),
+            (&BASE32_NOPAD, &hex_upper, "the characters of its hex text in base32: encoded twice"),
+            (&BASE32_NOPAD, &hex, "the characters of its hex text in lower case in base32: encoded twice"),
+            (&HEXLOWER, &hex, "the characters of its hex text, encoded twice"),
+            (&HEXUPPER, &hex_upper, "the characters of its hex text in capitals, encoded twice"),
+            (&HEXLOWER, &base32, "the characters of its base32 text in hex: encoded twice"),
+        ];
+        for (encoding, text, said) in twice {
+            self.push(Zeroizing::new(encoding.encode(text).into_bytes()), enc, 1.0, said);
+        }
+
         // The bytes on record may themselves be a text that should have been decoded once more.
         let Ok(text) = std::str::from_utf8(right) else { return };
         let text = Zeroizing::new(text.trim().trim_end_matches('=').to_owned());

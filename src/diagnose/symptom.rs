@@ -3,8 +3,8 @@
 use super::{
     advice,
     cause::Cause,
-    finding::{Diagnosis, Finding, Searched},
-    known::{Known, Standing},
+    finding::{Diagnosis, Finding, Searched, Token},
+    known::{Held, Known, Standing},
     search::DiagnoseError,
 };
 use serde::{Deserialize, Serialize};
@@ -74,16 +74,13 @@ pub fn symptom(known: &Known<'_>, symptom: Symptom) -> Result<Diagnosis, Diagnos
         stage: "symptom".into(),
         parameters: current.parameters,
         offset: None,
-        token: known.serial.clone().map(|serial| super::finding::Token { serial, profile: current.profile }),
+        token: known.serial.clone().map(|serial| Token { serial, profile: current.profile }),
         what: what.clone(),
         remedy: remedy.clone(),
     });
     let findings: Vec<Finding> = findings.collect();
     let none_of_these = 1.0 - findings.iter().map(|finding| finding.posterior).sum::<f64>();
-    let shared = matches!(findings.first(), Some(first) if first.causes == [Cause::NoSeed])
-        || findings.first().is_some_and(|first| advice::lies_in_the_records(&first.causes));
     Ok(Diagnosis {
-        findings,
         ask_another_code: false,
         why_ask: None,
         none_of_these,
@@ -93,19 +90,24 @@ pub fn symptom(known: &Known<'_>, symptom: Symptom) -> Result<Diagnosis, Diagnos
             candidates: reasons.len() as u64,
             accidental: 0.0,
         }],
-        also_affected: if shared { known.siblings.clone() } else { vec![] },
+        also_affected: findings.first().map_or_else(Vec::new, |first| known.affected(&first.causes)),
+        findings,
+        subject: Some(known.subject(current, 0)),
+        withheld: 0,
     })
 }
 
 fn dashes(known: &Known<'_>) -> Vec<Reason> {
+    let clears = known.model.is_none_or(|model| model.sync_clears_seed);
+    let not_done = |held: &Held<'_>| matches!(held.standing, Standing::Unfinished | Standing::Waiting);
+    let unfinished = known.history.iter().any(not_done);
     let burn = match &known.serial {
-        Some(serial) => format!(
-            "burn the seed on record again: put {serial} on a slot and run kiln batch retry for its job"
-        ),
+        Some(serial) if unfinished => {
+            format!("put {serial} on a slot: the burn that waits for it goes on with the same seed")
+        }
+        Some(_) => advice::burn_again(known),
         None => "program the token again: the configuration first, the seed after it".into(),
     };
-    let clears = known.model.is_none_or(|model| model.sync_clears_seed);
-    let unfinished = known.history.iter().any(|held| held.standing == Standing::Unfinished);
     let profiles = known.model.map_or(2, |model| model.profiles);
     let mut reasons = vec![(
         Cause::NoSeed,

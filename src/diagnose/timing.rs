@@ -27,7 +27,7 @@ const NEXT: f64 = 0.85;
 const RIGHT_S: f64 = 2.0;
 /// Below this a period wants another press.
 const SURE: f64 = 0.95;
-/// The longest session, in seconds; over longer ones a quartz drifts.
+/// The longest span of presses, in seconds; over longer ones a quartz drifts.
 const LONGEST_S: f64 = 7_200.0;
 
 /// Periods that tokens have, in seconds, and how common each is.

@@ -5,8 +5,8 @@
 //! how likely others are.
 
 use super::{
+    drift::{ClockRun, Drift},
     evidence::Evidence,
-    known::Drift,
     lanes::Keyed,
     reading::{Level, Readings},
 };
@@ -82,7 +82,7 @@ pub struct When {
     steps: u64,
 }
 
-/// One time at which the codes were shown.
+/// One time at which the codes were shown, by the clock of the world.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Shown {
     /// The step of the first code.
@@ -93,6 +93,9 @@ pub struct Shown {
     pub until: UnixTime,
     /// How far off both may be, in seconds, to each side.
     pub uncertainty_s: u32,
+    /// When the seed that showed them was replaced; `None` while the profile holds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaced: Option<UnixTime>,
 }
 
 /// What `kiln when --json` prints.
@@ -123,6 +126,118 @@ pub struct Collisions {
     pub with_eight_digits_and_sixty_seconds: Option<f64>,
     /// What to do about it; `None` where nothing need be.
     pub advice: Option<String>,
+}
+
+/// One seed that a profile held for a time.
+pub struct Epoch<'s> {
+    /// The seed.
+    pub seed: &'s Seed,
+    /// Its parameters.
+    pub parameters: Parameters,
+    /// How the token's clock ran in that time.
+    pub clock: &'s ClockRun,
+    /// Since when it held the seed.
+    pub from: UnixTime,
+    /// When another took its place; `None` while it is held.
+    pub to: Option<UnixTime>,
+}
+
+/// Looks for `codes` between two moments, both included. Lists [`Times::MOST`] times at most.
+pub fn dates(
+    epochs: &[Epoch<'_>],
+    codes: &[Code],
+    since: UnixTime,
+    until: UnixTime,
+) -> Result<Times, WhenError> {
+    let mut times: Vec<Shown> = Vec::new();
+    let mut cut = false;
+    let mut searched = Tried::default();
+    let mut unfit = None;
+    for epoch in epochs {
+        let (since, until) = (since.max(epoch.from), epoch.to.map_or(until, |to| until.min(to)));
+        for (from, to, drift) in epoch.clock.parts(since, until) {
+            let search = When::new(epoch.seed, &epoch.parameters, drift, codes, from, to);
+            let mut search = match search {
+                Ok(search) => search,
+                Err(unfitting @ (WhenError::CounterBased | WhenError::OtherLength { .. })) => {
+                    unfit = Some(unfitting);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            searched.add(&search, &epoch.parameters)?;
+            for shown in &mut search {
+                // Where one part ends and the next begins, both look at the same step.
+                if times.iter().rev().take(2).any(|known| known.step == shown.step) {
+                    continue;
+                }
+                if times.len() == Times::MOST {
+                    cut = true;
+                    break;
+                }
+                times.push(Shown { replaced: epoch.to, ..shown });
+            }
+        }
+    }
+    if searched.steps == 0 {
+        return Err(unfit.unwrap_or(WhenError::Empty { since, until }));
+    }
+    times.sort_by_key(|shown| shown.from);
+    Ok(Times { since, until, times, cut, collisions: searched.collisions(codes.len()) })
+}
+
+impl Times {
+    /// The most times that are listed: a code that comes back more often proves nothing.
+    pub const MOST: usize = 1_000;
+}
+
+/// What was tried, summed up.
+#[derive(Default)]
+struct Tried {
+    steps: u64,
+    seconds: u64,
+    expected: f64,
+    /// The chance of one step, and whether more digits would lessen it: of the latest parameters.
+    chance: f64,
+    few_digits: bool,
+}
+
+impl Tried {
+    fn add(&mut self, search: &When, parameters: &Parameters) -> Result<(), WhenError> {
+        self.steps = self.steps.saturating_add(search.steps);
+        if self.steps > When::MOST_STEPS {
+            return Err(WhenError::TooLong { steps: self.steps });
+        }
+        self.seconds =
+            self.seconds.saturating_add(search.steps.saturating_mul(search.period_s.unsigned_abs()));
+        self.expected += search.steps as f64 * search.chance;
+        self.chance = search.chance;
+        self.few_digits |= parameters.digits < Digits::EIGHT;
+        Ok(())
+    }
+
+    /// How likely it is that codes like these come back within the range.
+    fn collisions(&self, codes: usize) -> Collisions {
+        let at_least_one = |expected: f64| -(-expected).exp_m1();
+        let expected = (self.expected - self.chance).max(0.0);
+        let chance = at_least_one(expected);
+        let better_steps = self.seconds / u64::from(Period::SIXTY.as_secs());
+        let per_code = 10f64.powi(-i32::from(Digits::EIGHT.get()));
+        let better = at_least_one(better_steps as f64 * per_code.powi(codes as i32));
+        let with_eight_digits_and_sixty_seconds = (better < chance).then_some(better);
+        let advice = (chance >= MATTERS).then(|| {
+            let another = if codes == 1 { "two successive codes" } else { "one more successive code" };
+            let range = format!("the chance that such a code comes back within this range is {:.0} %", chance * 100.0);
+            match with_eight_digits_and_sixty_seconds {
+                Some(better) if better < chance / 2.0 && self.few_digits => format!(
+                    "{range}: note {another} at each visit, or burn such tokens with 8 digits and 60 seconds ({:.2} %)",
+                    better * 100.0
+                ),
+                _ => format!("{range}: note {another} at each visit, or narrow the range"),
+            }
+        });
+        Collisions { steps: self.steps, expected, chance, with_eight_digits_and_sixty_seconds, advice }
+    }
 }
 
 /// From this chance of a second time on, a code alone is poor proof.
@@ -179,29 +294,6 @@ impl When {
         })
     }
 
-    /// How likely it is that codes like these come back within the range.
-    pub fn collisions(&self, parameters: &Parameters) -> Collisions {
-        let at_least_one = |expected: f64| -(-expected).exp_m1();
-        let expected = self.steps.saturating_sub(1) as f64 * self.chance;
-        let chance = at_least_one(expected);
-        let seconds = self.steps.saturating_mul(self.period_s.unsigned_abs());
-        let better_steps = seconds / u64::from(Period::SIXTY.as_secs());
-        let per_code = 10f64.powi(-i32::from(Digits::EIGHT.get()));
-        let better = at_least_one(better_steps as f64 * per_code.powi(self.after.len() as i32));
-        let with_eight_digits_and_sixty_seconds = (better < chance).then_some(better);
-        let advice = (chance >= MATTERS).then(|| {
-            let range = format!("{:.0} % of codes come back within this range", chance * 100.0);
-            match with_eight_digits_and_sixty_seconds {
-                Some(better) if better < chance / 2.0 && parameters.digits < Digits::EIGHT => format!(
-                    "{range}: note two successive codes, or burn such tokens with 8 digits and 60 seconds ({:.2} %)",
-                    better * 100.0
-                ),
-                _ => format!("{range}: note two successive codes, or narrow the range"),
-            }
-        });
-        Collisions { steps: self.steps, expected, chance, with_eight_digits_and_sixty_seconds, advice }
-    }
-
     fn shown(&self, step: u64) -> Shown {
         let token = |step: u64| self.t0.saturating_add((step as i64).saturating_mul(self.period_s));
         // The drift is wanted at the true time, which the drift itself moves; it moves it by little.
@@ -211,7 +303,7 @@ impl When {
         };
         let from = world(token(step));
         let uncertainty_s = self.drift.error_at(from).ceil() as u32;
-        Shown { step, from, until: world(token(step + 1)), uncertainty_s }
+        Shown { step, from, until: world(token(step + 1)), uncertainty_s, replaced: None }
     }
 }
 
@@ -249,7 +341,10 @@ impl Iterator for When {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Hash, StepCount, otp};
+    use crate::{
+        diagnose::ClockReading,
+        domain::{Hash, StepCount, otp},
+    };
 
     const SINCE: UnixTime = UnixTime(1_767_225_600);
 
@@ -306,20 +401,73 @@ mod tests {
         assert_eq!(when.map(|shown| shown.from).collect::<Vec<_>>(), [SINCE.plus(86_400)]);
     }
 
+    fn epoch<'s>(
+        seed: &'s Seed,
+        parameters: Parameters,
+        clock: &'s ClockRun,
+        days: Option<i64>,
+    ) -> Epoch<'s> {
+        Epoch { seed, parameters, clock, from: SINCE, to: days.map(|days| SINCE.plus(days * 86_400)) }
+    }
+
     #[test]
     fn the_chance_of_a_second_time_is_told_with_what_would_help() {
         let year = SINCE.plus(365 * 86_400);
+        let (seed, clock) = (seed(), ClockRun::new(SINCE, vec![]));
         let about = |digits, period| {
-            let parameters = parameters(digits, period);
             let code = Code::parse(&"1".repeat(digits as usize)).unwrap();
-            let when = When::new(&seed(), &parameters, set(SINCE), &[code], SINCE, year).unwrap();
-            when.collisions(&parameters)
+            let epoch = epoch(&seed, parameters(digits, period), &clock, None);
+            dates(&[epoch], &[code], SINCE, year).unwrap().collisions
         };
         let six = about(6, 30);
         assert!((six.expected - 1.05).abs() < 0.01 && (six.chance - 0.65).abs() < 0.01, "{six:?}");
         assert!(six.advice.unwrap().contains("8 digits and 60 seconds"));
         let eight = about(8, 60);
         assert!(eight.chance < MATTERS && eight.advice.is_none(), "{:?}", eight.chance);
+    }
+
+    #[test]
+    fn each_time_is_told_by_the_seed_that_was_held_then() {
+        let (before, now) = (Seed::new([3; 20]), seed());
+        let parameters = parameters(8, 60);
+        let clock = ClockRun::new(SINCE, vec![]);
+        let replaced = SINCE.plus(10 * 86_400);
+        let epochs = || {
+            [
+                Epoch { from: replaced, ..epoch(&now, parameters, &clock, None) },
+                epoch(&before, parameters, &clock, Some(10)),
+            ]
+        };
+        let at = |seed: &Seed, moment| vec![otp::code_at(seed, &parameters, moment).unwrap()];
+        let (early, late) = (SINCE.plus(86_400), SINCE.plus(12 * 86_400));
+        let until = SINCE.plus(20 * 86_400);
+        let found = dates(&epochs(), &at(&before, early), SINCE, until).unwrap();
+        assert_eq!(
+            found.times.iter().map(|t| (t.from, t.replaced)).collect::<Vec<_>>(),
+            [(early, Some(replaced))]
+        );
+        let found = dates(&epochs(), &at(&now, late), SINCE, until).unwrap();
+        assert_eq!(found.times.iter().map(|t| (t.from, t.replaced)).collect::<Vec<_>>(), [(late, None)]);
+        // What a seed would have shown before the profile held it was never shown.
+        assert_eq!(dates(&epochs(), &at(&now, early), SINCE, until).unwrap().times, []);
+    }
+
+    #[test]
+    fn readings_on_both_sides_of_a_time_make_it_sure() {
+        let parameters = parameters(8, 60);
+        let reading =
+            |days: i64, seconds| ClockReading { at: SINCE.plus(days * 86_400), seconds, error_s: 1.0 };
+        let clock = ClockRun::new(SINCE, vec![reading(0, 0.0), reading(100, 100.0)]);
+        let seed = seed();
+        // On the fiftieth day the token is 50 s ahead.
+        let at = SINCE.plus(50 * 86_400);
+        let code = otp::code_at(&seed, &parameters, at.plus(50)).unwrap();
+        let found =
+            dates(&[epoch(&seed, parameters, &clock, None)], &[code], SINCE, SINCE.plus(100 * 86_400))
+                .unwrap();
+        let shown = found.times[0];
+        assert_eq!(found.times.len(), 1);
+        assert!((shown.from.0..shown.until.0).contains(&at.0) && shown.uncertainty_s <= 23, "{shown:?}");
     }
 
     #[test]

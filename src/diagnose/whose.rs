@@ -5,9 +5,9 @@
 
 use super::{
     cause::Cause,
+    drift::Drift,
     evidence::Evidence,
     finding::{Diagnosis, Offset, Token},
-    known::Drift,
     lanes::Keyed,
     reading::{Level, Readings},
 };
@@ -46,6 +46,7 @@ pub struct Shard {
     tokens: u64,
     candidates: u64,
     accidental: f64,
+    unreadable: u64,
 }
 
 /// A token that shows, showed or will show the codes.
@@ -74,6 +75,12 @@ pub struct Owners {
     pub candidates: u64,
     /// Accidental matches to be expected.
     pub accidental: f64,
+    /// Seeds on record that could not be read, and so were not tried.
+    #[serde(default)]
+    pub unreadable: u64,
+    /// Matches that are kept from the one who asked; see [`Owners::for_help_desk`].
+    #[serde(default)]
+    pub withheld: usize,
 }
 
 impl<'e> Whose<'e> {
@@ -178,12 +185,19 @@ impl Shard {
         self.tokens += other.tokens;
         self.candidates += other.candidates;
         self.accidental += other.accidental;
+        self.unreadable += other.unreadable;
+        self
+    }
+
+    /// The same part, with so many seeds that could not be read.
+    pub fn without(mut self, unreadable: u64) -> Self {
+        self.unreadable += unreadable;
         self
     }
 
     /// The answer of the whole inventory.
     pub fn conclude(self) -> Owners {
-        let Self { mut matches, tokens, candidates, accidental } = self;
+        let Self { mut matches, tokens, candidates, accidental, unreadable } = self;
         // The code is one of these tokens' in most cases; its prior is spread as its clock is.
         let spread = (candidates as f64 / tokens.max(1) as f64 / 2.0).max(1.0).ln() * 2.0 + 1.0;
         let prior = (1.0 - Cause::OtherToken.prior()) / tokens.max(1) as f64 / spread;
@@ -193,7 +207,20 @@ impl Shard {
         matches.iter_mut().for_each(|one| one.posterior = one.posterior * prior / sum);
         matches.sort_by(|a, b| b.posterior.total_cmp(&a.posterior));
         let ask_another_code = accidental > Diagnosis::ASK_ABOVE || matches.len() > 1;
-        Owners { matches, ask_another_code, tokens, candidates, accidental }
+        Owners { matches, ask_another_code, tokens, candidates, accidental, unreadable, withheld: 0 }
+    }
+}
+
+impl Owners {
+    /// What may be told to people who may look on but not act: whose the codes are, once that is no accident. In a large
+    /// inventory any number that is typed is the code of some token in the coming minutes.
+    pub fn for_help_desk(mut self) -> Self {
+        if self.accidental > Diagnosis::NEAR_CERTAIN_BELOW && !self.matches.is_empty() {
+            self.withheld = self.matches.len();
+            self.matches = Vec::new();
+            self.ask_another_code = true;
+        }
+        self
     }
 }
 

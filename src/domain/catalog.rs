@@ -7,7 +7,7 @@
 mod rules;
 
 use super::{
-    model::{Model, folded, one_of},
+    model::{KeyMaker, Model, folded, one_of},
     recipe::{ANY_MODEL, Recipe, RecipeError},
     target::Target,
     token::Serial,
@@ -26,15 +26,24 @@ macro_rules! shipped {
 const SHIPPED: &[(&str, &str)] = shipped![
     "models/c301-i.toml",
     "models/c302-i.toml",
+    "models/canokey.toml",
     "models/miniotp-2-i.toml",
     "models/miniotp-3-i-nb.toml",
     "models/miniotp-3-i.toml",
     "models/molto2-v1.toml",
     "models/molto2-v2.toml",
+    "models/nitrokey-3.toml",
+    "models/oath-key.toml",
     "models/otpc-p1-i.toml",
     "models/otpc-p2-i-nb.toml",
     "models/otpc-p2-i.toml",
+    "models/solo-2.toml",
+    "models/yubikey-5.toml",
     "recipes/as-file.toml",
+    "recipes/key-as-file.toml",
+    "recipes/key-entra.toml",
+    "recipes/key-random.toml",
+    "recipes/key-three-random.toml",
     "recipes/molto2-ten-random.toml",
     "recipes/molto2-ten.toml",
     "recipes/single-random.toml",
@@ -259,6 +268,11 @@ impl Catalog {
         by_length.max_by_key(|(length, _)| *length).map(|(_, model)| model)
     }
 
+    /// The model of a key with the OATH applet, by its maker.
+    pub fn model_for_key(&self, maker: KeyMaker) -> Option<&Model> {
+        self.models().find(|model| model.recognised_by.key_maker == Some(maker))
+    }
+
     /// The models that are their own reader, under this name of a PC/SC reader; more than one where the device can't
     /// tell (the two generations of the Molto2).
     pub fn models_for_reader<'a>(&'a self, reader: &'a str) -> impl Iterator<Item = &'a Model> {
@@ -345,6 +359,26 @@ mod tests {
         assert!(catalog.models.iter().all(|(name, m)| m.file == format!("models/{name}.toml")));
         assert!(catalog.recipes.iter().all(|(name, r)| r.file == format!("recipes/{name}.toml")));
         assert!(catalog.targets.iter().all(|(name, t)| t.file == format!("targets/{name}.toml")));
+    }
+
+    #[test]
+    fn every_maker_of_keys_has_its_model() {
+        let catalog = Catalog::built_in();
+        for (maker, name) in [
+            (KeyMaker::YubiKey, "yubikey-5"),
+            (KeyMaker::Nitrokey, "nitrokey-3"),
+            (KeyMaker::Solo, "solo-2"),
+            (KeyMaker::CanoKey, "canokey"),
+            (KeyMaker::Other, "oath-key"),
+        ] {
+            assert_eq!(catalog.model_for_key(maker).map(|model| model.name.as_str()), Some(name));
+        }
+        assert_eq!(
+            catalog.model_by_alias("Yubico YubiKey 5C NFC").map(|m| m.name.as_str()),
+            Some("yubikey-5")
+        );
+        let yubikey = catalog.model("yubikey-5").unwrap();
+        assert_eq!((yubikey.room([5, 4, 3]), yubikey.room([5, 7, 0])), (32, 64));
     }
 
     /// The table of token2-single.md, section 6.

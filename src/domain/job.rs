@@ -211,11 +211,30 @@ pub struct Policy {
     pub foreign: OnFound,
     /// Which tokens must be seen.
     pub seen: SeenPolicy,
+    /// By what serial a token goes that tells none.
+    #[serde(default)]
+    pub serials: Serials,
+}
+
+/// By what serial a token goes that tells none, as some keys do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Serials {
+    /// By the one that a person gives it.
+    #[default]
+    Given,
+    /// By a random one.
+    Random,
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { factory: OnFound::Replace, foreign: OnFound::Ask, seen: SeenPolicy::default() }
+        Self {
+            factory: OnFound::Replace,
+            foreign: OnFound::Ask,
+            seen: SeenPolicy::default(),
+            serials: Serials::default(),
+        }
     }
 }
 

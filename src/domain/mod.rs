@@ -19,7 +19,7 @@ pub mod token;
 
 pub use catalog::{Catalog, CatalogError};
 pub use credential::CredentialName;
-pub use job::{BadMove, JobEvent, JobState, OnFound, Policy, Proof, SeenPolicy};
+pub use job::{BadMove, JobEvent, JobState, OnFound, Policy, Proof, SeenPolicy, Serials};
 pub use model::{Driver, KeyNeeded, Misfit, Model};
 pub use otp::{Code, StepCount};
 pub use params::{Digits, Hash, Mode, ParameterError, Parameters, Period, Touch};

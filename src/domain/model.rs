@@ -3,7 +3,8 @@
 //! named by [`Driver`].
 
 use super::{
-    params::{Digits, Hash, Mode, Parameters, Period},
+    credential::CredentialName,
+    params::{Digits, Hash, Mode, Parameters, Period, Touch},
     time::UnixTime,
     token::{Profile, Serial},
 };
@@ -20,6 +21,27 @@ pub enum Driver {
     Token2Single,
     /// Token2's Molto2, a USB token with many profiles.
     Molto2,
+    /// A security key with the OATH applet: YubiKey, Nitrokey, Solo, CanoKey.
+    Ykoath,
+}
+
+impl Driver {
+    /// Whether its profiles are told apart by their titles: the token keeps no numbers, and what it keeps can be listed.
+    /// The number of a profile is then this station's own.
+    pub fn names_profiles(self) -> bool {
+        match self {
+            Self::Token2Single | Self::Molto2 => false,
+            Self::Ykoath => true,
+        }
+    }
+
+    /// Whether the token has a clock, which a burn sets and a visit reads.
+    pub fn has_clock(self) -> bool {
+        match self {
+            Self::Token2Single | Self::Molto2 => true,
+            Self::Ykoath => false,
+        }
+    }
 }
 
 impl fmt::Display for Driver {
@@ -27,8 +49,25 @@ impl fmt::Display for Driver {
         f.pad(match self {
             Self::Token2Single => "token2-single",
             Self::Molto2 => "molto2",
+            Self::Ykoath => "ykoath",
         })
     }
+}
+
+/// Who makes a key with the OATH applet, as far as it can be told; their applets differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KeyMaker {
+    /// Yubico.
+    YubiKey,
+    /// Nitrokey.
+    Nitrokey,
+    /// SoloKeys.
+    Solo,
+    /// canokeys.org.
+    CanoKey,
+    /// Somebody else, or nobody can tell.
+    Other,
 }
 
 /// A least and a most, both included.
@@ -100,6 +139,8 @@ pub struct RecognisedBy {
     pub reader_name_contains: Vec<String>,
     /// The ids under which it sits on USB.
     pub usb_ids: Vec<UsbId>,
+    /// Whose key it is, for keys with the OATH applet.
+    pub key_maker: Option<KeyMaker>,
 }
 
 /// What opens a token for writing.
@@ -113,6 +154,8 @@ pub enum KeyNeeded {
         /// The key as delivered, as text. Published by the vendor.
         default: String,
     },
+    /// None as delivered; its owner may have set a password for the applet.
+    AppletPassword,
 }
 
 /// What can be read from a token and compared after a burn.
@@ -139,6 +182,16 @@ pub struct FactoryFilled {
     pub title: Option<String>,
 }
 
+/// What older versions of a model hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FewerProfiles {
+    /// The first version that holds more.
+    pub before: [u8; 3],
+    /// How many there are before it.
+    pub profiles: u8,
+}
+
 /// A kind of token. Field by field the shape of a file under `profiles/models/`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -158,6 +211,9 @@ pub struct Model {
     pub operator_first: String,
     /// How many profiles, numbered from 0.
     pub profiles: u8,
+    /// Before some version of it there were fewer.
+    #[serde(default)]
+    pub fewer_profiles: Option<FewerProfiles>,
     /// The hashes it computes.
     pub hashes: Vec<Hash>,
     /// The code lengths it shows.
@@ -168,8 +224,20 @@ pub struct Model {
     pub seed_bytes: Bounds,
     /// How many bytes a title may have; absent: it has no titles.
     pub title_bytes: Option<Bounds>,
-    /// After how many seconds its display may go dark.
+    /// After how many seconds its display may go dark; empty: it has none.
     pub display_timeouts_s: Vec<u16>,
+    /// Whether it does counter-based codes (HOTP) as well.
+    #[serde(default)]
+    pub counter_codes: bool,
+    /// Whether it can want a touch for each code of a profile.
+    #[serde(default)]
+    pub touch: bool,
+    /// Whether it knows no password of its applet, though others of its family do.
+    #[serde(default)]
+    pub no_password: bool,
+    /// Whether it wants a touch to delete a profile.
+    #[serde(default)]
+    pub touch_to_delete: bool,
     /// Whether setting the clock erases the seed.
     pub sync_clears_seed: bool,
     /// Whether a refused key counts towards a lock-out.
@@ -252,6 +320,18 @@ pub enum Misfit {
         /// Its bounds.
         fits: Bounds,
     },
+    /// No title where profiles have no other name.
+    #[error("{model} knows its profiles by their titles: give each one")]
+    TitleNeeded {
+        /// The model.
+        model: String,
+    },
+    /// A touch for each code, where there is no such thing.
+    #[error("{model} cannot want a touch for each code")]
+    Touch {
+        /// The model.
+        model: String,
+    },
     /// A title where there are none.
     #[error("{model} has no titles: leave the title out")]
     NoTitles {
@@ -271,7 +351,7 @@ pub enum Misfit {
         fits: Bounds,
     },
     /// A title with a character that the display is not documented to show.
-    #[error("\"{title}\" holds {character:?}: a title on {model} is of printable ASCII characters")]
+    #[error("\"{title}\" holds {character:?}, which a title on {model} cannot")]
     TitleCharacter {
         /// The model.
         model: String,
@@ -308,6 +388,8 @@ impl Remedy for Misfit {
             Self::Hotp { .. } => "ask the server for a TOTP seed, or use a model with counter-based codes",
             Self::StartTime { .. } => "ask the server for a TOTP seed counted from 1970 (T0 = 0)",
             Self::SeedLength { .. } => "ask for a seed of a length that fits, or use another model",
+            Self::TitleNeeded { .. } => "use a recipe with titles, such as key-as-file, for this model",
+            Self::Touch { .. } => "take touch out of the recipe, or use another model",
             Self::NoTitles { .. } => "use a recipe without a title for this model",
             Self::TitleLength { .. } => "shorten the title in the recipe; kiln cuts none",
             Self::TitleCharacter { .. } => "write the title with plain letters, digits and signs",
@@ -348,10 +430,15 @@ impl Model {
         parameters: &Parameters,
         seed_len_bytes: usize,
         title: Option<&str>,
+        touch: Touch,
         display_timeout_s: u16,
     ) -> Result<(), Misfit> {
-        self.check_profile(profile)?;
+        // Numbers of profiles that are known by names are this station's own: there are as many as it needs.
+        if !self.driver.names_profiles() {
+            self.check_profile(profile)?;
+        }
         match parameters.mode {
+            Mode::Hotp { .. } if self.counter_codes => {}
             Mode::Hotp { .. } => return Err(Misfit::Hotp { model: self.label.clone() }),
             Mode::Totp { t0, .. } if t0 != UnixTime(0) => {
                 return Err(Misfit::StartTime { model: self.label.clone(), t0 });
@@ -361,10 +448,27 @@ impl Model {
         self.check_hash(parameters.hash)?;
         self.check_digits(parameters.digits)?;
         self.check_seed_length(seed_len_bytes)?;
-        if let Some(title) = title {
-            self.check_title(title)?;
+        match title {
+            // What counts is the whole name, in which the period may stand before the title.
+            Some(title) if self.driver.names_profiles() => {
+                self.check_title(CredentialName::new(title, parameters.mode).as_str())?;
+            }
+            Some(title) => self.check_title(title)?,
+            None if self.driver.names_profiles() => {
+                return Err(Misfit::TitleNeeded { model: self.label.clone() });
+            }
+            None => {}
         }
+        self.check_touch(touch)?;
         self.check_display_timeout(display_timeout_s)
+    }
+
+    /// Whether it can want a touch for each code.
+    pub fn check_touch(&self, touch: Touch) -> Result<(), Misfit> {
+        match touch {
+            Touch::Required if !self.touch => Err(Misfit::Touch { model: self.label.clone() }),
+            Touch::Required | Touch::Free => Ok(()),
+        }
     }
 
     /// Whether there is such a profile.
@@ -407,12 +511,16 @@ impl Model {
         Err(Misfit::SeedLength { model: self.label.clone(), seed_len_bytes, fits: self.seed_bytes })
     }
 
-    /// Whether `title` can be written. Printable ASCII only: the vendor documents no more, though its tools send
-    /// anything.
+    /// Whether `title` can be written. Token2 documents printable ASCII only, though its tools send anything; an OATH
+    /// applet keeps UTF-8.
     pub fn check_title(&self, title: &str) -> Result<(), Misfit> {
         let model = || self.label.clone();
         let Some(fits) = self.title_bytes else { return Err(Misfit::NoTitles { model: model() }) };
-        if let Some(character) = title.chars().find(|c| !(c.is_ascii_graphic() || *c == ' ')) {
+        let cannot = |c: &char| match self.driver {
+            Driver::Token2Single | Driver::Molto2 => !(c.is_ascii_graphic() || *c == ' '),
+            Driver::Ykoath => c.is_control(),
+        };
+        if let Some(character) = title.chars().find(cannot) {
             return Err(Misfit::TitleCharacter { model: model(), title: title.to_owned(), character });
         }
         if fits.hold(title.len()) {
@@ -423,7 +531,7 @@ impl Model {
 
     /// Whether its display can be set to go dark after so long.
     pub fn check_display_timeout(&self, seconds: u16) -> Result<(), Misfit> {
-        if self.display_timeouts_s.contains(&seconds) {
+        if self.display_timeouts_s.is_empty() || self.display_timeouts_s.contains(&seconds) {
             return Ok(());
         }
         Err(Misfit::DisplayTimeout {
@@ -457,6 +565,14 @@ impl Model {
         names
     }
 
+    /// How many profiles a token of this version has.
+    pub fn room(&self, version: [u8; 3]) -> usize {
+        match self.fewer_profiles {
+            Some(FewerProfiles { before, profiles }) if version < before => profiles.into(),
+            Some(_) | None => self.profiles.into(),
+        }
+    }
+
     /// Whether a profile is filled when the token is delivered, and under which title.
     pub fn factory_filled(&self, profile: Profile) -> Option<&FactoryFilled> {
         self.factory_filled_profiles.iter().find(|filled| filled.profile == profile)
@@ -473,7 +589,7 @@ mod tests {
     }
 
     fn check_of(name: &str, parameters: Parameters) -> Result<(), Misfit> {
-        model(name).check(Profile::ZERO, &parameters, 20, None, 30)
+        model(name).check(Profile::ZERO, &parameters, 20, None, Touch::Free, 30)
     }
 
     fn totp(hash: Hash, digits: u64, period: u64) -> Parameters {
@@ -534,6 +650,33 @@ mod tests {
     }
 
     #[test]
+    fn a_key_takes_what_its_applet_takes_under_a_title() {
+        let check = |name: &str, parameters: Parameters, title: Option<&str>, touch| {
+            model(name).check(Profile::ZERO, &parameters, 20, title, touch, 30)
+        };
+        let standard = Parameters::standard();
+        assert_eq!(check("yubikey-5", standard, Some("Büro:ann"), Touch::Required), Ok(()));
+        assert!(matches!(check("yubikey-5", standard, None, Touch::Free), Err(Misfit::TitleNeeded { .. })));
+        assert_eq!(check("yubikey-5", totp(Hash::Sha512, 8, 15), Some("x"), Touch::Free), Ok(()));
+        let sha512 = check("nitrokey-3", totp(Hash::Sha512, 8, 30), Some("x"), Touch::Free);
+        assert!(matches!(sha512, Err(Misfit::Hash { .. })));
+        let counted = Parameters { mode: Mode::Hotp { counter: 0 }, ..standard };
+        assert_eq!(check("solo-2", counted, Some("x"), Touch::Free), Ok(()));
+        assert!(matches!(check("c301-i", standard, None, Touch::Required), Err(Misfit::Touch { .. })));
+    }
+
+    #[test]
+    fn the_period_counts_towards_the_length_of_a_name() {
+        let check = |period, len: usize| {
+            let parameters = totp(Hash::Sha1, 6, period);
+            model("yubikey-5").check(Profile::ZERO, &parameters, 20, Some(&"x".repeat(len)), Touch::Free, 30)
+        };
+        assert_eq!((check(30, 64), check(60, 61)), (Ok(()), Ok(())));
+        assert!(matches!(check(30, 65), Err(Misfit::TitleLength { len_bytes: 65, .. })));
+        assert!(matches!(check(60, 62), Err(Misfit::TitleLength { len_bytes: 65, .. })));
+    }
+
+    #[test]
     fn usb_ids_are_read_strictly() {
         for text in ["349e0300", "349e:030", "+49e:0300", "349e:0300:1", ""] {
             assert!(UsbId::try_from(text.to_owned()).is_err(), "{text}");
@@ -552,6 +695,8 @@ mod tests {
             Misfit::Hotp { model: model.clone() },
             Misfit::StartTime { model: model.clone(), t0: UnixTime(1) },
             Misfit::SeedLength { model: model.clone(), seed_len_bytes: 3, fits },
+            Misfit::TitleNeeded { model: model.clone() },
+            Misfit::Touch { model: model.clone() },
             Misfit::NoTitles { model: model.clone() },
             Misfit::TitleLength { model: model.clone(), title: "t".into(), len_bytes: 1, fits },
             Misfit::TitleCharacter { model: model.clone(), title: "t".into(), character: 't' },

@@ -3,7 +3,7 @@
 
 use super::{
     model::{Misfit, Model, one_of},
-    params::{Digits, Hash, Mode, Parameters, Period},
+    params::{Digits, Hash, Mode, Parameters, Period, Touch},
     target::{Target, TargetMisfit},
     time::UnixTime,
     title::{Fact, TitleTemplate},
@@ -43,6 +43,9 @@ pub struct RecipeProfile {
     pub seed: SeedFrom,
     /// How many bytes a random seed has; absent: 20.
     pub seed_bytes: Option<u8>,
+    /// Whether each code wants a touch, on keys that can want one.
+    #[serde(default)]
+    pub touch: Touch,
 }
 
 /// The length that RFC 4226 section 4 (R6) recommends.
@@ -161,6 +164,9 @@ pub struct Entry {
     pub title: Option<String>,
     /// The seed's origin.
     pub seed: SeedSource,
+    /// Whether each code wants a touch.
+    #[serde(default)]
+    pub touch: Touch,
 }
 
 /// A recipe that can't be carried out for a line, a model or a target. Names the recipe and the profile.
@@ -306,9 +312,16 @@ impl Recipe {
             Err(fact) => return Err(RecipeError::TitleFact { recipe, profile, fact }),
         };
         model
-            .check(profile, &parameters, seed.len_bytes(), title.as_deref(), self.display_timeout_s)
+            .check(
+                profile,
+                &parameters,
+                seed.len_bytes(),
+                title.as_deref(),
+                planned.touch,
+                self.display_timeout_s,
+            )
             .map_err(|misfit| RecipeError::Misfit { recipe, profile, misfit })?;
-        Ok(Entry { profile, parameters, title, seed })
+        Ok(Entry { profile, parameters, title, seed, touch: planned.touch })
     }
 
     /// A seed from a file works with the parameters it was issued for only, so a recipe that fixes others is refused

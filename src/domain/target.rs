@@ -31,6 +31,15 @@ pub struct Target {
     pub drift_steps: u32,
     /// Whether it remembers a token's drift and moves the window along.
     pub learns_drift: bool,
+    /// Where its administrators find the tokens. Empty: not known.
+    #[serde(default)]
+    pub tokens_at: String,
+    /// How it is made to follow a token whose clock is off, as an order to a person. Empty: it can't be.
+    #[serde(default)]
+    pub resync: String,
+    /// How another seed or other parameters get to it, as an order to a person. Empty: not known.
+    #[serde(default)]
+    pub change: String,
     /// What an operator should know besides.
     #[serde(default)]
     pub notes: String,

@@ -9,6 +9,7 @@ use crate::wire::{EncodeError, ReplyError, SelfTestFailed};
 use std::fmt;
 
 const SET_ASIDE: &str = "put the token aside and look up what it answered in the log";
+const TOUCH_IT: &str = "take the key off and put it back, and touch it when the slot says touch";
 
 /// Why no token of the family could be found on a link.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -47,6 +48,10 @@ pub enum Reading {
     Info,
     /// What is public of a profile.
     PublicBlock(Profile),
+    /// The names of a key's credentials.
+    Names,
+    /// Codes that a key calculates.
+    Code,
 }
 
 impl fmt::Display for Reading {
@@ -54,6 +59,8 @@ impl fmt::Display for Reading {
         match self {
             Self::Info => f.write_str("its serial and clock"),
             Self::PublicBlock(profile) => write!(f, "what profile {profile} holds"),
+            Self::Names => f.write_str("the names of its credentials"),
+            Self::Code => f.write_str("a code"),
         }
     }
 }
@@ -101,6 +108,12 @@ pub enum ReadError {
         /// The one that answered.
         found: Serial,
     },
+    /// A key was not touched in time, or another program locked it.
+    #[error("key {serial} was not touched in time")]
+    Untouched {
+        /// The key.
+        serial: Serial,
+    },
     /// The family or its numbering has no such thing. Nothing was sent.
     #[error("a {family} cannot tell {reading}")]
     NotOffered {
@@ -120,6 +133,7 @@ impl Remedy for ReadError {
             }
             Self::Status { .. } | Self::Malformed { .. } => SET_ASIDE,
             Self::OtherToken { .. } => "leave one token on the reader until the slot says take",
+            Self::Untouched { .. } => TOUCH_IT,
             Self::NotOffered { .. } => "choose a recipe that this model can do",
         }
     }
@@ -127,7 +141,10 @@ impl Remedy for ReadError {
     fn retry(&self) -> Retry {
         match self {
             Self::Link { cause, .. } => cause.retry(),
-            Self::Status { .. } | Self::Malformed { .. } | Self::OtherToken { .. } => Retry::AfterOperator,
+            Self::Status { .. }
+            | Self::Malformed { .. }
+            | Self::OtherToken { .. }
+            | Self::Untouched { .. } => Retry::AfterOperator,
             Self::NotOffered { .. } => Retry::Never,
         }
     }
@@ -198,6 +215,18 @@ pub enum UnlockError {
         /// How many more wrong answers it takes before it locks.
         tries_left: u8,
     },
+    /// A key refused the password of its applet. It counts no tries.
+    #[error("key {serial} refused the password")]
+    WrongPassword {
+        /// The key.
+        serial: Serial,
+    },
+    /// A key said yes to the password and does not know it: it is not the key that it claims to be.
+    #[error("key {serial} took the password and could not prove that it knows it")]
+    NotProven {
+        /// The key.
+        serial: Serial,
+    },
     /// An unexpected status word to the answer. Whether an attempt was spent is not known.
     #[error("token {serial} answers {status} to the customer key")]
     Status {
@@ -220,6 +249,8 @@ impl UnlockError {
             Self::AnswerLost { .. }
             | Self::WrongKeyOrLocked { .. }
             | Self::WrongKey { .. }
+            | Self::WrongPassword { .. }
+            | Self::NotProven { .. }
             | Self::Status { .. } => true,
         }
     }
@@ -235,6 +266,10 @@ impl Remedy for UnlockError {
             Self::WrongKeyOrLocked { .. } => {
                 "put the token aside and do not try again; ask its seller for its key: another wrong try may lock it"
             }
+            Self::WrongPassword { .. } => {
+                "find out which password this key has, and name it to the batch; do not guess"
+            }
+            Self::NotProven { .. } => "put the key aside: trust nothing that it says, and keep its password",
             Self::WrongKey { tries_left: 0, .. } => {
                 "put the token aside; only a factory reset at its button, which erases all profiles, can free it"
             }
@@ -257,6 +292,8 @@ impl Remedy for UnlockError {
             | Self::Malformed { .. }
             | Self::WrongKeyOrLocked { .. }
             | Self::WrongKey { .. }
+            | Self::WrongPassword { .. }
+            | Self::NotProven { .. }
             | Self::Status { .. } => Retry::AfterOperator,
         }
     }
@@ -283,6 +320,10 @@ pub enum Change {
     ScreenLock,
     /// The lifting of the screen's lock.
     ScreenUnlock,
+    /// A key's credential: name, parameters and seed.
+    Credential(Profile),
+    /// The password of a key's applet.
+    Password,
 }
 
 impl fmt::Display for Change {
@@ -297,6 +338,8 @@ impl fmt::Display for Change {
             Self::FactoryReset => f.write_str("the factory reset"),
             Self::ScreenLock => f.write_str("the screen lock"),
             Self::ScreenUnlock => f.write_str("the lifting of the screen lock"),
+            Self::Credential(profile) => write!(f, "the credential of profile {profile}"),
+            Self::Password => f.write_str("the new password"),
         }
     }
 }
@@ -342,6 +385,28 @@ pub enum WriteError {
         /// What it said.
         status: StatusWord,
     },
+    /// A key has no room for another credential. Nothing was written.
+    #[error("key {serial} is full and did not take {change}")]
+    Full {
+        /// The key.
+        serial: Serial,
+        /// What was to change.
+        change: Change,
+    },
+    /// A key that wants a touch for this was not touched in time. Nothing was written.
+    #[error("key {serial} was not touched in time for {change}")]
+    Untouched {
+        /// The key.
+        serial: Serial,
+        /// What was to change.
+        change: Change,
+    },
+    /// The system gave no random numbers. Nothing was sent.
+    #[error("key {serial} got no new password: the system gives no random numbers")]
+    NoRandomness {
+        /// The key.
+        serial: Serial,
+    },
     /// The link failed before the answer came: the token may have taken the change or not. Only the same change again,
     /// or a code on the display, settles it.
     #[error("token {serial} was lost before it confirmed {change}: {cause}")]
@@ -364,6 +429,9 @@ impl WriteError {
             Self::Cannot { .. }
             | Self::NotOffered { .. }
             | Self::LockedAgain { .. }
+            | Self::Full { .. }
+            | Self::Untouched { .. }
+            | Self::NoRandomness { .. }
             | Self::Refused { .. } => false,
         }
     }
@@ -377,6 +445,11 @@ impl Remedy for WriteError {
             Self::LockedAgain { .. } => {
                 "close other programs that talk to this reader, then take the token off and put it back"
             }
+            Self::Full { .. } => "delete credentials that its owner no longer needs, or use another key",
+            Self::Untouched { .. } => TOUCH_IT,
+            Self::NoRandomness { .. } => {
+                "have the machine looked after: a Linux without random numbers is broken"
+            }
             Self::Refused { .. } => SET_ASIDE,
             Self::Unknown { cause, .. } => cause.remedy(),
         }
@@ -386,7 +459,11 @@ impl Remedy for WriteError {
         match self {
             Self::Cannot { cause, .. } => cause.retry(),
             Self::NotOffered { .. } => Retry::Never,
-            Self::LockedAgain { .. } | Self::Refused { .. } => Retry::AfterOperator,
+            Self::LockedAgain { .. }
+            | Self::Refused { .. }
+            | Self::Full { .. }
+            | Self::Untouched { .. }
+            | Self::NoRandomness { .. } => Retry::AfterOperator,
             Self::Unknown { cause, .. } => cause.retry(),
         }
     }
@@ -430,6 +507,7 @@ mod tests {
         check(status, Retry::AfterOperator, "6A80");
         let cause = ReplyError::SerialLength(3);
         check(ReadError::Malformed { serial: serial.clone(), reading, cause }, Retry::AfterOperator, "3");
+        check(ReadError::Untouched { serial: serial.clone() }, Retry::AfterOperator, "not touched");
         let found = "7".parse().unwrap();
         check(ReadError::OtherToken { expected: serial, found }, Retry::AfterOperator, "token 7 answered");
         check(
@@ -464,7 +542,15 @@ mod tests {
         let answer_lost = UnlockError::AnswerLost { serial: serial.clone(), cause: LinkError::NoService };
         let single = UnlockError::WrongKeyOrLocked { serial: serial.clone() };
         let odd = UnlockError::Status { serial: serial.clone(), status: STATUS };
-        for (error, names) in [(answer_lost, "being tried"), (single, "or it is locked"), (odd, "6A80")] {
+        let password = UnlockError::WrongPassword { serial: serial.clone() };
+        let fake = UnlockError::NotProven { serial: serial.clone() };
+        for (error, names) in [
+            (answer_lost, "being tried"),
+            (single, "or it is locked"),
+            (odd, "6A80"),
+            (password, "the password"),
+            (fake, "could not prove"),
+        ] {
             assert!(error.may_have_cost_a_try(), "{error}");
             check(error, Retry::AfterOperator, names);
         }
@@ -483,7 +569,12 @@ mod tests {
         let lacking = WriteError::NotOffered { family: Family::Token2Single, change };
         let locked = WriteError::LockedAgain { serial: serial.clone(), change };
         let refused = WriteError::Refused { serial: serial.clone(), change, status: STATUS };
+        let full = WriteError::Full { serial: serial.clone(), change };
+        let untouched = WriteError::Untouched { serial: serial.clone(), change };
+        check(WriteError::NoRandomness { serial: serial.clone() }, Retry::AfterOperator, "random numbers");
         for (error, retry) in [
+            (full, Retry::AfterOperator),
+            (untouched, Retry::AfterOperator),
             (cannot, Retry::Never),
             (lacking, Retry::Never),
             (locked, Retry::AfterOperator),
@@ -510,10 +601,12 @@ mod tests {
             Change::FactoryReset,
             Change::ScreenLock,
             Change::ScreenUnlock,
+            Change::Credential(profile),
+            Change::Password,
         ]
         .iter()
         .map(Change::to_string)
         .collect();
-        assert_eq!(named.len(), 9);
+        assert_eq!(named.len(), 11);
     }
 }

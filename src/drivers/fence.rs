@@ -24,6 +24,8 @@ struct State {
     owing_since: Option<Instant>,
     /// Set once: for how long the call in hand had been owing its answer.
     closed_after: Option<Duration>,
+    /// What the next exchange may take longer than others.
+    granted: Duration,
 }
 
 impl Fence {
@@ -35,6 +37,11 @@ impl Fence {
     /// Whether a call has been owing its answer for `limit` or longer.
     pub fn overdue(&self, limit: Duration) -> bool {
         self.state().is_overdue(limit)
+    }
+
+    /// Lets the next exchange take so much longer before it owes an answer: it waits for a person's touch.
+    pub fn grant(&self, longer: Duration) {
+        self.state().granted = longer;
     }
 
     /// Whether a call is in hand. After closing: whether the thread is still stuck in it.
@@ -107,6 +114,7 @@ impl State {
             return Err(LinkError::Deadline(after));
         }
         let now = Instant::now();
+        let allowance = allowance + std::mem::take(&mut self.granted);
         self.owing_since = Some(now.checked_add(allowance).unwrap_or(now));
         Ok(())
     }
@@ -230,6 +238,16 @@ mod tests {
 
     fn command() -> Apdu {
         Apdu::plain([0x80, 0x41, 0, 0])
+    }
+
+    #[test]
+    fn a_grant_is_for_one_exchange() {
+        let fence = Fence::new();
+        fence.grant(Duration::from_secs(3600));
+        for overdue in [false, true] {
+            let passed = fence.pass(Duration::ZERO, || Ok(fence.overdue(Duration::ZERO)));
+            assert_eq!(passed, Ok(overdue));
+        }
     }
 
     #[test]

@@ -3,16 +3,16 @@
 //! Every probe only reads. A token is recognised by its own answer, never by reader name, answer to reset or UID; the
 //! reader's name only decides between the families, since the Molto2 is its own reader.
 
-use super::{Token, error::OpenError, molto2, token2_single};
+use super::{Token, error::OpenError, molto2, token2_single, ykoath};
+use crate::domain::UnixTime;
 use crate::link::{Apdu, ApduLink, LinkError, Response, StatusWord};
 use crate::remedy::{Remedy, Retry};
-use crate::wire::Info;
 use std::fmt;
 
 /// What lies on a reader.
 pub enum Found<L> {
-    /// A token that kiln can burn, and what it told when asked for its serial.
-    Token(Token<L>, Info),
+    /// A token that kiln can burn, and its clock as it told it with its serial, where it has one.
+    Token(Token<L>, Option<UnixTime>),
     /// Something else; it is left alone.
     Other(OtherDevice),
 }
@@ -20,7 +20,7 @@ pub enum Found<L> {
 impl<L: ApduLink> fmt::Debug for Found<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Token(token, info) => f.debug_tuple("Token").field(token).field(info).finish(),
+            Self::Token(token, clock) => f.debug_tuple("Token").field(token).field(clock).finish(),
             Self::Other(device) => f.debug_tuple("Other").field(device).finish(),
         }
     }
@@ -31,8 +31,8 @@ impl<L: ApduLink> fmt::Debug for Found<L> {
 pub enum OtherDevice {
     /// It has the FIDO applet.
     SecurityKey,
-    /// It has the OATH applet of YubiKeys and their like.
-    OathKey,
+    /// It has the OATH applet of YubiKeys and their like, and that applet does not answer as theirs do.
+    OddOathKey,
     /// A Token2 FIDO key with an OTP applet of its own.
     Token2OtpKey,
     /// A storage card (transit, doors), by its answer to reset; it takes no commands.
@@ -49,7 +49,7 @@ impl fmt::Display for OtherDevice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::SecurityKey => "a FIDO security key",
-            Self::OathKey => "a security key with OATH codes",
+            Self::OddOathKey => "a security key whose OATH applet does not tell who it is",
             Self::Token2OtpKey => "a Token2 FIDO key with OTP codes",
             Self::StorageCard => "a storage card (transit or door)",
             Self::Unreadable => "a device whose identity cannot be read",
@@ -62,8 +62,8 @@ impl fmt::Display for OtherDevice {
 impl Remedy for OtherDevice {
     fn remedy(&self) -> &'static str {
         match self {
-            Self::SecurityKey | Self::OathKey | Self::Token2OtpKey => {
-                "take the security key away: this slot burns programmable tokens only"
+            Self::SecurityKey | Self::OddOathKey | Self::Token2OtpKey => {
+                "take the security key away: it has no OATH applet that kiln could fill"
             }
             Self::StorageCard | Self::OtherCard => {
                 "take the card away; if a token lies here too, put down the token alone, switched on"
@@ -80,7 +80,7 @@ impl Remedy for OtherDevice {
     fn retry(&self) -> Retry {
         match self {
             Self::Unreadable | Self::OddMolto2 | Self::StorageCard | Self::OtherCard => Retry::AfterOperator,
-            Self::SecurityKey | Self::OathKey | Self::Token2OtpKey => Retry::Never,
+            Self::SecurityKey | Self::OddOathKey | Self::Token2OtpKey => Retry::Never,
         }
     }
 }
@@ -90,7 +90,6 @@ impl Remedy for OtherDevice {
 const STORAGE_CARD: [u8; 12] = [0x3B, 0x8F, 0x80, 0x01, 0x80, 0x4F, 0x0C, 0xA0, 0x00, 0x00, 0x03, 0x06];
 
 const FIDO: &[u8] = &[0xA0, 0x00, 0x00, 0x06, 0x47, 0x2F, 0x00, 0x01];
-const OATH: &[u8] = &[0xA0, 0x00, 0x00, 0x05, 0x27, 0x21, 0x01];
 const TOKEN2_OTP: &[u8] = &[0xF0, 0x00, 0x00, 0x01, 0x4F, 0x74, 0x70, 0x01];
 
 /// Whether a reader of this name is a Molto2. Matching the maker's name would also hit its FIDO keys.
@@ -98,15 +97,16 @@ fn is_molto2(reader_name: &str) -> bool {
     reader_name.to_ascii_lowercase().contains("molto")
 }
 
-/// Finds out what lies on the reader called `reader_name`. A token takes exactly one exchange, the first, so that the
-/// caller can time the round trip of its clock around this call; anything else takes up to four. A reader whose name
-/// has "molto" in it gets commands of the Molto2 only.
+/// Finds out what lies on the reader called `reader_name`. A token with a clock takes exactly one exchange, the first, so
+/// that the caller can time the round trip of its clock around this call; a key takes one to three, since its serial may
+/// be in another applet; anything else takes up to six. A reader whose name has "molto" in it gets commands of the Molto2
+/// only.
 pub fn identify<L: ApduLink>(mut link: L, reader_name: &str) -> Result<Found<L>, LinkError> {
     if is_molto2(reader_name) {
         return match molto2::Session::ask(&mut link) {
             Ok(info) => {
                 let session = molto2::Session::identified(link, info.serial.clone());
-                Ok(Found::Token(Token::Molto2(session), info))
+                Ok(Found::Token(Token::Molto2(session), Some(info.clock)))
             }
             Err(OpenError::Link(error)) => Err(error),
             Err(OpenError::Status(_) | OpenError::Malformed(_)) => Ok(Found::Other(OtherDevice::OddMolto2)),
@@ -116,25 +116,56 @@ pub fn identify<L: ApduLink>(mut link: L, reader_name: &str) -> Result<Found<L>,
     if link.answer_to_reset().starts_with(&STORAGE_CARD) {
         return Ok(Found::Other(OtherDevice::StorageCard));
     }
+    // What calls itself a key is asked as one first: it need not be bothered with another family's command.
+    let named = ykoath::named_maker(link.answer_to_reset(), reader_name).is_some();
+    if named && let Some(found) = key(&mut link, reader_name)? {
+        return Ok(found.attached(link));
+    }
     let otherwise = match token2_single::Session::ask(&mut link) {
         Ok(info) => {
             let session = token2_single::Session::identified(link, info.serial.clone());
-            return Ok(Found::Token(Token::Single(session), info));
+            return Ok(Found::Token(Token::Single(session), Some(info.clock)));
         }
         Err(OpenError::Link(error)) => return Err(error),
         Err(OpenError::Status(_)) => OtherDevice::OtherCard,
         Err(OpenError::Malformed(_)) => OtherDevice::Unreadable,
     };
+    // Before the FIDO applet, which such keys have as well.
+    if !named && let Some(found) = key(&mut link, reader_name)? {
+        return Ok(found.attached(link));
+    }
     Ok(Found::Other(by_applet(&mut link)?.unwrap_or(otherwise)))
+}
+
+/// What answers to the OATH applet's selection.
+enum WithApplet {
+    Key(ykoath::Identity),
+    Odd,
+}
+
+impl WithApplet {
+    fn attached<L: ApduLink>(self, link: L) -> Found<L> {
+        match self {
+            Self::Key(identity) => {
+                Found::Token(Token::Key(ykoath::Session::identified(link, identity)), None)
+            }
+            Self::Odd => Found::Other(OtherDevice::OddOathKey),
+        }
+    }
+}
+
+fn key<L: ApduLink>(link: &mut L, reader_name: &str) -> Result<Option<WithApplet>, LinkError> {
+    match ykoath::Session::ask(link, reader_name) {
+        Ok(identity) => Ok(Some(WithApplet::Key(identity))),
+        Err(OpenError::Link(error)) => Err(error),
+        Err(OpenError::Malformed(_)) => Ok(Some(WithApplet::Odd)),
+        Err(OpenError::Status(_)) => Ok(None),
+    }
 }
 
 fn by_applet<L: ApduLink>(link: &mut L) -> Result<Option<OtherDevice>, LinkError> {
     if select(link, FIDO)?.status == StatusWord::OK {
         return Ok(Some(OtherDevice::SecurityKey));
-    }
-    let reply = select(link, OATH)?;
-    if reply.status == StatusWord::OK && reply.data.first() == Some(&0x79) {
-        return Ok(Some(OtherDevice::OathKey));
     }
     if select(link, TOKEN2_OTP)?.status == StatusWord::OK {
         return Ok(Some(OtherDevice::Token2OtpKey));
@@ -154,7 +185,6 @@ fn select<L: ApduLink>(link: &mut L, aid: &[u8]) -> Result<Response, LinkError> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::UnixTime;
     use crate::drivers::Family;
     use crate::drivers::transcript::Transcript;
 
@@ -162,7 +192,7 @@ mod tests {
     const MOLTO2: &str = "8041000000";
     const NFC: &str = "ACS ACR122U PICC Interface 00 00";
     const SELECT_FIDO: &str = "00a4040008a0000006472f000100";
-    const SELECT_OATH: &str = "00a4040007a000000527210100";
+    const SELECT_OATH: &str = "00a4040007a0000005272101";
     const SELECT_TOKEN2: &str = "00a4040008f00000014f74700100";
 
     fn other(story: &[(&str, &str)]) -> OtherDevice {
@@ -176,12 +206,12 @@ mod tests {
         }
     }
 
-    fn token(reader: &str, command: &str, reply: &str) -> (Token<Transcript>, Info) {
+    fn token(reader: &str, command: &str, reply: &str) -> (Token<Transcript>, Option<UnixTime>) {
         let link = Transcript::new(&[(command, reply)]);
         match identify(link.clone(), reader).unwrap() {
-            Found::Token(token, info) => {
+            Found::Token(token, clock) => {
                 assert_eq!(link.sent(), 1, "one exchange");
-                (token, info)
+                (token, clock)
             }
             Found::Other(device) => panic!("{device}"),
         }
@@ -190,9 +220,9 @@ mod tests {
     #[test]
     fn a_token_is_known_after_one_exchange() {
         let reply = "0000000e383635393632323030303132333400006955b89f9000";
-        let (found, info) = token(NFC, SINGLE, reply);
+        let (found, clock) = token(NFC, SINGLE, reply);
         assert_eq!((found.driver(), found.serial().as_str()), (Family::Token2Single, "86596220001234"));
-        assert_eq!(info.clock, UnixTime(1_767_225_503));
+        assert_eq!(clock, Some(UnixTime(1_767_225_503)));
 
         let reply = "00000008313233343536373800006955b9009000";
         for reader in ["TOKEN2 Molto2 [CCID Interface] 00 00", "some MOLTO2"] {
@@ -220,23 +250,45 @@ mod tests {
     #[test]
     fn other_devices_are_named_for_what_they_are() {
         let refused = (SINGLE, "6d00");
-        assert_eq!(other(&[refused, (SELECT_FIDO, "5532465f56329000")]), OtherDevice::SecurityKey);
-        assert_eq!(
-            other(&[refused, (SELECT_FIDO, "6a82"), (SELECT_OATH, "79030507049000")]),
-            OtherDevice::OathKey
-        );
-        // Answering the selection is not enough for OATH: the version comes first.
+        let no_oath = (SELECT_OATH, "6a82");
+        assert_eq!(other(&[refused, no_oath, (SELECT_FIDO, "5532465f56329000")]), OtherDevice::SecurityKey);
+        // Answering the selection is not enough for OATH: the version comes first, and a salt or a serial must follow.
+        for odd in ["9000", "79030507049000"] {
+            assert_eq!(other(&[refused, (SELECT_OATH, odd)]), OtherDevice::OddOathKey, "{odd}");
+        }
         let last = (SELECT_TOKEN2, "9000");
-        assert_eq!(
-            other(&[refused, (SELECT_FIDO, "6a82"), (SELECT_OATH, "9000"), last]),
-            OtherDevice::Token2OtpKey
-        );
-        let nothing = [(SELECT_FIDO, "6a82"), (SELECT_OATH, "6a82"), (SELECT_TOKEN2, "6a82")];
+        assert_eq!(other(&[refused, no_oath, (SELECT_FIDO, "6a82"), last]), OtherDevice::Token2OtpKey);
+        let nothing = [no_oath, (SELECT_FIDO, "6a82"), (SELECT_TOKEN2, "6a82")];
         let mut story = vec![refused];
         story.extend(nothing);
         assert_eq!(other(&story), OtherDevice::OtherCard);
         story[0] = (SINGLE, "6f019000");
         assert_eq!(other(&story), OtherDevice::Unreadable);
+    }
+
+    #[test]
+    fn what_calls_itself_a_key_is_asked_as_one_first() {
+        const MANAGEMENT: (&str, &str) = ("00a4040008a000000527471117", "9000");
+        const SERIAL: (&str, &str) = ("001d000000", "060204000000079000");
+        const YUBIKEY: &str = "3bfd1300008131fe158073c021c057597562694b657940";
+        let oath = (SELECT_OATH, "7903050704710801020304050607089000");
+        let link = Transcript::new(&[MANAGEMENT, SERIAL, oath]).with_answer_to_reset(YUBIKEY);
+        let Found::Token(found, clock) = identify(link.clone(), NFC).unwrap() else { panic!("no token") };
+        assert_eq!((found.driver(), found.serial().as_str(), clock), (Family::Ykoath, "7", None));
+        assert_eq!(link.left(), 0);
+
+        // The applet may be switched off: then it is what is left of it.
+        let without =
+            [MANAGEMENT, SERIAL, (SELECT_OATH, "6a82"), (SINGLE, "6d00"), (SELECT_FIDO, "5532465f56329000")];
+        let link = Transcript::new(&without).with_answer_to_reset(YUBIKEY);
+        let found = identify(link.clone(), NFC).unwrap();
+        assert!(matches!(found, Found::Other(OtherDevice::SecurityKey)), "{found:?}");
+        assert_eq!(link.left(), 0);
+
+        // Nameless ones are asked after the tokens, and are keys as well.
+        let link = Transcript::new(&[(SINGLE, "6d00"), oath]);
+        let Found::Token(found, _) = identify(link, NFC).unwrap() else { panic!("no token") };
+        assert_eq!(found.serial().as_str(), "salt-0102030405060708");
     }
 
     #[test]
@@ -250,14 +302,16 @@ mod tests {
     fn a_lost_link_is_no_verdict() {
         let lost = |story: &[(&str, &str)]| identify(Transcript::new(story), NFC).err();
         assert_eq!(lost(&[(SINGLE, "")]), Some(LinkError::Gone));
-        assert_eq!(lost(&[(SINGLE, "6d00"), (SELECT_FIDO, "")]), Some(LinkError::Gone));
+        assert_eq!(lost(&[(SINGLE, "6d00"), (SELECT_OATH, "")]), Some(LinkError::Gone));
+        let late = [(SINGLE, "6d00"), (SELECT_OATH, "6a82"), (SELECT_FIDO, "")];
+        assert_eq!(lost(&late), Some(LinkError::Gone));
     }
 
     #[test]
     fn every_device_has_a_name_and_a_remedy() {
         for device in [
             OtherDevice::SecurityKey,
-            OtherDevice::OathKey,
+            OtherDevice::OddOathKey,
             OtherDevice::Token2OtpKey,
             OtherDevice::StorageCard,
             OtherDevice::Unreadable,

@@ -18,6 +18,7 @@ pub mod token2_single;
 mod traffic;
 #[cfg(test)]
 pub(crate) mod transcript;
+pub mod ykoath;
 
 pub use crate::wire::{Configuration, Info};
 pub use error::{Change, OpenError, ReadError, Reading, UnlockError, WriteError};
@@ -36,6 +37,8 @@ pub enum Family {
     Token2Single,
     /// Token2 Molto2 and Molto2 v2.
     Molto2,
+    /// Keys with the OATH applet.
+    Ykoath,
 }
 
 impl fmt::Display for Family {
@@ -43,6 +46,7 @@ impl fmt::Display for Family {
         f.write_str(match self {
             Self::Token2Single => "single-profile token",
             Self::Molto2 => "Molto2",
+            Self::Ykoath => "key with OATH applet",
         })
     }
 }
@@ -53,6 +57,8 @@ pub enum Token<L> {
     Single(token2_single::Session<L>),
     /// See [`molto2`].
     Molto2(molto2::Session<L>),
+    /// See [`ykoath`].
+    Key(ykoath::Session<L>),
 }
 
 impl<L: ApduLink> Token<L> {
@@ -61,6 +67,7 @@ impl<L: ApduLink> Token<L> {
         match self {
             Self::Single(_) => Family::Token2Single,
             Self::Molto2(_) => Family::Molto2,
+            Self::Key(_) => Family::Ykoath,
         }
     }
 
@@ -69,30 +76,34 @@ impl<L: ApduLink> Token<L> {
         match self {
             Self::Single(session) => session.serial(),
             Self::Molto2(session) => session.serial(),
+            Self::Key(session) => session.serial(),
         }
     }
 
-    /// Reads serial and clock, one exchange, and makes sure that it is still the same token.
+    /// Reads serial and clock, one exchange, and makes sure that it is still the same token. A key has no clock.
     pub fn info(&mut self) -> Result<Info, ReadError> {
         match self {
             Self::Single(session) => session.info(),
             Self::Molto2(session) => session.info(),
+            Self::Key(_) => Err(clockless()),
         }
     }
 
     /// Reads what is public of a profile; only a Molto2 tells it.
     pub fn public_block(&mut self, profile: Profile) -> Result<PublicBlock, ReadError> {
         match self {
-            Self::Single(_) => Err(untold(profile)),
+            Self::Single(_) | Self::Key(_) => Err(untold(self.driver(), profile)),
             Self::Molto2(session) => session.public_block(profile),
         }
     }
 
-    /// Proves knowledge of the customer key, once: two exchanges, of which a token may count the second.
+    /// Proves knowledge of the customer key, once: two exchanges, of which a token may count the second. A key without a
+    /// password takes any, in none.
     pub fn unlock(&mut self, key: &CustomerKey) -> Result<Unlocked<'_, L>, UnlockError> {
         match self {
             Self::Single(session) => session.unlock(key).map(Unlocked::Single),
             Self::Molto2(session) => session.unlock(key).map(Unlocked::Molto2),
+            Self::Key(session) => session.unlock(key).map(Unlocked::Key),
         }
     }
 }
@@ -109,14 +120,26 @@ pub enum Unlocked<'s, L> {
     Single(token2_single::Unlocked<'s, L>),
     /// See [`molto2`].
     Molto2(molto2::Unlocked<'s, L>),
+    /// See [`ykoath`].
+    Key(ykoath::Unlocked<'s, L>),
 }
 
 impl<L: ApduLink> Unlocked<'_, L> {
+    /// Which driver this is.
+    pub fn driver(&self) -> Family {
+        match self {
+            Self::Single(_) => Family::Token2Single,
+            Self::Molto2(_) => Family::Molto2,
+            Self::Key(_) => Family::Ykoath,
+        }
+    }
+
     /// The token's serial.
     pub fn serial(&self) -> &Serial {
         match self {
             Self::Single(token) => token.serial(),
             Self::Molto2(token) => token.serial(),
+            Self::Key(token) => token.serial(),
         }
     }
 
@@ -130,7 +153,7 @@ impl<L: ApduLink> Unlocked<'_, L> {
     ) -> Result<(), WriteError> {
         match self {
             Self::Single(token) if profile == Profile::ZERO => token.configure(configuration, at),
-            Self::Single(_) => Err(lacking(Change::Configuration(profile))),
+            Self::Single(_) | Self::Key(_) => Err(lacking(self.driver(), Change::Configuration(profile))),
             Self::Molto2(token) => token.configure(profile, configuration, at),
         }
     }
@@ -139,7 +162,7 @@ impl<L: ApduLink> Unlocked<'_, L> {
     pub fn write_seed(&mut self, profile: Profile, seed: &Seed) -> Result<(), WriteError> {
         match self {
             Self::Single(token) if profile == Profile::ZERO => token.write_seed(seed),
-            Self::Single(_) => Err(lacking(Change::Seed(profile))),
+            Self::Single(_) | Self::Key(_) => Err(lacking(self.driver(), Change::Seed(profile))),
             Self::Molto2(token) => token.write_seed(profile, seed),
         }
     }
@@ -147,7 +170,7 @@ impl<L: ApduLink> Unlocked<'_, L> {
     /// Writes the title of a profile.
     pub fn write_title(&mut self, profile: Profile, title: &str) -> Result<(), WriteError> {
         match self {
-            Self::Single(_) => Err(lacking(Change::Title(profile))),
+            Self::Single(_) | Self::Key(_) => Err(lacking(self.driver(), Change::Title(profile))),
             Self::Molto2(token) => token.write_title(profile, title),
         }
     }
@@ -155,23 +178,24 @@ impl<L: ApduLink> Unlocked<'_, L> {
     /// Deletes the seed of a profile for good.
     pub fn delete_seed(&mut self, profile: Profile) -> Result<Deleted, WriteError> {
         match self {
-            Self::Single(_) => Err(lacking(Change::Deletion(profile))),
+            Self::Single(_) | Self::Key(_) => Err(lacking(self.driver(), Change::Deletion(profile))),
             Self::Molto2(token) => token.delete_seed(profile),
         }
     }
 
-    /// Reads serial and clock; the token stays unlocked.
+    /// Reads serial and clock; the token stays unlocked. A key has no clock.
     pub fn info(&mut self) -> Result<Info, ReadError> {
         match self {
             Self::Single(token) => token.info(),
             Self::Molto2(token) => token.info(),
+            Self::Key(_) => Err(clockless()),
         }
     }
 
     /// Reads what is public of a profile; only a Molto2 tells it.
     pub fn public_block(&mut self, profile: Profile) -> Result<PublicBlock, ReadError> {
         match self {
-            Self::Single(_) => Err(untold(profile)),
+            Self::Single(_) | Self::Key(_) => Err(untold(self.driver(), profile)),
             Self::Molto2(token) => token.public_block(profile),
         }
     }
@@ -183,12 +207,16 @@ impl<L: ApduLink> fmt::Debug for Unlocked<'_, L> {
     }
 }
 
-fn lacking(change: Change) -> WriteError {
-    WriteError::NotOffered { family: Family::Token2Single, change }
+fn lacking(family: Family, change: Change) -> WriteError {
+    WriteError::NotOffered { family, change }
 }
 
-fn untold(profile: Profile) -> ReadError {
-    ReadError::NotOffered { family: Family::Token2Single, reading: Reading::PublicBlock(profile) }
+fn untold(family: Family, profile: Profile) -> ReadError {
+    ReadError::NotOffered { family, reading: Reading::PublicBlock(profile) }
+}
+
+fn clockless() -> ReadError {
+    ReadError::NotOffered { family: Family::Ykoath, reading: Reading::Info }
 }
 
 #[cfg(test)]
@@ -217,15 +245,24 @@ mod tests {
             ("80ce0000100356e6caffc1d26570acf12c6339f707", "9000"),
         ]);
         let one = Profile::new(1);
-        assert_eq!(token.public_block(Profile::ZERO), Err(untold(Profile::ZERO)));
+        assert_eq!(token.public_block(Profile::ZERO), Err(untold(Family::Token2Single, Profile::ZERO)));
         let mut token = token.unlock(&token2_single::device_key()).unwrap();
         let configuration = Configuration { parameters: Parameters::standard(), display_timeout_s: 30 };
         let configured = token.configure(one, &configuration, UnixTime(0));
-        assert_eq!(configured, Err(lacking(Change::Configuration(one))));
-        assert_eq!(token.write_seed(one, &Seed::new([1])), Err(lacking(Change::Seed(one))));
-        assert_eq!(token.write_title(Profile::ZERO, "x"), Err(lacking(Change::Title(Profile::ZERO))));
-        assert_eq!(token.delete_seed(Profile::ZERO), Err(lacking(Change::Deletion(Profile::ZERO))));
-        assert_eq!(token.public_block(Profile::ZERO), Err(untold(Profile::ZERO)));
+        assert_eq!(configured, Err(lacking(Family::Token2Single, Change::Configuration(one))));
+        assert_eq!(
+            token.write_seed(one, &Seed::new([1])),
+            Err(lacking(Family::Token2Single, Change::Seed(one)))
+        );
+        assert_eq!(
+            token.write_title(Profile::ZERO, "x"),
+            Err(lacking(Family::Token2Single, Change::Title(Profile::ZERO)))
+        );
+        assert_eq!(
+            token.delete_seed(Profile::ZERO),
+            Err(lacking(Family::Token2Single, Change::Deletion(Profile::ZERO)))
+        );
+        assert_eq!(token.public_block(Profile::ZERO), Err(untold(Family::Token2Single, Profile::ZERO)));
         assert_eq!((link.sent(), link.left()), (3, 0));
     }
 

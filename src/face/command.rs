@@ -1,7 +1,7 @@
 //! What a client can ask of a station.
 
 use super::{Role, SecretBytes, SeenCode};
-use crate::domain::{Hash, JobState, OnFound, Profile, SeenPolicy, Serial, UnixTime};
+use crate::domain::{Hash, JobState, OnFound, Profile, SeenPolicy, Serial, Serials, UnixTime};
 use serde::{Deserialize, Serialize};
 
 /// One request. Each is answered by one reply; [`Command::needs`] says who may ask.
@@ -187,7 +187,8 @@ pub enum Command {
         /// The token's serial.
         serial: Serial,
     },
-    /// Why is a code of this token rejected?
+    /// Why is a code of this token rejected? Those who only look on may ask this and the next two some times an hour, and
+    /// are told what is no accident.
     Diagnose {
         /// The token.
         serial: Serial,
@@ -253,6 +254,23 @@ pub enum Command {
         /// The new name.
         name: Option<String>,
     },
+    /// Gives the token that lies on a slot and tells no serial the one by which it goes from now on.
+    SlotSerial {
+        /// The slot, by its name or its reader's.
+        slot: String,
+        /// The serial.
+        serial: Serial,
+    },
+    /// Reads codes from the key on a slot: all that it calculates by itself, or one, by its name.
+    OtpRead {
+        /// The slot, by its name or its reader's; none: the only one on which something lies.
+        slot: Option<String>,
+        /// Which: the whole name, its title, or its account. One that wants a touch waits for it; one that counts is used
+        /// up.
+        name: Option<String>,
+        /// The password of the key, by its name in the vault.
+        key: Option<String>,
+    },
     /// The station's clock.
     Clock,
     /// Lets burns go on with a clock that is not trusted, for a while.
@@ -291,6 +309,9 @@ impl Command {
             | Self::Jobs { .. }
             | Self::Tokens { .. }
             | Self::Token { .. }
+            | Self::Diagnose { .. }
+            | Self::Whose { .. }
+            | Self::When { .. }
             | Self::Slots
             | Self::Clock
             | Self::AuditVerify
@@ -320,12 +341,11 @@ impl Command {
             | Self::DeviceSetKey { .. }
             | Self::DevicePressed { .. }
             | Self::DeviceCancel { .. }
-            | Self::Diagnose { .. }
             | Self::Examine { .. }
-            | Self::Whose { .. }
-            | Self::When { .. }
             | Self::Export { .. }
             | Self::SlotName { .. }
+            | Self::SlotSerial { .. }
+            | Self::OtpRead { .. }
             | Self::ClockOverride { .. }
             | Self::Stop => Role::Operator,
         }
@@ -377,6 +397,9 @@ pub struct BatchPolicy {
     pub foreign: Option<OnFound>,
     /// Which tokens a person must prove.
     pub seen: Option<SeenPolicy>,
+    /// By what serial a token goes that tells none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serials: Option<Serials>,
 }
 
 /// A batch with random seeds.

@@ -54,8 +54,8 @@ pub enum Event {
         serial: Serial,
         /// Its model, where the catalog knows it.
         model: Option<String>,
-        /// Its clock against the station's.
-        drift: DriftSeconds,
+        /// Its clock against the station's; none: it has no clock.
+        drift: Option<DriftSeconds>,
     },
     /// A job moved.
     Job {

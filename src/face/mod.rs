@@ -24,7 +24,8 @@ pub use examine::{Examined, Lead, SeenCode, ShownRow};
 pub use finding::{Check, Finding, Health, Side};
 pub use reply::{
     AuditEntry, AuditHead, BatchDetail, CatalogView, Exported, Failure, FailureKind, HolderFile, ImportLine,
-    ImportReport, KeyInfo, Named, PageOf, RecipeView, Reply, Revealed, SlotInfo, Source, Verdict,
+    ImportReport, KeyCode, KeyCodes, KeyInfo, KeyWants, Named, PageOf, RecipeView, Reply, Revealed, SlotInfo,
+    Source, Verdict,
 };
 pub use secret::SecretBytes;
 pub use view::{

@@ -3,7 +3,7 @@
 use super::{
     BatchView, ClockView, Examined, Finding, JobView, SecretBytes, SlotView, Snapshot, TokenLine, TokenView,
 };
-use crate::domain::{Policy, Proof, UnixMillis};
+use crate::domain::{Policy, Proof, Serial, UnixMillis, UnixTime};
 use serde::{Deserialize, Serialize};
 
 /// The answer to a request that was carried out.
@@ -44,6 +44,8 @@ pub enum Reply {
     Examined(Box<Examined>),
     /// To `slots` and `slot_name`.
     Slots(Vec<SlotInfo>),
+    /// To `otp_read`.
+    Codes(KeyCodes),
     /// To `clock` and `clock_override`.
     Clock(ClockView),
     /// To `audit_verify` and `audit_anchor`.
@@ -52,6 +54,48 @@ pub enum Reply {
     Audit(PageOf<AuditEntry>),
     /// To `doctor`.
     Doctor(Vec<Finding>),
+}
+
+/// What a key on a slot shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyCodes {
+    /// The key's serial, or what stands in for it.
+    pub serial: Serial,
+    /// Its model.
+    pub model: Option<String>,
+    /// The moment for which codes were calculated, by the station's clock.
+    pub at: UnixTime,
+    /// Its credentials, in the key's order.
+    pub codes: Vec<KeyCode>,
+}
+
+/// One credential of a key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyCode {
+    /// Its whole name.
+    pub name: String,
+    /// Who checks the code, where the name says so.
+    pub issuer: Option<String>,
+    /// Whose it is.
+    pub account: String,
+    /// The period in seconds; none: it counts.
+    pub period_s: Option<u32>,
+    /// The code; none where the key does not calculate it by itself.
+    pub code: Option<String>,
+    /// The first second in which the code is no longer the current one.
+    pub until: Option<UnixTime>,
+    /// Why there is no code: what it takes to get one.
+    pub wants: Option<KeyWants>,
+}
+
+/// What it takes to get a code that a key does not calculate by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyWants {
+    /// A touch.
+    Touch,
+    /// To be asked for by name: its counter moves on.
+    Asking,
 }
 
 /// A request that was not carried out.
@@ -244,6 +288,9 @@ pub struct Verdict {
     pub proof: Option<Proof>,
     /// A sentence for the operator.
     pub advice: String,
+    /// Why a wrong code is wrong: the document that `diagnose` answers with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diagnosis: Option<Box<serde_json::Value>>,
 }
 
 /// A file for a server.

@@ -68,14 +68,14 @@ impl Connection {
         // Directory servers can be slow; this is no place to wait for one.
         let account = tokio::task::spawn_blocking(move || Account::of(uid, gid)).await?;
         let role = terms.access.role(uid, &account.gids);
-        Self::greet(stream, terms, account.name, role).await
+        Self::greet(stream, terms, (account.name, uid), role).await
     }
 
     /// Greets the account `who`, or refuses it where it has no role.
     pub(super) async fn greet(
         stream: UnixStream,
         terms: &Terms,
-        who: String,
+        (who, uid): (String, u32),
         role: Option<Role>,
     ) -> io::Result<Option<Self>> {
         let Some(role) = role else {
@@ -98,7 +98,7 @@ impl Connection {
             write = put(write, &line).await?;
         }
         tracing::info!(who, ?role, "attached");
-        Ok(Some(Self { read, write, caller: Caller { who, role }, place }))
+        Ok(Some(Self { read, write, caller: Caller { who, uid, role }, place }))
     }
 
     /// Answers until the client hangs up, is cut off, or `stopping` turns true; then lets open requests end.

@@ -155,7 +155,7 @@ mod tests {
             let (ours, theirs) = UnixStream::pair().unwrap();
             let (terms, door) = (self.terms.clone(), self.door.clone());
             tokio::spawn(async move {
-                let admitted = Connection::greet(theirs, &terms, "eve".into(), role).await.unwrap();
+                let admitted = Connection::greet(theirs, &terms, ("eve".into(), 1000), role).await.unwrap();
                 if let Some(connection) = admitted {
                     connection.run(door, watch::channel(false).1).await;
                 }

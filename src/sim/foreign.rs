@@ -11,8 +11,6 @@ use crate::domain::{Profile, UnixTime};
 pub enum ForeignCard {
     /// A FIDO security key.
     FidoKey,
-    /// A key with an OATH applet, as Yubico's and Nitrokey's have.
-    OathKey,
     /// A Token2 FIDO key whose own OTP applet answers and whose FIDO applet is switched off.
     Token2OtpKey,
     /// A transit or door card: memory behind a radio, no conversation.
@@ -25,18 +23,14 @@ pub enum ForeignCard {
 
 impl ForeignCard {
     /// Every kind.
-    pub const ALL: [Self; 6] =
-        [Self::FidoKey, Self::OathKey, Self::Token2OtpKey, Self::StorageCard, Self::OtherCard, Self::Mute];
+    pub const ALL: [Self; 5] =
+        [Self::FidoKey, Self::Token2OtpKey, Self::StorageCard, Self::OtherCard, Self::Mute];
 
     fn select(self, aid: &[u8]) -> Result<Vec<u8>, u16> {
         match (self, aid) {
             (Self::FidoKey, b"\xA0\x00\x00\x06\x47\x2F\x00\x01") => Ok(b"U2F_V2".to_vec()),
-            // Tag 79: version 5.4.3; tag 71: the eight bytes that name the applet.
-            (Self::OathKey, b"\xA0\x00\x00\x05\x27\x21\x01") => {
-                Ok(vec![0x79, 3, 5, 4, 3, 0x71, 8, 0x4B, 0x49, 0x4C, 0x4E, 0x2D, 0x53, 0x49, 0x4D])
-            }
             (Self::Token2OtpKey, b"\xF0\x00\x00\x01\x4F\x74\x70\x01") => Ok(Vec::new()),
-            (Self::FidoKey | Self::OathKey | Self::Token2OtpKey | Self::OtherCard, _) => Err(sw::NOT_FOUND),
+            (Self::FidoKey | Self::Token2OtpKey | Self::OtherCard, _) => Err(sw::NOT_FOUND),
             (Self::StorageCard | Self::Mute, _) => Err(sw::NOT_SUPPORTED),
         }
     }
@@ -48,7 +42,6 @@ impl ForeignCard {
             (Self::FidoKey | Self::Token2OtpKey | Self::StorageCard | Self::Mute, ..) => {
                 Err(sw::NOT_SUPPORTED)
             }
-            (Self::OathKey, ..) => Err(sw::UNKNOWN_INS),
             (Self::OtherCard, ..) => Err(sw::UNKNOWN_CLASS),
         }
     }
@@ -93,7 +86,6 @@ impl Device for ForeignCard {
     fn kind(&self) -> &'static str {
         match self {
             Self::FidoKey => "fido-key",
-            Self::OathKey => "oath-key",
             Self::Token2OtpKey => "token2-otp-key",
             Self::StorageCard => "storage-card",
             Self::OtherCard => "other-card",
@@ -104,10 +96,6 @@ impl Device for ForeignCard {
     fn answer_to_reset(&self) -> &'static [u8] {
         match self {
             Self::FidoKey | Self::Token2OtpKey => &[0x3B, 0x80, 0x80, 0x01, 0x01],
-            Self::OathKey => &[
-                0x3B, 0xFD, 0x13, 0x00, 0x00, 0x81, 0x31, 0xFE, 0x15, 0x80, 0x73, 0xC0, 0x21, 0xC0, 0x57,
-                0x59, 0x75, 0x62, 0x69, 0x4B, 0x65, 0x79, 0x40,
-            ],
             // MIFARE Classic 1K by PC/SC part 3.
             Self::StorageCard => &[
                 0x3B, 0x8F, 0x80, 0x01, 0x80, 0x4F, 0x0C, 0xA0, 0x00, 0x00, 0x03, 0x06, 0x03, 0x00, 0x01,
@@ -144,7 +132,6 @@ mod tests {
     fn each_foreign_card_answers_only_the_probe_that_names_it() {
         for (card, named_by) in [
             (ForeignCard::FidoKey, Some(1)),
-            (ForeignCard::OathKey, Some(2)),
             (ForeignCard::Token2OtpKey, Some(3)),
             (ForeignCard::StorageCard, None),
             (ForeignCard::OtherCard, None),

@@ -86,7 +86,7 @@ struct Body {
 
 struct Shared {
     body: Mutex<Body>,
-    /// Rung when a button is pressed or the token leaves: what a command that waits for a touch listens to.
+    /// Rung when a touch is waited for, when a button is pressed, and when the token leaves.
     stirred: Condvar,
 }
 
@@ -136,6 +136,19 @@ impl VirtualToken {
         let body = &mut *self.body();
         body.device.press_button(&mut body.counters);
         self.0.stirred.notify_all();
+    }
+
+    /// Presses the button as soon as a command waits for that; whether one did within `at_most`.
+    pub fn touch_within(&self, at_most: Duration) -> bool {
+        let stirred = &self.0.stirred;
+        let waited =
+            stirred.wait_timeout_while(self.body(), at_most, |body| !body.device.is_awaiting_touch());
+        let mut guard = waited.unwrap_or_else(PoisonError::into_inner).0;
+        let body = &mut *guard;
+        let waits = body.device.is_awaiting_touch();
+        body.device.press_button(&mut body.counters);
+        stirred.notify_all();
+        waits
     }
 
     /// Switches the display on; it shows afresh what is to be shown.
@@ -268,6 +281,8 @@ impl VirtualToken {
             && let Some(patience) = guard.device.awaits_touch(command)
         {
             let stirred = &self.0.stirred;
+            // A finger may wait for this.
+            stirred.notify_all();
             let waited = stirred.wait_timeout_while(guard, patience, |body| body.device.is_awaiting_touch());
             guard = waited.unwrap_or_else(PoisonError::into_inner).0;
         }

@@ -4,6 +4,9 @@
 //! It has no display and no clock. What [`Device::display`] gives is what an authenticator program would show that asks
 //! the key at the reference clock's time, so that a person in a test has something to look at.
 
+mod bytes;
+
+use self::bytes::{Apdu, record, take, take_tagged};
 use super::{
     apdu::sw,
     code::{self, DeviceHash},
@@ -127,67 +130,6 @@ pub(super) struct Token {
     validated: bool,
     finger: Finger,
     rest: Rest,
-}
-
-/// A command in either form. Short: at most 255 bytes of data, an answer of at most 256. Extended: all at once.
-struct Apdu<'a> {
-    header: [u8; 4],
-    data: &'a [u8],
-    extended: bool,
-}
-
-impl<'a> Apdu<'a> {
-    /// ISO/IEC 7816-4, section 5.1, all cases but one: a sole fifth byte is a length expected.
-    fn parse(raw: &'a [u8]) -> Result<Self, u16> {
-        let (header, rest) = raw.split_first_chunk::<4>().ok_or(sw::WRONG_LENGTH)?;
-        let (data, extended) = match rest {
-            [] | [_] => (&[][..], false),
-            [0, _, _] => (&[][..], true),
-            [0, high, low, body @ ..] => {
-                let len = usize::from(u16::from_be_bytes([*high, *low]));
-                let data = body.get(..len).filter(|_| [0, 2].contains(&(body.len() - len.min(body.len()))));
-                (data.ok_or(sw::WRONG_LENGTH)?, true)
-            }
-            [len, body @ ..] => {
-                let len = usize::from(*len);
-                let data = body.get(..len).filter(|_| body.len() <= len + 1);
-                (data.ok_or(sw::WRONG_LENGTH)?, false)
-            }
-        };
-        Ok(Self { header: *header, data, extended })
-    }
-}
-
-/// Takes one record off the front: its tag and value, by the rules of BER, as lenient as a firmware's reader.
-fn take<'a>(data: &mut &'a [u8]) -> Result<(u8, &'a [u8]), u16> {
-    let (tag, rest) = data.split_first().ok_or(sw::BAD_DATA)?;
-    let (len, rest) = match rest {
-        [short @ 0..=0x7F, rest @ ..] => (usize::from(*short), rest),
-        [0x81, len, rest @ ..] => (usize::from(*len), rest),
-        [0x82, high, low, rest @ ..] => (usize::from(*high) << 8 | usize::from(*low), rest),
-        _ => return Err(sw::BAD_DATA),
-    };
-    let (value, rest) = rest.split_at_checked(len).ok_or(sw::BAD_DATA)?;
-    *data = rest;
-    Ok((*tag, value))
-}
-
-fn take_tagged<'a>(data: &mut &'a [u8], wanted: u8) -> Result<&'a [u8], u16> {
-    match take(data)? {
-        (tag, value) if tag == wanted => Ok(value),
-        _ => Err(sw::BAD_DATA),
-    }
-}
-
-fn record(tag: u8, value: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![tag];
-    match value.len() {
-        short @ 0..=0x7F => bytes.push(short as u8),
-        long @ 0x80..=0xFF => bytes.extend([0x81, long as u8]),
-        longer => bytes.extend([0x82, (longer >> 8) as u8, longer as u8]),
-    }
-    bytes.extend(value);
-    bytes
 }
 
 const LOCKED: u16 = 0x6982;

@@ -1,8 +1,11 @@
 //! Circuit breakers: three failures of one kind in a row pause a slot, three over a batch pause the batch. A wrong key
 //! file or a bad lot of tokens must not cost a box of them.
 
-use super::core::Core;
-use crate::store::BatchId;
+use super::{
+    alarms::{self, Words},
+    core::{Core, STATION},
+};
+use crate::store::{AlarmAbout, BatchId, BatchMove};
 use std::{
     collections::HashMap,
     sync::{Mutex, PoisonError},
@@ -63,6 +66,29 @@ impl Row {
     pub fn is_open(&self, core: &Core) -> bool {
         self.opened_at.is_some_and(|at| at == core.resumes())
     }
+}
+
+/// Counts a failure of a batch's token, and pauses the batch where it is one too many: also where `untried`, since then
+/// it was the first token that the batch's key was tried on.
+pub fn count(core: &Core, batch: BatchId, name: &str, kind: Kind, untried: bool) {
+    if !core.breakers.fail(batch, kind) && !untried {
+        return;
+    }
+    let why = if untried {
+        "the first token that was tried refused the batch's key".to_owned()
+    } else {
+        format!("{TOO_MANY} {}", kind.words())
+    };
+    let pause = BatchMove::Pause { reason: Some(why.clone()) };
+    if let Err(error) = core.store.move_batch(name, pause, &core.stamp(STATION)) {
+        tracing::warn!(%error, "a batch could not be paused");
+    }
+    let words = Words {
+        message: format!("batch \"{name}\" is paused: {why}"),
+        remedy: "find out why, then start it again with \"kiln batch start\"",
+        place: None,
+    };
+    alarms::raise(core, AlarmAbout::Batch(batch), words);
 }
 
 /// Failures over each batch, since it was last started.

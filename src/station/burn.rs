@@ -3,24 +3,28 @@
 
 use super::{
     alarms::{self, Words},
-    breaker::Kind,
+    breaker::{self, Kind as Failing},
     core::{Core, STATION},
     loose_end::{self, LooseEnd},
-    prepare::Ready,
+    prepare::{Door, Ready},
     slot::Slot,
     views::job_event,
-    visit::{After, Guest, drift_of, reading},
+    visit::{After, Guest, TOUCH_PATIENCE, drift_of, reading},
 };
 use crate::{
-    burn::{Answer, Begins, Course, Ending, GoesOn, Next, ProfileState, Step, Write},
-    domain::{Clock, UnixTime},
-    drivers::{Configuration, ReadError, Token, UnlockError, Unlocked, WriteError},
+    burn::{Agreement, Answer, Begins, Course, Ending, GoesOn, Next, ProfileState, Step, Write},
+    domain::{
+        Clock, Mode, Touch, UnixTime,
+        credential::Kind,
+        otp::{self, step_at},
+    },
+    drivers::{
+        Configuration, ReadError, Token, UnlockError, Unlocked, WriteError,
+        ykoath::{self, Moving},
+    },
     face::{Doing, SlotView},
     link::ApduLink,
-    store::{
-        AlarmAbout, AttemptResult, BatchMove, BurnDone, EntryDone, JobRecord, MoveRefused, NewReading,
-        StoreError,
-    },
+    store::{AlarmAbout, AttemptResult, BurnDone, EntryDone, JobRecord, MoveRefused, NewReading, StoreError},
 };
 use std::time::Instant;
 
@@ -102,39 +106,53 @@ impl Work<'_> {
         let core = self.core;
         let begins = if self.ready.job.may_hold_seed { Begins::Again } else { Begins::Fresh };
         let mut course = Course::new(self.ready.plan.clone(), self.guest.serial.clone(), begins);
-        let unlocked = token.unlock(&self.ready.key);
-        (core.crossing)("attempt-answered");
-        let (result, answer) = match &unlocked {
-            Ok(_) => (AttemptResult::Accepted, Answer::Done),
-            Err(error) => refused(error),
-        };
-        if fenced(slot, &answer) {
-            // Whoever fenced it could only call the attempt unknown. That it was not made is known here alone.
-            if result == AttemptResult::NotMade {
-                core.store.attempt_result_soon(self.ready.attempt, result, &core.stamp(STATION));
+        let unlocked = match &self.ready.door {
+            Door::Open { .. } => match token {
+                Token::Key(session) => session.enter().map(Unlocked::Key),
+                Token::Single(_) | Token::Molto2(_) => None,
+            },
+            Door::Locked { key, attempt, is_proven, .. } => {
+                let unlocked = token.unlock(key);
+                (core.crossing)("attempt-answered");
+                let (result, answer) = match &unlocked {
+                    Ok(_) => (AttemptResult::Accepted, Answer::Done),
+                    Err(error) => refused(error),
+                };
+                if fenced(slot, &answer) {
+                    // Whoever fenced it could only call the attempt unknown. That it was not made is known here alone.
+                    if result == AttemptResult::NotMade {
+                        core.store.attempt_result_soon(*attempt, result, &core.stamp(STATION));
+                    }
+                    return Err(Broken::Fenced);
+                }
+                if result == AttemptResult::Accepted && *is_proven {
+                    core.store.attempt_result_soon(*attempt, result, &core.stamp(STATION));
+                } else {
+                    // Other slots, and the next visit of this token, decide by it.
+                    core.store.attempt_result(*attempt, result, &core.stamp(STATION))?;
+                }
+                slot.hand.attempt_settled();
+                if result == AttemptResult::Accepted {
+                    // Slots that waited for this key to be tried may go on.
+                    core.changed();
+                }
+                (core.crossing)("attempt-recorded");
+                course.answered(answer);
+                unlocked.ok()
             }
-            return Err(Broken::Fenced);
-        }
-        if result == AttemptResult::Accepted && self.ready.key_is_proven {
-            core.store.attempt_result_soon(self.ready.attempt, result, &core.stamp(STATION));
-        } else {
-            // Other slots, and the next visit of this token, decide by it.
-            core.store.attempt_result(self.ready.attempt, result, &core.stamp(STATION))?;
-        }
-        slot.hand.attempt_settled();
-        if result == AttemptResult::Accepted {
-            // Slots that waited for this key to be tried may go on.
-            core.changed();
-        }
-        (core.crossing)("attempt-recorded");
-        course.answered(answer);
+        };
         let mut last_reading = None;
-        if let Ok(mut unlocked) = unlocked {
+        if let Some(mut unlocked) = unlocked {
             while let Next::Send(step) = course.next() {
                 let progress = course.progress();
-                core.bus.slot(SlotView { progress: Some(progress), ..self.view.clone() });
+                self.show_step(slot, &step, progress);
                 (core.crossing)(&format!("before-step-{}", progress.0));
-                let answer = self.send(&mut unlocked, &step, &mut last_reading);
+                let answer = match &mut unlocked {
+                    Unlocked::Key(key) => self.send_key(key, &step),
+                    Unlocked::Single(_) | Unlocked::Molto2(_) => {
+                        self.send(&mut unlocked, &step, &mut last_reading)
+                    }
+                };
                 (core.crossing)(&format!("after-step-{}", progress.0));
                 if fenced(slot, &answer) {
                     return Err(Broken::Fenced);
@@ -143,6 +161,109 @@ impl Work<'_> {
             }
         }
         Ok((ending(&course), last_reading))
+    }
+
+    /// Says how far the burn is, and where a key waits for a touch, that it does. The exchange may take longer then.
+    fn show_step(&self, slot: &Slot<'_>, step: &Step, progress: (u32, u32)) {
+        let touch = match step {
+            Step::Compute(profile) => self
+                .write(*profile)
+                .ok()
+                .filter(|write| write.touch == Touch::Required)
+                .map(|write| format!("touch the key: it proves the code of \"{}\"", write.name())),
+            Step::DeleteSeed(_) if self.guest.model.touch_to_delete => {
+                Some("touch the key: it makes room for the new credential".to_owned())
+            }
+            _ => None,
+        };
+        let progress = Some(progress);
+        self.core.bus.slot(match touch {
+            Some(says) => {
+                slot.fence.grant(TOUCH_PATIENCE);
+                let patience = TOUCH_PATIENCE.as_secs();
+                let remedy = format!(
+                    "within {patience} seconds, by most keys' own rules 15; take it away to call this off"
+                );
+                SlotView {
+                    doing: Doing::Touch,
+                    progress,
+                    says: Some(says),
+                    remedy: Some(remedy),
+                    ..self.view.clone()
+                }
+            }
+            None => SlotView { progress, ..self.view.clone() },
+        });
+    }
+
+    /// One step on a key: one command.
+    fn send_key<L: ApduLink>(&self, key: &mut ykoath::Unlocked<'_, L>, step: &Step) -> Answer {
+        let done = |result: Result<(), WriteError>| {
+            result.map_or_else(|error| not_written(&error), |()| Answer::Done)
+        };
+        match step {
+            Step::DeleteSeed(profile) => match self.write(*profile) {
+                Ok(write) => done(key.delete(*profile, &write.name()).map(|_| ())),
+                Err(answer) => answer,
+            },
+            Step::WriteCredential(profile) => {
+                match self.write(*profile).map(|write| (write, self.ready.seeds.get(&write.seed))) {
+                    Ok((write, Some(seed))) => {
+                        done(key.put(*profile, &write.name(), &write.parameters, write.touch, seed))
+                    }
+                    Ok((_, None)) => Answer::Refused("its seed is not at hand".into()),
+                    Err(answer) => answer,
+                }
+            }
+            Step::SetPassword => match &self.ready.door {
+                Door::Open { new_password: Some(password) } => done(key.set_password(password)),
+                Door::Open { new_password: None } | Door::Locked { .. } => {
+                    Answer::Refused("there is no password to be set".into())
+                }
+            },
+            Step::Compute(profile) => match self.write(*profile) {
+                Ok(write) => self.compute(key, write),
+                Err(answer) => answer,
+            },
+            Step::ReadNames => match key.list() {
+                Ok(listed) => {
+                    let is_listed = |write: &&Write| {
+                        let kind = Kind::from(write.parameters.mode);
+                        listed.iter().any(|one| {
+                            one.name == write.name() && one.kind == kind && one.hash == write.parameters.hash
+                        })
+                    };
+                    let writes = self.ready.plan.writes.iter();
+                    Answer::Listed(writes.filter(is_listed).map(|write| write.profile).collect())
+                }
+                Err(error) => not_read(&error),
+            },
+            Step::Authenticate
+            | Step::Configure(_)
+            | Step::WriteSeed(_)
+            | Step::WriteTitle(_)
+            | Step::ReadProfile(_)
+            | Step::ReadClock => Answer::Refused("a key has no such command".into()),
+        }
+    }
+
+    /// Lets the key calculate the code of the current step, and compares. The step is the station's: the key has no clock.
+    fn compute<L: ApduLink>(&self, key: &mut ykoath::Unlocked<'_, L>, write: &Write) -> Answer {
+        let Some(seed) = self.ready.seeds.get(&write.seed) else {
+            return Answer::Refused("its seed is not at hand".into());
+        };
+        let step = match write.parameters.mode {
+            Mode::Totp { period, t0 } => step_at(self.core.clock.now().floor_second(), t0, period),
+            Mode::Hotp { .. } => None,
+        };
+        let Some(step) = step else { return Answer::Refused("it has no current step".into()) };
+        match key.calculate(&write.name(), Moving::Step(step)) {
+            Ok(code) => {
+                let meant = otp::code(seed, write.parameters.hash, write.parameters.digits, step);
+                Answer::Code(if meant.same_as(&code) { Agreement::Same } else { Agreement::Other })
+            }
+            Err(error) => not_read(&error),
+        }
     }
 
     fn write(&self, profile: crate::domain::Profile) -> Result<&Write, Answer> {
@@ -204,6 +325,9 @@ impl Work<'_> {
                     Err(error) => not_read(&error),
                 }
             }
+            Step::WriteCredential(_) | Step::SetPassword | Step::Compute(_) | Step::ReadNames => {
+                Answer::Refused("only a key has such a command".into())
+            }
         }
     }
 
@@ -248,7 +372,7 @@ impl Work<'_> {
                 let record = core.store.failed(job, &reason, &stamp)?;
                 (core.crossing)("ended");
                 core.bus.say(job_event(&record, Some(&slot.name)));
-                let kind = if key_refused.is_some() { Kind::KeyRefused } else { Kind::Refused };
+                let kind = if key_refused.is_some() { Failing::KeyRefused } else { Failing::Refused };
                 let remedy = if key_refused.is_some() {
                     "put the token aside; check which customer key it was set up with; do not guess"
                 } else {
@@ -270,15 +394,20 @@ impl Work<'_> {
                     GoesOn::AfterALook => (
                         "take it off and put it back once; if it fails again, scrap it: kiln token scrap"
                             .to_owned(),
-                        Kind::WentWrong,
+                        Failing::WentWrong,
                     ),
+                    GoesOn::WhenTouched => {
+                        let remedy = "take it off and put it back, and touch it when the slot says touch";
+                        self.show(slot, Doing::Look, &reason, remedy);
+                        return Ok(After::Take);
+                    }
                     GoesOn::WithItsKey => (
                         format!(
                             "it may hold its seed already, so its job waits for it; find out which key it takes; do \
                              not guess; then: kiln token allow {} --try-key",
                             self.guest.serial
                         ),
-                        Kind::KeyRefused,
+                        Failing::KeyRefused,
                     ),
                 };
                 self.went_wrong(slot, &record, &reason, &remedy, Some(kind))?;
@@ -325,7 +454,7 @@ impl Work<'_> {
         record: &JobRecord,
         reason: &str,
         remedy: &str,
-        kind: Option<Kind>,
+        kind: Option<Failing>,
     ) -> Result<(), Broken> {
         let core = self.core;
         self.show(slot, Doing::Look, reason, remedy);
@@ -337,28 +466,14 @@ impl Work<'_> {
         alarms::raise(core, AlarmAbout::Job(record.id), words);
         let Some(kind) = kind else { return Ok(()) };
         slot.breaker.fail(kind, core.resumes());
-        let untried = kind == Kind::KeyRefused
-            && !core
-                .store
-                .key_standing(self.ready.key_fingerprint, &self.guest.serial, Some(record.batch))?
-                .accepted_in_batch;
-        if core.breakers.fail(record.batch, kind) || untried {
-            let why = if untried {
-                "the first token that was tried refused the batch's key".to_owned()
-            } else {
-                format!("{} {}", super::breaker::TOO_MANY, kind.words())
-            };
-            let pause = BatchMove::Pause { reason: Some(why.clone()) };
-            if let Err(error) = core.store.move_batch(&record.batch_name, pause, &core.stamp(STATION)) {
-                tracing::warn!(%error, "a batch could not be paused");
+        let untried = match &self.ready.door {
+            Door::Locked { fingerprint, .. } if kind == Failing::KeyRefused => {
+                let batch = Some(record.batch);
+                !core.store.key_standing(*fingerprint, &self.guest.serial, batch)?.accepted_in_batch
             }
-            let words = Words {
-                message: format!("batch \"{}\" is paused: {why}", record.batch_name),
-                remedy: "find out why, then start it again with \"kiln batch start\"",
-                place: None,
-            };
-            alarms::raise(core, AlarmAbout::Batch(record.batch), words);
-        }
+            Door::Locked { .. } | Door::Open { .. } => false,
+        };
+        breaker::count(core, record.batch, &record.batch_name, kind, untried);
         Ok(())
     }
 }
@@ -382,7 +497,9 @@ fn fenced(slot: &Slot<'_>, answer: &Answer) -> bool {
 pub fn attempt_result(error: &UnlockError) -> AttemptResult {
     match error {
         UnlockError::WrongKey { tries_left, .. } => AttemptResult::Refused { tries_left: Some(*tries_left) },
-        UnlockError::WrongKeyOrLocked { .. } => AttemptResult::Refused { tries_left: None },
+        UnlockError::WrongKeyOrLocked { .. } | UnlockError::WrongPassword { .. } => {
+            AttemptResult::Refused { tries_left: None }
+        }
         _ if error.may_have_cost_a_try() => AttemptResult::Unknown,
         _ => AttemptResult::NotMade,
     }
@@ -391,9 +508,12 @@ pub fn attempt_result(error: &UnlockError) -> AttemptResult {
 fn refused(error: &UnlockError) -> (AttemptResult, Answer) {
     let answer = match error {
         UnlockError::WrongKey { tries_left, .. } => Answer::KeyRefused { tries_left: Some(*tries_left) },
-        UnlockError::WrongKeyOrLocked { .. } => Answer::KeyRefused { tries_left: None },
+        UnlockError::WrongKeyOrLocked { .. } | UnlockError::WrongPassword { .. } => {
+            Answer::KeyRefused { tries_left: None }
+        }
         UnlockError::Link { .. } | UnlockError::AnswerLost { .. } => Answer::Lost(error.to_string()),
         UnlockError::SelfTest(_)
+        | UnlockError::NotProven { .. }
         | UnlockError::Key { .. }
         | UnlockError::Challenge { .. }
         | UnlockError::Malformed { .. }
@@ -405,7 +525,10 @@ fn refused(error: &UnlockError) -> (AttemptResult, Answer) {
 fn not_written(error: &WriteError) -> Answer {
     match error {
         WriteError::Unknown { .. } => Answer::Lost(error.to_string()),
-        WriteError::Cannot { .. }
+        WriteError::Untouched { .. } => Answer::Untouched(error.to_string()),
+        WriteError::Full { .. }
+        | WriteError::NoRandomness { .. }
+        | WriteError::Cannot { .. }
         | WriteError::NotOffered { .. }
         | WriteError::LockedAgain { .. }
         | WriteError::Refused { .. } => Answer::Refused(error.to_string()),
@@ -415,6 +538,7 @@ fn not_written(error: &WriteError) -> Answer {
 fn not_read(error: &ReadError) -> Answer {
     match error {
         ReadError::Link { .. } => Answer::Lost(error.to_string()),
+        ReadError::Untouched { .. } => Answer::Untouched(error.to_string()),
         ReadError::Status { .. }
         | ReadError::Malformed { .. }
         | ReadError::OtherToken { .. }

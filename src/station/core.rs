@@ -2,7 +2,7 @@
 
 use super::{
     alarms::Alarms, breaker::Batches, bus::Bus, clock_gate::ClockGate, device::Orders, failure::locked,
-    loose_end::LooseEnds,
+    loose_end::LooseEnds, reads::Reads, searches::Searches,
 };
 use crate::{
     domain::{Clock, CustomerKey, SeedId, SlotName, catalog::Catalog},
@@ -96,6 +96,8 @@ pub struct Core {
     pub breakers: Batches,
     /// Resets and key changes that wait for their tokens.
     pub orders: Orders,
+    /// Codes that wait to be read from the key on a slot.
+    pub reads: Reads,
     /// Burns that ended and are not on record yet.
     pub loose_ends: LooseEnds,
     /// What wants a person.
@@ -104,6 +106,8 @@ pub struct Core {
     pub crossing: Crossing,
     /// What only the composition can look at.
     pub probe: Probe,
+    /// Searches by those who only look on.
+    pub searches: Searches,
     vault: RwLock<Option<Arc<DataKey>>>,
     clients: Arc<AtomicU32>,
     stopping: AtomicBool,
@@ -135,10 +139,12 @@ impl Core {
             readers: RwLock::default(),
             breakers: Batches::default(),
             orders: Orders::default(),
+            reads: Reads::default(),
             loose_ends: LooseEnds::default(),
             alarms: Alarms::default(),
             crossing: parts.crossing,
             probe: parts.probe,
+            searches: Searches::default(),
         }
     }
 

@@ -4,8 +4,10 @@
 use super::{
     burn::attempt_result,
     core::Core,
+    key,
+    prepare::Not,
     slot::Slot,
-    visit::{After, Guest},
+    visit::{After, Guest, TOUCH_PATIENCE},
 };
 use crate::{
     domain::{CustomerKey, Profile, Serial, model::KeyNeeded},
@@ -117,7 +119,7 @@ impl End {
 
 /// Carries an order out on the token that lies here.
 pub fn carry_out<L: ApduLink>(
-    slot: &Slot<'_>,
+    slot: &mut Slot<'_>,
     guest: &Guest<'_>,
     token: &mut Token<L>,
     order: &Order,
@@ -130,6 +132,10 @@ pub fn carry_out<L: ApduLink>(
             "its key is the same on every token of the family; there is nothing to change",
         ),
         (Work::Reset, Token::Molto2(session)) => desk.reset(session).unwrap_or_else(|end| end),
+        (Work::Reset, Token::Key(session)) => desk.reset_key(slot, session).unwrap_or_else(|end| end),
+        (Work::SetKey { current, new }, Token::Key(session)) => {
+            desk.set_password(slot, session, current.as_deref(), new).unwrap_or_else(|end| end)
+        }
         (Work::SetKey { current, new }, token) => {
             desk.set_key(token, current.as_deref(), new).unwrap_or_else(|end| end)
         }
@@ -215,6 +221,65 @@ impl Desk<'_> {
         Ok(!block.seed_present || delivered.is_some_and(|title| title.as_bytes() == block.title))
     }
 
+    /// Wipes a key with the OATH applet. It obeys at once, but for a Nitrokey, which waits for a touch.
+    fn reset_key<L: ApduLink>(
+        &self,
+        slot: &Slot<'_>,
+        session: &mut drivers::ykoath::Session<L>,
+    ) -> Result<End, End> {
+        let serial = &self.guest.serial;
+        if self.guest.model.touch_to_delete {
+            slot.fence.grant(TOUCH_PATIENCE);
+            let patience = TOUCH_PATIENCE.as_secs();
+            self.core.bus.slot(SlotView {
+                doing: Doing::Touch,
+                says: Some(format!("touch key {serial}: it asks whether to wipe its OATH applet")),
+                remedy: Some(format!("within {patience} seconds; take it away to call this off")),
+                ..self.view.clone()
+            });
+        }
+        session.factory_reset().map_err(|error| End::of(&error))?;
+        self.core.store.token_reset(serial, &self.core.stamp(self.who)).map_err(|error| End::of(&error))?;
+        Ok(End::done(format!("key {serial} holds no credentials and has no password any more")))
+    }
+
+    /// Gives a key with the OATH applet a password, or another one. The new one is in the vault by now.
+    fn set_password<L: ApduLink>(
+        &self,
+        slot: &mut Slot<'_>,
+        session: &mut drivers::ykoath::Session<L>,
+        current: Option<&str>,
+        new: &str,
+    ) -> Result<End, End> {
+        let serial = &self.guest.serial;
+        if self.guest.model.no_password {
+            return Err(End::failed(
+                format!("{} takes no password of its OATH applet", self.guest.model.label),
+                "set its PIN with its own program",
+            ));
+        }
+        let of = |failure: crate::face::Failure| End::failed(failure.message, failure.remedy);
+        let new_password = self.core.customer_key(new).map_err(of)?;
+        if session.is_locked() {
+            let Some(current) = current else {
+                return Err(End::failed(
+                    format!("key {serial} has a password already"),
+                    "name it with --current NAME, as it is in the vault",
+                ));
+            };
+            let password = self.core.customer_key(current).map_err(of)?;
+            key::try_password(slot, serial, session, &password, None, self.who).map_err(|not| match not {
+                Not::Say { says, remedy, .. } => End::failed(says, remedy),
+                Not::Link(error) => End::of(&error),
+            })?;
+        }
+        let Some(mut unlocked) = session.enter() else {
+            return Err(End::failed(format!("key {serial} is locked"), "take it off and put it back"));
+        };
+        unlocked.set_password(&new_password).map_err(|error| End::of(&error))?;
+        Ok(End::done(format!("key {serial} takes the password \"{new}\" now")))
+    }
+
     /// Tells the token its new key, waits for the person's word that the button was pressed, then tries the new key
     /// once: the token tells in no other way.
     fn set_key<L: ApduLink>(
@@ -229,7 +294,9 @@ impl Desk<'_> {
             Unlocked::Molto2(unlocked) => {
                 unlocked.change_key(&new_key).map(|_| ()).map_err(|error| End::of(&error))
             }
-            Unlocked::Single(_) => Err(End::failed("this family has one key", "there is nothing to change")),
+            Unlocked::Single(_) | Unlocked::Key(_) => {
+                Err(End::failed("this family has one key", "there is nothing to change"))
+            }
         })?;
         self.ask_for_button("take its new key");
         let asked = Instant::now();
@@ -268,6 +335,7 @@ impl Desk<'_> {
         match (name, &self.guest.model.key) {
             (None, KeyNeeded::CustomerKey { default }) => Ok(CustomerKey::new(default.as_bytes())),
             (None, KeyNeeded::PublicDeviceKey) => Ok(drivers::token2_single::device_key()),
+            (None, KeyNeeded::AppletPassword) => Ok(CustomerKey::new([])),
             (Some(name), _) => {
                 self.core.customer_key(name).map_err(|failure| End::failed(failure.message, failure.remedy))
             }

@@ -9,6 +9,8 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 pub struct Caller {
     /// The account's name, else `uid N`.
     pub who: String,
+    /// The account.
+    pub uid: u32,
     /// What the server allows this caller.
     pub role: Role,
 }
@@ -72,7 +74,7 @@ mod tests {
     async fn an_observer_is_refused_before_the_station_hears_of_it() {
         let (requests, mut heard) = mpsc::channel(1);
         let door = StationHandle::new(requests, broadcast::channel(1).0);
-        let caller = Caller { who: "eve".into(), role: Role::Observer };
+        let caller = Caller { who: "eve".into(), uid: 1000, role: Role::Observer };
         let refused = door.ask(Command::VaultLock, caller).await.unwrap_err();
         assert_eq!(refused.kind, FailureKind::Environment);
         assert!(heard.try_recv().is_err());

@@ -3,6 +3,7 @@
 
 use super::{
     core::{Core, STATION},
+    key,
     loose_end::{self, LooseEnd},
     slot::Slot,
     views::job_event,
@@ -19,7 +20,8 @@ use crate::{
     link::{ApduLink, LinkError},
     remedy::Remedy,
     store::{
-        AttemptId, BatchState, BatchSummary, ClaimRefused, ConsentTo, JobRecord, OverrideId, StoreError,
+        AttemptId, BatchId, BatchState, BatchSummary, ClaimRefused, ConsentTo, JobRecord, OverrideId,
+        StoreError,
     },
     vault::Fingerprint,
 };
@@ -35,19 +37,34 @@ pub struct Ready {
     pub plan: Plan,
     /// The seeds, so that a vault that is locked meanwhile doesn't cut the burn short.
     pub seeds: HashMap<SeedId, Seed>,
-    /// The token's key.
-    pub key: CustomerKey,
-    /// That key's name in the records.
-    pub key_fingerprint: Fingerprint,
-    /// The attempt to authenticate, recorded as made.
-    pub attempt: AttemptId,
-    /// Whether another token of the batch has taken the key: then no slot waits for what this one says to it.
-    pub key_is_proven: bool,
+    /// What stands between the station and the token.
+    pub door: Door,
     /// The permission by which it is burned though the clock is not trusted.
     pub clock_override: Option<OverrideId>,
 }
 
+/// What stands between the station and a token that is about to be burned.
+pub enum Door {
+    /// The token's key, to be tried once.
+    Locked {
+        /// The key.
+        key: CustomerKey,
+        /// Its name in the records.
+        fingerprint: Fingerprint,
+        /// The attempt, recorded as made.
+        attempt: AttemptId,
+        /// Whether another token of the batch has taken the key: then no slot waits for what this one says to it.
+        is_proven: bool,
+    },
+    /// Nothing: it has no password, or took it already, before its job was judged.
+    Open {
+        /// The password that it gets.
+        new_password: Option<CustomerKey>,
+    },
+}
+
 /// Why a token is not burned now.
+#[derive(Clone)]
 pub enum Not {
     /// Say this; then go on as told.
     Say {
@@ -87,7 +104,7 @@ impl Not {
         }
     }
 
-    fn alarming(self) -> Self {
+    pub fn alarming(self) -> Self {
         match self {
             Self::Say { says, remedy, doing, after, .. } => {
                 Self::Say { says, remedy, doing, after, alarm: true }
@@ -110,7 +127,11 @@ impl From<StoreError> for Not {
 }
 
 /// Decides everything that can be decided before the token is touched, then claims the job.
-pub fn prepare<L: ApduLink>(slot: &Slot<'_>, guest: &Guest<'_>, token: &mut Token<L>) -> Result<Ready, Not> {
+pub fn prepare<L: ApduLink>(
+    slot: &mut Slot<'_>,
+    guest: &Guest<'_>,
+    token: &mut Token<L>,
+) -> Result<Ready, Not> {
     let core = slot.core;
     if slot.breaker.is_open(core) {
         return Err(Not::look(
@@ -224,7 +245,7 @@ fn no_job(core: &Core, guest: &Guest<'_>) -> Result<Not, Not> {
 }
 
 fn ready<L: ApduLink>(
-    slot: &Slot<'_>,
+    slot: &mut Slot<'_>,
     guest: &Guest<'_>,
     token: &mut Token<L>,
     job: JobRecord,
@@ -245,11 +266,25 @@ fn ready<L: ApduLink>(
         .store
         .batch_by_name(&job.batch_name)?
         .ok_or_else(|| super::acts::batch::no_batch(&job.batch_name))?;
-    let (key, key_fingerprint) = key_for(core, &batch, guest.model)?;
-    let (writes, seeds) = writes_for(core, &job, guest.model)?;
+    let (mut writes, seeds) = writes_for(core, &job, guest.model)?;
 
     let resumed = job.state == JobState::Unfinished;
-    let (held, filled) = survey(core, guest, token, &writes)?;
+    let inside = match token {
+        Token::Single(_) | Token::Molto2(_) => None,
+        Token::Key(session) => {
+            let inside = key::look_into(slot, guest, session, &batch)?;
+            let version = session.about().version;
+            let survey = key::survey(core, guest, version, &inside, &mut writes, resumed)?;
+            Some((inside, survey))
+        }
+    };
+    let (held, filled, moved, inside) = match inside {
+        Some((inside, key::Survey { held, filled, moved })) => (held, filled, moved, Some(inside)),
+        None => {
+            let (held, filled) = survey(core, guest, token, &writes)?;
+            (held, filled, Vec::new(), None)
+        }
+    };
     let consent = held.iter().map(|(_, holding)| consent_for(*holding)).collect::<Vec<_>>();
     let mut consented = !consent.is_empty();
     for to in &consent {
@@ -259,7 +294,7 @@ fn ready<L: ApduLink>(
         Verdict::Go => {}
         Verdict::Ask { profile, holding } => {
             return Err(Not::look(
-                format!("profile {profile} of token {serial} holds {holding}"),
+                format!("{} of token {serial} holds {holding}", called(&writes, profile, guest.model)),
                 format!("if it may be overwritten: kiln token allow {serial} --replace; else take it away"),
             )
             .alarming()
@@ -268,7 +303,8 @@ fn ready<L: ApduLink>(
         Verdict::Refuse { profile, holding } => {
             return Err(Not::take(
                 format!(
-                    "profile {profile} of token {serial} holds {holding}, and the batch refuses such tokens"
+                    "{} of token {serial} holds {holding}, and the batch refuses such tokens",
+                    called(&writes, profile, guest.model)
                 ),
                 "take it away, and put down one that fits the batch",
             )
@@ -276,42 +312,110 @@ fn ready<L: ApduLink>(
             .into());
         }
     }
-    let plan = rules::plan(writes, &filled, guest.model.read_back.occupancy);
-    let plan_text = serde_json::to_string(&plan).unwrap_or_default();
+    // One word of a person allows all three, and is used up whole: the next token of that serial is another question.
+    let words = vec![ConsentTo::ReplaceOurs, ConsentTo::ReplaceForeign, ConsentTo::ReplaceFactory];
+    let consent = Consent { words, serves: consented && !resumed };
+    let claimed = match inside {
+        Some(inside) => {
+            let plan = rules::plan_key(writes, &filled, inside.password());
+            claim_open(slot, serial, &job, &plan, &moved, &consent)
+                .map(|job| (job, plan, Door::Open { new_password: inside.new_password }))
+        }
+        None => {
+            let plan = rules::plan(writes, &filled, guest.model.read_back.occupancy);
+            let key = key_for(core, &batch, guest.model)?;
+            claim_locked(slot, serial, &job, &batch, &plan, key, &consent)
+                .map(|(job, door)| (job, plan, door))
+        }
+    };
+    let (job, plan, door) = claimed?;
+    (core.crossing)("claimed");
+    Ok(Ready { job, batch, plan, seeds, door, clock_override: clock_override.map(|o| o.id) })
+}
+
+/// What a person allowed, and whether this burn is what it was allowed for.
+struct Consent {
+    words: Vec<ConsentTo>,
+    serves: bool,
+}
+
+/// Claims a job for a token that takes a key, and records the attempt to come.
+fn claim_locked(
+    slot: &Slot<'_>,
+    serial: &Serial,
+    job: &JobRecord,
+    batch: &BatchSummary,
+    plan: &Plan,
+    (key, fingerprint): (CustomerKey, Fingerprint),
+    consent: &Consent,
+) -> Result<(JobRecord, Door), Either> {
+    let core = slot.core;
+    let plan_text = serde_json::to_string(plan).unwrap_or_default();
     // One at a time from the look at the key's standing to the record of the attempt, or two slots would both find
     // that nobody has tried the key yet.
     let _turn = core.key_turn();
-    let trust = may_authenticate(core, serial, &batch, key_fingerprint)?;
+    let trust = may_authenticate(core, serial, Some(batch.id), fingerprint)?;
     (core.crossing)("before-claim");
     let stamp = core.stamp(STATION);
     let (job, attempt) = core
         .store
-        .claim_to_try(job.id, serial, &slot.name, &plan_text, key_fingerprint, &stamp)
+        .claim_to_try(job.id, serial, &slot.name, &plan_text, fingerprint, &stamp)
         .map_err(Either::Claim)?;
     slot.hand.hold(job.id);
     slot.hand.attempt_made(attempt);
     core.bus.say(job_event(&job, Some(&slot.name)));
-    // A person's word is used up only now, when it has served.
-    let used = consent.into_iter().filter(|_| consented && !resumed);
-    for to in used.chain((trust == KeyTrust::ByConsent).then_some(ConsentTo::AnotherAttempt)) {
+    let more = (trust == KeyTrust::ByConsent).then_some(ConsentTo::AnotherAttempt);
+    use_up(slot, serial, consent, more)?;
+    Ok((job, Door::Locked { key, fingerprint, attempt, is_proven: trust == KeyTrust::Proven }))
+}
+
+/// Claims a job for a token that is open, under the numbers that its profiles have there.
+fn claim_open(
+    slot: &Slot<'_>,
+    serial: &Serial,
+    job: &JobRecord,
+    plan: &Plan,
+    moved: &[(Profile, Profile)],
+    consent: &Consent,
+) -> Result<JobRecord, Either> {
+    let core = slot.core;
+    let plan_text = serde_json::to_string(plan).unwrap_or_default();
+    (core.crossing)("before-claim");
+    let job = core
+        .store
+        .claim_numbered(job.id, serial, &slot.name, &plan_text, moved, &core.stamp(STATION))
+        .map_err(Either::Claim)?;
+    slot.hand.hold(job.id);
+    core.bus.say(job_event(&job, Some(&slot.name)));
+    use_up(slot, serial, consent, None)?;
+    Ok(job)
+}
+
+/// A person's word is used up only now, when it has served.
+fn use_up(
+    slot: &Slot<'_>,
+    serial: &Serial,
+    consent: &Consent,
+    more: Option<ConsentTo>,
+) -> Result<(), Either> {
+    let core = slot.core;
+    let stamp = core.stamp(STATION);
+    for to in consent.words.iter().copied().filter(|_| consent.serves).chain(more) {
         core.store.take_consent(serial, to, &stamp).inspect_err(|error| {
             // Nothing was sent; but a job that nobody has in hand must not stay claimed.
             let reason = format!("a person's word could not be recorded as used: {error}");
             loose_end::tie(core, LooseEnd { slot: slot.name.clone(), held: slot.hand.take(), reason });
         })?;
     }
-    (core.crossing)("claimed");
-    Ok(Ready {
-        job,
-        batch,
-        plan,
-        seeds,
-        key,
-        key_fingerprint,
-        attempt,
-        key_is_proven: trust == KeyTrust::Proven,
-        clock_override: clock_override.map(|o| o.id),
-    })
+    Ok(())
+}
+
+/// What people call a profile of a token: by its number, or by its name where the token knows no numbers.
+fn called(writes: &[Write], profile: Profile, model: &Model) -> String {
+    match writes.iter().find(|write| write.profile == profile) {
+        Some(write) if model.driver.names_profiles() => format!("\"{}\"", write.name()),
+        Some(_) | None => format!("profile {profile}"),
+    }
 }
 
 fn consent_for(holding: Holding) -> ConsentTo {
@@ -328,18 +432,27 @@ fn key_for(core: &Core, batch: &BatchSummary, model: &Model) -> Result<(Customer
     let key = match (&model.key, &batch.key_name) {
         (KeyNeeded::PublicDeviceKey, _) => drivers::token2_single::device_key(),
         (KeyNeeded::CustomerKey { default }, None) => CustomerKey::new(default.as_bytes()),
-        (KeyNeeded::CustomerKey { .. }, Some(name)) => core.customer_key(name)?,
+        (KeyNeeded::CustomerKey { .. } | KeyNeeded::AppletPassword, Some(name)) => core.customer_key(name)?,
+        // Never asked for: a key without a password is open.
+        (KeyNeeded::AppletPassword, None) => CustomerKey::new([]),
     };
     let fingerprint = data_key.key_fingerprint(&key);
     Ok((key, fingerprint))
 }
 
 /// Whether a token of this model can take all that the job puts on it.
-fn fits(job: &JobRecord, model: &Model) -> Result<(), Misfit> {
+pub fn fits(job: &JobRecord, model: &Model) -> Result<(), Misfit> {
     job.entries.iter().try_for_each(|entry| {
         let display_timeout_s = entry.display_timeout_s.unwrap_or_else(|| default_timeout(model));
         let title = entry.title.as_deref();
-        model.check(entry.profile, &entry.parameters, entry.seed_len_bytes, title, display_timeout_s)
+        model.check(
+            entry.profile,
+            &entry.parameters,
+            entry.seed_len_bytes,
+            title,
+            entry.touch,
+            display_timeout_s,
+        )
     })
 }
 
@@ -360,6 +473,7 @@ fn writes_for(
             seed: entry.seed,
             parameters: entry.parameters,
             title: entry.title.clone(),
+            touch: entry.touch,
             display_timeout_s,
         });
         seeds.insert(entry.seed, seed);
@@ -386,7 +500,7 @@ fn survey<L: ApduLink>(
     let (mut held, mut filled) = (Vec::new(), Vec::new());
     for write in writes {
         let told = match token {
-            Token::Single(_) => None,
+            Token::Single(_) | Token::Key(_) => None,
             Token::Molto2(session) => {
                 let block = session.public_block(write.profile).map_err(not_read)?;
                 Some(Occupancy {
@@ -408,7 +522,7 @@ fn survey<L: ApduLink>(
 
 /// On what grounds a key is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum KeyTrust {
+pub enum KeyTrust {
     /// Some token of the batch has taken it.
     Proven,
     /// None has yet: the others wait for this one.
@@ -418,13 +532,13 @@ enum KeyTrust {
 }
 
 /// Whether the key may be tried on this token now.
-fn may_authenticate(
+pub fn may_authenticate(
     core: &Core,
     serial: &Serial,
-    batch: &BatchSummary,
+    batch: Option<BatchId>,
     key: Fingerprint,
 ) -> Result<KeyTrust, Not> {
-    let known = core.store.key_standing(key, serial, Some(batch.id))?;
+    let known = core.store.key_standing(key, serial, batch)?;
     let standing = rules::KeyStanding {
         refused_here: known.refused_here.map(|refused| refused.tries_left),
         unknown_here: known.unknown_attempts_here,

@@ -154,6 +154,9 @@ fn watch(slot: &mut Slot<'_>, port: &mut dyn Port) -> Result<(), LinkError> {
         let look = match (now, known, again) {
             (Presence::Empty, _, _) => None,
             (Presence::Present, Presence::Empty, _) => Some(Look::First),
+            (Presence::Present, Presence::Present, _) if core.reads.waits_for(&slot.name) => {
+                Some(Look::Again)
+            }
             (Presence::Present, Presence::Present, Again::Soon) => Some(Look::Again),
             (Presence::Present, Presence::Present, Again::When(count)) => {
                 (count != core.change_count()).then_some(Look::Again)

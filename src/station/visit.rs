@@ -5,8 +5,9 @@ use super::{
     burn::burn,
     core::Core,
     core::STATION,
-    device,
+    device, key,
     prepare::{Not, not_read, prepare},
+    reads,
     slot::Slot,
     views,
 };
@@ -51,11 +52,12 @@ pub struct Guest<'a> {
     pub serial: Serial,
     /// What it can do.
     pub model: &'a Model,
-    /// How long one exchange takes, there and back.
+    /// How long one exchange takes, there and back; of a token without a clock, all that it took to find out who it is.
     pub round_trip: Duration,
-    /// Its clock against the station's, with its uncertainty.
-    pub reading: NewReading,
 }
+
+/// How long a key may wait for a touch before its exchange is overdue: longer than any key does by itself (15 s are usual).
+pub const TOUCH_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Looks at what lies on the reader and does what there is to do with it.
 pub fn visit(slot: &mut Slot<'_>, port: &mut dyn Port, look: Look) -> After {
@@ -64,7 +66,13 @@ pub fn visit(slot: &mut Slot<'_>, port: &mut dyn Port, look: Look) -> After {
         slot.alarm_over();
     }
     let mut view = slot.view(Doing::Wait);
-    match welcome(slot, port, look, &mut view) {
+    let welcomed = welcome(slot, port, look, &mut view);
+    if let Err(not) = &welcomed
+        && let Some(read) = slot.core.reads.take(&slot.name)
+    {
+        reads::refuse(&read, not.clone());
+    }
+    match welcomed {
         Ok(after) => {
             slot.alarm_over();
             after
@@ -114,33 +122,54 @@ fn welcome(slot: &mut Slot<'_>, port: &mut dyn Port, look: Look, view: &mut Slot
     let (asked, begun) = (core.clock.now(), Instant::now());
     let found = drivers::identify(link, slot.reader).map_err(Not::Link)?;
     let round_trip = begun.elapsed();
-    let (mut token, info) = match found {
-        Found::Token(token, info) => (token, info),
+    let (mut token, clock) = match found {
+        Found::Token(token, clock) => (token, clock),
         Found::Other(other) => return Err(stranger(other)),
     };
-    let reading = reading(info.clock.0, asked, round_trip);
-    slot.guest = Some(info.serial.clone());
-    view.serial = Some(info.serial.clone());
-    view.drift = Some(views::drift(reading.drift_ms));
-    let model = model_of(core, &mut token, &info.serial)?;
+    let reading = clock.map(|clock| reading(clock.0, asked, round_trip));
+    if let Token::Key(session) = &mut token {
+        key::recall(core, session)?;
+    }
+    slot.guest = Some(token.serial().clone());
+    view.serial = Some(token.serial().clone());
+    if let Some(read) = core.reads.take(&slot.name) {
+        reads::carry_out(slot, &mut token, &read, view);
+        // Then it is again what it was before.
+        return Ok(After::Soon);
+    }
+    if let Token::Key(session) = &mut token {
+        view.model = key::model_of(core, session.about().maker).map(|model| model.name.clone());
+        key::introduce(core, session)?;
+    }
+    let serial = token.serial().clone();
+    slot.guest = Some(serial.clone());
+    view.serial = Some(serial.clone());
+    view.drift = reading.map(drift_of);
+    let model = model_of(core, &mut token, &serial)?;
     view.model = model.map(|model| model.name.clone());
     if look == Look::First {
         core.bus.say(Event::TokenRead {
             slot: slot.name.clone(),
-            serial: info.serial.clone(),
+            serial: serial.clone(),
             model: view.model.clone(),
-            drift: views::drift(reading.drift_ms),
+            drift: view.drift,
         });
     }
     let Some(model) = model else {
         return Err(Not::take(
-            format!("serial {} is of no model kiln knows", info.serial),
+            format!("serial {serial} is of no model kiln knows"),
             "take it away; if it is programmable, add its model under profiles/models",
         ));
     };
-    let guest = Guest { serial: info.serial, model, round_trip, reading };
-    if look == Look::First {
-        core.store.reading(&guest.serial, &model.name, guest.reading, &core.stamp(STATION));
+    let guest = Guest { serial, model, round_trip };
+    match reading {
+        Some(reading) if look == Look::First => {
+            core.store.reading(&guest.serial, &model.name, reading, &core.stamp(STATION));
+        }
+        None if look == Look::First => {
+            core.store.seen_again(&guest.serial, &model.name, &core.stamp(STATION))
+        }
+        Some(_) | None => {}
     }
     if let Some(order) = core.orders.take(&guest.serial) {
         return Ok(device::carry_out(slot, &guest, &mut token, &order, view));
@@ -174,12 +203,14 @@ fn model_of<'a, L: ApduLink>(
     let driver = match token {
         Token::Single(_) => Driver::Token2Single,
         Token::Molto2(_) => Driver::Molto2,
+        // Their serials are plain numbers, which may begin as another family's do.
+        Token::Key(session) => return Ok(key::model_of(core, session.about().maker)),
     };
     if let Some(model) = core.catalog.model_for_serial(serial) {
         return Ok(Some(model).filter(|model| model.driver == driver));
     }
     match token {
-        Token::Single(_) => Ok(None),
+        Token::Single(_) | Token::Key(_) => Ok(None),
         Token::Molto2(session) => {
             // No command tells the generation; only the second has profiles from 50 on (molto2 section 1).
             let second = match session.public_block(Profile::new(50)) {

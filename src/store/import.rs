@@ -6,7 +6,7 @@ use super::{
     rows::to_json, tokens,
 };
 use crate::{
-    domain::{ClockState, JobState, Profile, Serial, UnixMillis},
+    domain::{ClockState, JobState, Profile, Serial, Touch, UnixMillis},
     vault::Fingerprint,
 };
 use rusqlite::{OptionalExtension, Transaction, params};
@@ -250,13 +250,18 @@ fn insert_job(
 }
 
 fn insert_entry(tx: &Transaction<'_>, job: JobId, entry: &NewEntry) -> rusqlite::Result<()> {
-    tx.prepare_cached("INSERT INTO job_entries VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(params![
+    tx.prepare_cached(
+        "INSERT INTO job_entries (job, profile, seed, parameters, title, display_timeout_s, touch)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?
+    .execute(params![
         job,
         entry.profile,
         entry.seed.id,
         to_json(&entry.parameters),
         entry.title,
-        entry.display_timeout_s
+        entry.display_timeout_s,
+        entry.touch == Touch::Required
     ])?;
     Ok(())
 }

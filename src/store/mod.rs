@@ -19,11 +19,13 @@ pub mod error;
 mod finder;
 mod holders;
 mod import;
+mod lent;
 mod peek;
 mod queue;
 pub mod records;
 mod rows;
 mod schema;
+pub mod search;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -31,6 +33,7 @@ mod tokens;
 pub use error::{
     BatchRefused, Broken, ClaimRefused, ImportRefused, MoveRefused, StoreError, TokenRefused, VaultRefused,
 };
+pub use lent::NotLent;
 pub use peek::{OnDisk, SCHEMA, peek};
 pub use records::*;
 

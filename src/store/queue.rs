@@ -10,7 +10,7 @@ use super::{
     tokens,
 };
 use crate::{
-    domain::{JobEvent, JobState, Proof, Serial, SlotName},
+    domain::{JobEvent, JobState, Profile, Proof, Serial, SlotName},
     vault::Fingerprint,
 };
 use rusqlite::{
@@ -131,6 +131,33 @@ impl Store {
             let job = claim(tx, job, &serial, &slot, &plan, &stamp)?;
             let attempt = attempts::insert(tx, &serial, key, Some(job.batch), &stamp)?;
             Ok((job, attempt))
+        })
+    }
+
+    /// The same for a token that was looked into before, on which the job's profiles get other numbers: `moved` says
+    /// which became which. A job that was begun keeps its numbers, and none of them may be moved.
+    pub fn claim_numbered(
+        &self,
+        job: JobId,
+        serial: &Serial,
+        slot: &SlotName,
+        plan: &str,
+        moved: &[(Profile, Profile)],
+        stamp: &Stamp,
+    ) -> Result<JobRecord, ClaimRefused> {
+        let (serial, slot, plan, stamp) = (serial.clone(), slot.clone(), plan.to_owned(), stamp.clone());
+        let moved = moved.to_vec();
+        self.write(move |tx| {
+            if !moved.is_empty() {
+                let record = rows::job(tx, job)?.ok_or(ClaimRefused::NoJob)?;
+                if record.state != JobState::Queued {
+                    return Err(
+                        StoreError::Rule(format!("the profiles of job {job} have their numbers")).into()
+                    );
+                }
+                renumber(tx, job, &moved)?;
+            }
+            claim(tx, job, &serial, &slot, &plan, &stamp)
         })
     }
 
@@ -379,6 +406,20 @@ fn doubt(
 ) -> rusqlite::Result<()> {
     tx.execute("UPDATE jobs SET may_hold_seed = 1 WHERE id = ?1", [job.id])?;
     shift(tx, job, next, Some(reason), stamp)
+}
+
+/// Moves a job's profiles to other numbers, by way of numbers that no profile has: they may change places.
+fn renumber(tx: &Transaction<'_>, job: JobId, moved: &[(Profile, Profile)]) -> rusqlite::Result<()> {
+    const ASIDE: i64 = 1000;
+    let mut update =
+        tx.prepare_cached("UPDATE job_entries SET profile = ?3 WHERE job = ?1 AND profile = ?2")?;
+    for (from, to) in moved {
+        update.execute(params![job, from, ASIDE + i64::from(to.number())])?;
+    }
+    for (_, to) in moved {
+        update.execute(params![job, ASIDE + i64::from(to.number()), to])?;
+    }
+    Ok(())
 }
 
 fn claim(

@@ -5,7 +5,7 @@
 use crate::{
     domain::{
         ClockState, JobState, Parameters, Policy, Profile, Proof, SeedId, SeenPolicy, Serial, SlotName,
-        UnixMillis,
+        Touch, UnixMillis,
     },
     vault::{Fingerprint, HolderKind, Sealed},
 };
@@ -128,6 +128,16 @@ words!(
         Burned = "burned",
         /// The vendor's file says that the token was delivered with it.
         Delivered = "delivered",
+    }
+);
+
+words!(
+    /// Where a serial came from that a token could not tell.
+    LentFrom {
+        /// A person read it from the token, or gave it one.
+        Given = "given",
+        /// The station drew it.
+        Random = "random",
     }
 );
 
@@ -308,6 +318,8 @@ pub struct NewEntry {
     pub title: Option<String>,
     /// How long the screen stays on, in seconds; `None` leaves the model's default.
     pub display_timeout_s: Option<u16>,
+    /// Whether each code wants a touch.
+    pub touch: Touch,
 }
 
 /// What the source said about a token besides seeds and serial.
@@ -537,6 +549,8 @@ pub struct EntryRecord {
     pub title: Option<String>,
     /// How long the screen stays on, in seconds; `None` leaves the model's default.
     pub display_timeout_s: Option<u16>,
+    /// Whether each code wants a touch.
+    pub touch: Touch,
 }
 
 /// A job as it stands.
@@ -808,6 +822,15 @@ pub struct TokenRecord {
     pub readings: Vec<ReadingRecord>,
     /// Jobs that are reserved for it or were burned onto it, latest first.
     pub jobs: Vec<JobRecord>,
+}
+
+/// A serial that a token could not tell itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LentSerial {
+    /// What the token goes by from now on.
+    pub serial: Serial,
+    /// Where that came from.
+    pub from: LentFrom,
 }
 
 /// Which tokens are wanted.

@@ -2,10 +2,10 @@
 
 use super::records::{
     AlarmId, AttemptId, AttemptOutcome, BatchId, BatchState, ConsentTo, EndedBy, EntryRecord, JobId,
-    JobRecord, MappingOrigin, MappingRecord, OverrideId, ProofRecord, SeedOrigin, SeedState,
+    JobRecord, LentFrom, MappingOrigin, MappingRecord, OverrideId, ProofRecord, SeedOrigin, SeedState,
 };
 use crate::{
-    domain::{JobState, Profile, Proof, SeedId, Serial, SlotName, UnixMillis},
+    domain::{JobState, Profile, Proof, SeedId, Serial, SlotName, Touch, UnixMillis},
     vault::{Fingerprint, HolderKind, Sealed},
 };
 use rusqlite::{
@@ -41,6 +41,7 @@ as_word!(
     MappingOrigin,
     EndedBy,
     AttemptOutcome,
+    LentFrom,
     ConsentTo
 );
 
@@ -210,7 +211,8 @@ pub(super) fn job(connection: &Connection, id: JobId) -> rusqlite::Result<Option
 fn entries(connection: &Connection, job: JobId) -> rusqlite::Result<Vec<EntryRecord>> {
     connection
         .prepare_cached(
-            "SELECT e.profile, e.seed, e.parameters, e.title, e.display_timeout_s, length(s.sealed)
+            "SELECT e.profile, e.seed, e.parameters, e.title, e.display_timeout_s, length(s.sealed),
+                 e.touch
              FROM job_entries e JOIN seeds s ON s.id = e.seed WHERE e.job = ?1 ORDER BY e.profile",
         )?
         .query_map([job], |row| {
@@ -221,6 +223,7 @@ fn entries(connection: &Connection, job: JobId) -> rusqlite::Result<Vec<EntryRec
                 parameters: json(row, 2)?,
                 title: row.get(3)?,
                 display_timeout_s: row.get(4)?,
+                touch: if row.get(6)? { Touch::Required } else { Touch::Free },
             })
         })?
         .collect()

@@ -1,12 +1,13 @@
 //! The store's rules, on a real file.
 
+mod searching;
 mod tallies;
 
-use super::*;
+use super::{search::HeldSeed, *};
 use crate::{
     domain::{
         ClockState, CustomerKey, JobState, OnFound, Parameters, Policy, Profile, Proof, Seed, SeedId,
-        SeenPolicy, Serial, SlotName,
+        SeenPolicy, Serial, SlotName, Touch,
     },
     vault::{DataKey, Fingerprint, HolderKind},
 };
@@ -69,6 +70,7 @@ impl Bench {
             parameters: Parameters::standard(),
             title: Some(format!("title {number}")),
             display_timeout_s: Some(30),
+            touch: Touch::Free,
         }
     }
 
@@ -143,7 +145,12 @@ fn stamp(after_s: i64) -> Stamp {
 fn batch(name: &str) -> NewBatch {
     NewBatch {
         name: name.to_owned(),
-        policy: Policy { factory: OnFound::Replace, foreign: OnFound::Ask, seen: SeenPolicy::default() },
+        policy: Policy {
+            factory: OnFound::Replace,
+            foreign: OnFound::Ask,
+            seen: SeenPolicy::default(),
+            ..Policy::default()
+        },
         priority: 0,
         recipe: None,
         target: Some("entra-id".into()),

@@ -123,13 +123,6 @@ impl Store {
         })
     }
 
-    /// What every token holds now, burned or delivered.
-    pub fn held_now(&self) -> Result<Vec<MappingRecord>, StoreError> {
-        self.read(|c| {
-            Ok(rows::mappings(c, "WHERE m.ended_at IS NULL ORDER BY m.since, m.serial, m.profile", [])?)
-        })
-    }
-
     /// How many profiles of all tokens hold a seed on record.
     pub fn seeds_held(&self) -> Result<u64, StoreError> {
         self.read(|c| {
@@ -439,8 +432,8 @@ fn release(
         )?;
         let again = JobId(tx.last_insert_rowid());
         tx.execute(
-            "INSERT INTO job_entries (job, profile, seed, parameters, title, display_timeout_s)
-             SELECT ?2, e.profile, e.seed, e.parameters, e.title, e.display_timeout_s
+            "INSERT INTO job_entries (job, profile, seed, parameters, title, display_timeout_s, touch)
+             SELECT ?2, e.profile, e.seed, e.parameters, e.title, e.display_timeout_s, e.touch
              FROM job_entries e JOIN seeds s ON s.id = e.seed
              WHERE e.job = ?1 AND s.state = 'bound' AND s.bound_to = ?3",
             params![job.id, again, serial],

@@ -61,7 +61,7 @@ pub struct Plain {
 }
 
 /// The words, and what they do.
-const WORDS: [(&str, &str); 13] = [
+const WORDS: [(&str, &str); 14] = [
     ("status", "slots, batches, alarms: how things stand"),
     ("start NAME", "start or resume a batch"),
     ("pause NAME", "pause a batch"),
@@ -70,7 +70,8 @@ const WORDS: [(&str, &str); 13] = [
     ("SERIAL", "choose a token, as a scanner types it; then type the code that it shows"),
     ("CODE", "verify the code of the token that was chosen, or of the only one that waits"),
     ("token SERIAL", "what is on record about a token"),
-    ("alarms", "read the alarms; then they are read"),
+    ("alarms", "the alarms that nobody has read"),
+    ("read", "they are read"),
     ("unlock", "unlock the vault"),
     ("lock", "lock the vault"),
     ("help", "these words; all that kiln can do: kiln help, in a shell"),
@@ -183,10 +184,14 @@ impl Plain {
             "cancel" => batch(&mut self.model, Action::CancelBatch),
             "unlock" | "init" => act::perform(&mut self.model, Action::Unlock),
             "lock" => act::perform(&mut self.model, Action::Lock),
-            "alarms" | "read" => {
+            "alarms" => {
                 lines.extend(self.alarms());
-                self.model.station.read_alarms();
                 Vec::new()
+            }
+            // As behind the screen, so that it holds wherever it holds there.
+            "read" => {
+                self.model.dialogs.push(Dialog::Alarms(0));
+                update(&mut self.model, key(KeyCode::Char('r')))
             }
             "verify" => {
                 let mut effects = Vec::new();
@@ -336,6 +341,8 @@ impl Plain {
         }
         if lines.is_empty() {
             lines.push("no alarm that was not read".into());
+        } else {
+            lines.push("type read once you have read them".into());
         }
         lines
     }
@@ -486,6 +493,20 @@ mod tests {
         assert!(line(&mut plain, "help").0.len() == WORDS.len());
         line(&mut plain, "quit");
         assert!(plain.model.quit);
+    }
+
+    #[test]
+    fn alarms_stay_until_somebody_says_that_they_are_read() {
+        let mut plain = plain();
+        for _ in 0..2 {
+            let (told, _) = line(&mut plain, "alarms");
+            assert!(
+                told[0].contains("three burns in a row failed") && told[1].starts_with("-> "),
+                "{told:?}"
+            );
+        }
+        line(&mut plain, "read");
+        assert_eq!(line(&mut plain, "alarms").0, ["no alarm that was not read"]);
     }
 
     #[test]

@@ -32,7 +32,8 @@ pub fn said(numbered: &Numbered, before: Option<&SlotView>) -> Option<Said> {
         Event::SlotGone { slot } => (format!("{slot}: the reader is gone"), true),
         Event::TokenRead { slot, serial, model, drift } => {
             let model = model.as_ref().map(|model| format!(" ({model})")).unwrap_or_default();
-            (format!("{slot}: token {serial}{model}, its clock {drift}"), false)
+            let clock = drift.map(|drift| format!(", its clock {drift}")).unwrap_or_default();
+            (format!("{slot}: token {serial}{model}{clock}"), false)
         }
         Event::Job { job, batch, state, serial, slot, proof, reason, .. } => {
             use crate::domain::JobState as S;

@@ -163,6 +163,7 @@ fn verdict(right: bool) -> Verdict {
              if it is wrong again, put the token aside"
                 .into()
         },
+        diagnosis: None,
     }
 }
 

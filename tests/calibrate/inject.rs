@@ -33,6 +33,61 @@ pub struct Case {
     last: bool,
 }
 
+/// What is wrong so far.
+struct Fault {
+    set: Setting,
+    clock: i64,
+    counter: Option<u64>,
+    slip: Option<Cause>,
+}
+
+/// Pairs of faults that leave traces of both. (Drift beside a late code, say, is one distance and no more.)
+pub const PAIRS: [[Cause; 2]; 32] = [
+    [Cause::Drift, Cause::Typo],
+    [Cause::Drift, Cause::Misread],
+    [Cause::Zone, Cause::Typo],
+    [Cause::Date, Cause::Typo],
+    [Cause::PreviousSeed, Cause::Drift],
+    [Cause::PreviousSeed, Cause::Zone],
+    [Cause::PreviousSeed, Cause::Typo],
+    [Cause::PreviousSeed, Cause::Hash],
+    [Cause::OtherProfile, Cause::Drift],
+    [Cause::OtherProfile, Cause::Typo],
+    [Cause::BatchShift, Cause::Drift],
+    [Cause::BatchShift, Cause::Zone],
+    [Cause::BatchShift, Cause::Typo],
+    [Cause::Hash, Cause::Drift],
+    [Cause::Hash, Cause::Zone],
+    [Cause::Hash, Cause::Date],
+    [Cause::Hash, Cause::Period],
+    [Cause::Hash, Cause::Digits],
+    [Cause::Hash, Cause::Typo],
+    [Cause::Period, Cause::Drift],
+    [Cause::Period, Cause::Zone],
+    [Cause::Period, Cause::Digits],
+    [Cause::Period, Cause::Typo],
+    [Cause::Digits, Cause::Drift],
+    [Cause::Digits, Cause::Zone],
+    [Cause::Hotp, Cause::Hash],
+    [Cause::SeedEncoding, Cause::Hash],
+    [Cause::SeedEncoding, Cause::Drift],
+    [Cause::SeedEncoding, Cause::Zone],
+    [Cause::SeedEncoding, Cause::Typo],
+    [Cause::SeedTypo, Cause::Drift],
+    [Cause::SeedTruncated, Cause::Period],
+];
+
+fn is_whole_setting(cause: Cause) -> bool {
+    matches!(
+        cause,
+        Cause::PreviousSeed
+            | Cause::PreviousParameters
+            | Cause::OtherProfile
+            | Cause::OtherToken
+            | Cause::BatchShift
+    )
+}
+
 const HASHES: [&str; 3] = ["SHA1", "SHA256", "SHA512"];
 
 impl World {
@@ -51,92 +106,99 @@ impl World {
         Self { record, earlier, profiles, batch, inventory, at }
     }
 
-    /// `count` successive codes of a token that has this cause and no other.
-    pub fn inject(&self, cause: Cause, count: usize, n: &mut Numbers) -> Case {
-        let mut set = self.record.clone();
-        let mut clock = 0;
-        let mut counter = None;
-        let mut slip = false;
+    /// `count` successive codes of a token that has these causes and no others.
+    pub fn inject(&self, causes: &[Cause], count: usize, n: &mut Numbers) -> Case {
+        let mut fault = Fault { set: self.record.clone(), clock: 0, counter: None, slip: None };
+        // Whose seed it is comes before what else is wrong with it.
+        let mut in_order = causes.to_vec();
+        in_order.sort_by_key(|cause| !is_whole_setting(*cause));
+        for cause in in_order {
+            self.add(cause, &mut fault, n);
+        }
+        let Fault { set, clock, counter, slip } = fault;
+        let now = self.at + clock;
+        let first = counter.unwrap_or_else(|| (now / set.period) as u64);
+        let values: Vec<u32> = (0..=count as u64).map(|i| value(&set.seed, set.hash, first + i)).collect();
+        let shown: Vec<String> = values.iter().map(|value| display(*value, set.digits)).collect();
+        let mut codes = shown[..count].to_vec();
+        if let Some(slip) = slip {
+            let i = n.next() as usize % count;
+            let wrong =
+                if slip == Cause::Typo { typo(&shown[i], n) } else { misread(&shown[i], &shown[i + 1], n) };
+            match wrong {
+                Some(wrong) if wrong != shown[i] => codes[i] = wrong,
+                // This display has no such slip: another moment has.
+                _ => {
+                    let later = World { at: self.at + 86_400 + n.within(0, 86_400), ..self.clone_rest() };
+                    return later.inject(causes, count, n);
+                }
+            }
+        }
+        self.case(codes, n, count, set.period)
+    }
+
+    fn add(&self, cause: Cause, fault: &mut Fault, n: &mut Numbers) {
         match cause {
             Cause::Ok => {}
-            Cause::Late => clock = -set.period * n.one_of(&[1, 1, 1, 2]),
+            Cause::Late => fault.clock += -fault.set.period * n.one_of(&[1, 1, 1, 2]),
             Cause::Drift => {
-                let far = 3_600 / set.period;
+                let far = 3_600 / fault.set.period;
                 let uniform = n.within(1, far);
                 let falling = (far as f64).powf(n.part()) as i64;
                 let steps = n.one_of(&[uniform, falling.max(1)]);
-                clock = n.signed(set.period * steps);
+                fault.clock += n.signed(fault.set.period * steps);
             }
             Cause::Zone => {
                 let often = [3_600, 7_200, 3_600, 7_200];
                 let hour = 3_600 * n.within(1, 12);
                 let odd = n.one_of(&[19_800, 20_700, 34_200, 12_600, 45_900]);
                 let zone = n.one_of(&[often[0], often[1], hour, hour, odd]);
-                clock = n.signed(zone);
+                fault.clock += n.signed(zone);
             }
             Cause::Date => {
                 let day = (400f64).powf(n.part()) as i64;
                 let days = n.one_of(&[1, day, day, (n.0 & 0xFF) as i64 | 1]);
                 let days = n.signed(86_400 * days);
                 let since_2000 = 946_684_800 + n.within(0, 6 * 86_400) - self.at;
-                clock = n.one_of(&[days, days, since_2000]);
+                fault.clock += n.one_of(&[days, days, since_2000]);
             }
             Cause::Period => {
                 let all = [30, 60, 30, 60, 30, 60, 15, 120, 20, 90];
-                set.period = other(&all, self.record.period, n);
+                fault.set.period = other(&all, self.record.period, n);
             }
-            Cause::Hash => set.hash = other(&HASHES, self.record.hash, n),
-            Cause::Digits => set.digits = if set.digits == 6 { 8 } else { 6 },
-            Cause::T0 => clock = -n.one_of(&[946_684_800, 1_262_304_000, 315_964_800]),
+            Cause::Hash => fault.set.hash = other(&HASHES, self.record.hash, n),
+            Cause::Digits => fault.set.digits = if fault.set.digits == 6 { 8 } else { 6 },
+            Cause::T0 => fault.clock += -n.one_of(&[946_684_800, 1_262_304_000, 315_964_800]),
             Cause::Hotp => {
                 let low = (1_000f64).powf(n.part()) as u64;
-                counter = Some(n.one_of(&[low, n.0 % 1_000]));
+                fault.counter = Some(n.one_of(&[low, n.0 % 1_000]));
             }
-            Cause::SeedEncoding => set.seed = self.misread(n),
+            Cause::SeedEncoding => fault.set.seed = self.misread(n),
             Cause::SeedTruncated => {
-                let kept = n.one_of(&[10, set.seed.len() - 1, set.seed.len() - 4]);
-                set.seed.truncate(kept);
+                let kept = n.one_of(&[10, fault.set.seed.len() - 1, fault.set.seed.len() - 4]);
+                fault.set.seed.truncate(kept);
                 // HMAC fills a key with zeros: without a zero at its end it is the same key.
                 if self.record.seed[kept..].iter().all(|byte| *byte == 0) {
-                    set.seed.pop();
+                    fault.set.seed.pop();
                 }
             }
-            Cause::SeedTypo => set.seed = self.mistyped_seed(n),
-            Cause::PreviousSeed => set = self.earlier.clone(),
+            Cause::SeedTypo => fault.set.seed = self.mistyped_seed(n),
+            Cause::PreviousSeed => fault.set = self.earlier.clone(),
             // The record says that it had SHA-256 with the other period before.
             Cause::PreviousParameters => {
-                set.hash = if set.hash == "SHA1" { "SHA256" } else { "SHA1" };
-                set.period = 90 - set.period;
+                fault.set.hash = if fault.set.hash == "SHA1" { "SHA256" } else { "SHA1" };
+                fault.set.period = 90 - fault.set.period;
             }
-            Cause::OtherProfile => set = self.profiles[n.next() as usize % self.profiles.len()].clone(),
+            Cause::OtherProfile => fault.set = self.profiles[n.next() as usize % self.profiles.len()].clone(),
             Cause::OtherToken => {
                 let near = self.batch[n.next() as usize % self.batch.len()].1.clone();
                 let far = self.inventory[n.next() as usize % self.inventory.len()].clone();
-                set = if n.part() < 0.7 { near } else { far };
+                fault.set = if n.part() < 0.7 { near } else { far };
             }
-            Cause::BatchShift => set = self.batch[n.next() as usize % 2].1.clone(),
-            Cause::Typo | Cause::Misread => slip = true,
+            Cause::BatchShift => fault.set = self.batch[n.next() as usize % 2].1.clone(),
+            Cause::Typo | Cause::Misread => fault.slip = Some(cause),
             Cause::NoSeed | Cause::NoPower | Cause::Fault | Cause::StaleDisplay => panic!("no code shows it"),
         }
-        let now = self.at + clock;
-        let first = counter.unwrap_or_else(|| (now / set.period) as u64);
-        let values: Vec<u32> = (0..=count as u64).map(|i| value(&set.seed, set.hash, first + i)).collect();
-        let shown: Vec<String> = values.iter().map(|value| display(*value, set.digits)).collect();
-        let mut codes = shown[..count].to_vec();
-        if slip {
-            let i = n.next() as usize % count;
-            let wrong =
-                if cause == Cause::Typo { typo(&shown[i], n) } else { misread(&shown[i], &shown[i + 1], n) };
-            match wrong {
-                Some(wrong) if wrong != shown[i] => codes[i] = wrong,
-                // This display has no such slip: another moment has.
-                _ => {
-                    let later = World { at: self.at + 86_400 + n.within(0, 86_400), ..self.clone_rest() };
-                    return later.inject(cause, count, n);
-                }
-            }
-        }
-        self.case(codes, n, count, set.period)
     }
 
     fn clone_rest(&self) -> Self {
@@ -254,6 +316,7 @@ impl World {
             profile: Profile::ZERO,
             seed: seed(set),
             parameters: parameters(set),
+            drift: None,
             place,
         };
         let batch = self.batch.iter().map(|(far, set)| (set, Place::BurnOrder(*far)));
@@ -271,12 +334,14 @@ impl World {
     }
 }
 
-/// Whether the first finding is the injected cause, or says that it cannot be told from it.
-pub fn is_right(diagnosis: &Diagnosis, cause: Option<Cause>) -> bool {
-    match (diagnosis.findings.first(), cause) {
-        (Some(first), Some(cause)) => first.causes == [cause] || first.equivalent.contains(&cause),
-        (None, None) => true,
-        _ => false,
+/// Whether the first finding is what was injected, or says that it cannot be told from it.
+pub fn is_right(diagnosis: &Diagnosis, injected: &[Cause]) -> bool {
+    match (diagnosis.findings.first(), injected) {
+        (Some(first), [cause]) => first.causes == [*cause] || first.equivalent.contains(cause),
+        (Some(first), [_, _, ..]) => {
+            injected.iter().all(|cause| first.causes.contains(cause) || first.equivalent.contains(cause))
+        }
+        (found, injected) => found.is_none() && injected.is_empty(),
     }
 }
 

@@ -13,13 +13,14 @@ use super::{
 use kiln::{
     app::system_clock::SystemClock,
     domain::Profile,
-    face::{BatchView, Command, Doing, Event, Reply, SlotView, Snapshot},
+    face::{BatchView, Command, Doing, Event, JobFilter, JobView, Page, Reply, SlotView, Snapshot},
     service::{Client, Home, Mode, News},
     sim::{Challenges, Display, Fault, Surroundings, VirtualToken, molto2, token2_single, vpcd::Card},
 };
 use serde_json::Value;
 use std::{
     collections::{HashMap, HashSet},
+    num::NonZeroU32,
     sync::{
         Arc,
         mpsc::{Receiver, TryRecvError, channel},
@@ -97,6 +98,24 @@ impl Family {
             Self::Single => 6,
             Self::Molto2 => 16,
         }
+    }
+}
+
+/// A command of a token, counted from 1.
+pub fn at(command: u32) -> NonZeroU32 {
+    NonZeroU32::new(command).expect("commands are counted from 1")
+}
+
+/// One of the faults that pass, at any command of a burn.
+pub fn passing_fault(chance: &mut Chance, family: Family, number: usize) -> Fault {
+    let most = usize::try_from(family.commands()).expect("a small number");
+    let command = at(u32::try_from(1 + chance.below(most)).expect("a small number"));
+    match number % 5 {
+        0 => Fault::YankBefore(command),
+        1 => Fault::YankAfter(command),
+        2 => Fault::Mute(command),
+        3 => Fault::Status(command, 0x6F00),
+        _ => Fault::Delay(Duration::from_millis(u64::from(command.get()) * 5 + 20)),
     }
 }
 
@@ -323,6 +342,27 @@ impl Floor {
     /// How many tokens lie on readers.
     pub fn lying(&self) -> usize {
         self.spots.iter().filter(|spot| matches!(spot.at, At::On(..))).count()
+    }
+
+    /// Every job of a batch.
+    #[track_caller]
+    pub fn jobs(&self, batch: &str) -> Vec<JobView> {
+        let page = Page { offset: 0, limit: 1000 };
+        let command = Command::Jobs { batch: batch.into(), filter: JobFilter::default(), page };
+        match self.ask(command) {
+            Reply::Jobs(page) => page.items,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Puts failed jobs back: what failed before anything was written is for the next token that comes.
+    #[track_caller]
+    pub fn retry_failed(&mut self) {
+        self.listen_in();
+        let failed = self.batches.values().filter(|batch| batch.jobs.failed > 0);
+        for name in failed.map(|batch| batch.name.clone()).collect::<Vec<_>>() {
+            self.ask(Command::BatchRetry { name });
+        }
     }
 
     /// Whether every slot waits for a token.

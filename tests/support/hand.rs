@@ -51,6 +51,14 @@ impl Token {
         assert_eq!(answer["placed"], true, "{answer}");
     }
 
+    /// Touches a key as soon as it waits for that.
+    #[track_caller]
+    pub fn touch(&mut self) {
+        let what = format!("key {} to wait for a touch", self.serial);
+        until(&what, LONG, || (self.sim.ask("show")["display"] == "asks").then_some(()));
+        self.sim.ask("button");
+    }
+
     /// Takes it away.
     #[track_caller]
     pub fn take(&mut self) {
@@ -128,13 +136,13 @@ impl Token {
 /// The seeds in a token's saved state, by profile, in hex.
 pub fn seeds_in(saved: &Value) -> Vec<String> {
     let memory = &saved["state"]["memory"];
-    let places = match memory["places"].as_array() {
+    let places = match memory["places"].as_array().or(memory["credentials"].as_array()) {
         Some(places) => places.clone(),
         None => vec![memory.clone()],
     };
     places
         .iter()
-        .filter_map(|place| place["seed"].as_str().filter(|seed| !seed.is_empty()))
+        .filter_map(|place| place["seed"].as_str().or(place["key"].as_str()).filter(|seed| !seed.is_empty()))
         .map(str::to_owned)
         .collect()
 }

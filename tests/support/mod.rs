@@ -21,6 +21,7 @@ pub mod screen;
 pub mod seed_file;
 pub mod tool;
 pub mod wiretap;
+pub mod yubikit;
 
 use std::time::{Duration, Instant};
 

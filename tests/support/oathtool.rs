@@ -10,10 +10,22 @@ use std::{
 /// a search of process arguments for leaked seeds finds none of the test's own.
 #[track_caller]
 pub fn code(seed_base32: &str, hash: &str, digits: u32, period: u32, at: u64) -> String {
+    let kind = format!("--totp={}", hash.to_ascii_lowercase());
+    let period = format!("--time-step-size={period}s");
+    run(seed_base32, digits, &[&kind, &period, &format!("--now=@{at}")])
+}
+
+/// The counter-based code of `seed_base32` (SHA-1) at `counter`.
+#[track_caller]
+pub fn counted(seed_base32: &str, digits: u32, counter: u64) -> String {
+    run(seed_base32, digits, &["--hotp", &format!("--counter={counter}")])
+}
+
+#[track_caller]
+fn run(seed_base32: &str, digits: u32, more: &[&str]) -> String {
     let mut child = Command::new("oathtool")
-        .arg(format!("--totp={}", hash.to_ascii_lowercase()))
-        .args(["--base32", &format!("--digits={digits}"), &format!("--time-step-size={period}s")])
-        .args([&format!("--now=@{at}"), "-"])
+        .args(more)
+        .args(["--base32", &format!("--digits={digits}"), "-"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -22,9 +34,6 @@ pub fn code(seed_base32: &str, hash: &str, digits: u32, period: u32, at: u64) ->
         .expect("oathtool reads it");
     let output = child.wait_with_output().expect("oathtool can be waited for");
     let code = String::from_utf8(output.stdout).expect("a code is digits").trim().to_owned();
-    assert!(
-        output.status.success() && !code.is_empty(),
-        "oathtool refused {hash}, {digits} digits, {period} s"
-    );
+    assert!(output.status.success() && !code.is_empty(), "oathtool refused {more:?} with {digits} digits");
     code
 }

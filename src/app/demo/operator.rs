@@ -10,6 +10,7 @@ use crate::{
 use std::{
     collections::{BTreeMap, VecDeque},
     num::NonZeroU32,
+    time::Duration,
 };
 
 /// Which token of the pile is torn off in the middle of its burn, counted from 0.
@@ -18,6 +19,9 @@ const TORN_OFF: usize = 1;
 /// At which of its commands: identity, challenge, answer, configuration; so the configuration took effect and the seed
 /// was never written.
 const TORN_OFF_AFTER: NonZeroU32 = NonZeroU32::new(4).expect("4 is not zero");
+
+/// How long a finger lies on a key before it is taken off again.
+const REACH: Duration = Duration::from_secs(2);
 
 /// How often a token is put back before the operator gives up on it.
 const PATIENCE: u32 = 5;
@@ -120,6 +124,11 @@ impl Operator {
             (Doing::Take, Lies::SecurityKey) => {
                 self.take_away(&slot);
                 Ok(vec!["  (the operator takes the security key away and reaches for a token)".into()])
+            }
+            (Doing::Touch, Lies::Token(at)) => {
+                let serial = &self.pile[at].serial;
+                let touched = self.pile[at].token.touch_within(REACH);
+                Ok(touched.then(|| format!("  (the operator touches key {serial})")).into_iter().collect())
             }
             (Doing::Look, Lies::Token(at)) => {
                 // Torn off in the middle: the same token goes back.

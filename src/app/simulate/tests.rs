@@ -208,6 +208,10 @@ fn every_model_can_be_made_and_only_three_keep_the_seed() {
         "otpc-p2-i-nb",
         "molto2-v1",
         "molto2-v2",
+        "yubikey-5",
+        "nitrokey-3",
+        "solo-2",
+        "canokey",
     ] {
         assert!(made(&format!("--model {model} --serial 1")).is_ok(), "{model}");
         let keeps = matches!(family(model), Some(Family::Single(TimeSync::Unrestricted)));

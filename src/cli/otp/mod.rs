@@ -17,11 +17,11 @@ use crate::{
 };
 use std::{io, path::PathBuf};
 
-/// Seeds, codes and QR codes; nothing here needs a station or a token
-#[derive(Debug, Clone, clap::Args)]
+/// A verb of `kiln otp` that asks nobody.
+#[derive(Debug, Clone)]
 pub struct OtpArgs {
-    #[command(subcommand)]
-    verb: OtpVerb,
+    /// Which.
+    pub verb: OtpVerb,
 }
 
 /// What can be done with a seed at hand.

@@ -2,7 +2,7 @@
 
 use super::CatalogError;
 use crate::domain::{
-    model::{Bounds, Driver, Model, folded},
+    model::{Bounds, Driver, KeyNeeded, Model, folded},
     recipe::{Recipe, RecipeProfile, SeedFrom},
     target::Target,
     token::Serial,
@@ -30,11 +30,13 @@ fn sound(bounds: Bounds, most: usize) -> bool {
     1 <= bounds.min && bounds.min <= bounds.max && bounds.max <= most
 }
 
-/// What the protocol of a family carries at the most, whatever a file says: seed bytes, title bytes, profiles.
+/// What the protocol of a family carries at the most, whatever a file says: seed bytes, title bytes, profiles. An OATH
+/// applet takes seeds of any length, hashed where they are longer than a block; 128 is the longest block.
 fn family_limits(driver: Driver) -> (usize, usize, u8) {
     match driver {
         Driver::Token2Single => (63, 0, 1),
         Driver::Molto2 => (63, 15, 100),
+        Driver::Ykoath => (128, 64, 128),
     }
 }
 
@@ -51,23 +53,23 @@ pub(super) fn check_model(file: &str, model: &Model) -> Result<(), CatalogError>
             (
                 (1..=most_profiles).contains(&model.profiles),
                 "profiles",
-                "must be 1 for a single-profile token, 1 to 100 for a Molto2",
+                "must be 1 for a single-profile token, 1 to 100 for a Molto2, 1 to 128 for a key",
             ),
             (!model.hashes.is_empty(), "hashes", EMPTY),
             (!model.digits.is_empty(), "digits", EMPTY),
             (!model.periods.is_empty(), "periods", EMPTY),
-            (!model.display_timeouts_s.is_empty(), "display_timeouts_s", EMPTY),
+            (!model.display_timeouts_s.is_empty() || !model.driver.has_clock(), "display_timeouts_s", EMPTY),
             (sound(model.seed_bytes, usize::MAX), "seed_bytes", BOUNDS_FAULT),
             (
                 model.seed_bytes.max <= most_seed,
                 "seed_bytes",
-                "must not go past 63, the most that the wire carries",
+                "must not go past 63, the most that the wire carries (128 on a key)",
             ),
             (model.title_bytes.is_none_or(|b| sound(b, usize::MAX)), "title_bytes", BOUNDS_FAULT),
             (
                 model.title_bytes.is_none_or(|b| b.max <= most_title),
                 "title_bytes",
-                "must not go past what the wire carries: no title on a single-profile token, 15 bytes on a Molto2",
+                "must not go past what the wire carries: no title on a single-profile token, 15 bytes on a Molto2, 64 on a key",
             ),
             (
                 model.factory_filled_profiles.iter().all(|f| f.profile.number() < model.profiles),
@@ -87,9 +89,20 @@ pub(super) fn check_model(file: &str, model: &Model) -> Result<(), CatalogError>
             (
                 !recognised.serial_prefixes.is_empty()
                     || !recognised.reader_name_contains.is_empty()
-                    || !recognised.usb_ids.is_empty(),
+                    || !recognised.usb_ids.is_empty()
+                    || recognised.key_maker.is_some(),
                 "recognised_by",
-                "must name a serial prefix, a word of a reader's name or a USB id",
+                "must name a serial prefix, a word of a reader's name, a USB id or the maker of a key",
+            ),
+            (
+                recognised.key_maker.is_some() == (model.driver == Driver::Ykoath),
+                "key_maker",
+                "must be there for a key, and only there",
+            ),
+            (
+                (model.key == KeyNeeded::AppletPassword) == (model.driver == Driver::Ykoath),
+                "key",
+                "must be \"applet-password\" for a key, and only there",
             ),
             (model.aliases.iter().all(|alias| !folded(alias).is_empty()), "aliases", EMPTY),
         ],

@@ -188,24 +188,17 @@ fn a_command_waits_for_its_touch_and_no_longer_than_it_may() {
     let calculate = bytes(&ask("a20001", "touchy", "74080000000000000001"));
     assert_eq!(token.exchange(&calculate), Outcome::Answer(vec![0x69, 0x82]), "nobody came");
 
-    let hand = token.clone();
     let answer = std::thread::scope(|scope| {
-        let asked = scope.spawn(|| {
-            // A lost race is another try: the answer must come from a touch.
-            loop {
-                match token.exchange(&calculate) {
-                    Outcome::Answer(refused) if refused == [0x69, 0x82] => {}
-                    other => break other,
-                }
+        let finger = scope.spawn(|| token.touch_within(Duration::from_secs(60)));
+        // Before the finger is there, a command waits in vain.
+        let answer = loop {
+            match token.exchange(&calculate) {
+                Outcome::Answer(refused) if refused == [0x69, 0x82] => {}
+                other => break other,
             }
-        });
-        while !asked.is_finished() {
-            if hand.display(Profile::ZERO) == (Display::Asks { question: Question::Touch }) {
-                hand.press_button();
-            }
-            std::thread::yield_now();
-        }
-        asked.join().unwrap()
+        };
+        assert!(finger.join().unwrap(), "it was waited for");
+        answer
     });
     assert!(matches!(answer, Outcome::Answer(code) if code.starts_with(&[0x76, 5])));
 }

@@ -7,7 +7,8 @@ use super::{
         failure::{failure, told},
         views,
     },
-    diagnose::{Opened, codes, symptom},
+    diagnose::{codes, symptom},
+    opened::Opened,
 };
 use crate::{
     diagnose::{self, DiagnoseError, Diagnosis, Evidence, Read, Windows, shows},
@@ -50,7 +51,7 @@ pub fn examine(
     });
     // Before anything is told.
     core.store.audit_append("displays told", Some(serial), detail, &core.stamp(who))?;
-    let report = found.as_ref().map(|found| found.report(&recorded, known.target));
+    let report = found.as_ref().map(Diagnosis::report);
     let diagnosis = found.map(serde_json::to_value).transpose().map_err(|error| {
         failure(
             FailureKind::Environment,

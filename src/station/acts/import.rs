@@ -271,13 +271,16 @@ impl<'a> Planner<'a> {
     }
 
     /// Neither serial nor column names a model: whichever token comes is checked when it comes; the line must fit at
-    /// least one model.
+    /// least one model, of those that the named recipes are for where there are any.
     fn any_model(
         &self,
         facts: &LineFacts<'_>,
     ) -> (&'a Recipe, Result<Vec<Entry>, crate::domain::recipe::RecipeError>) {
         let mut first = None;
-        for model in self.catalog.models() {
+        let meant = |model: &&Model| {
+            self.recipes.is_empty() || self.recipes.iter().any(|recipe| recipe.serves(model))
+        };
+        for model in self.catalog.models().filter(meant) {
             let recipe = self.recipe_for(model);
             let entries = recipe.entries_for(model, facts);
             if entries.is_ok() {
@@ -359,6 +362,7 @@ fn seal(
                 parameters: entry.parameters,
                 title: entry.title.clone(),
                 display_timeout_s: Some(recipe.display_timeout_s),
+                touch: entry.touch,
             })
         })
         .collect()
@@ -479,6 +483,7 @@ fn policy(said: &BatchPolicy) -> Policy {
         factory: said.factory.unwrap_or(default.factory),
         foreign: said.foreign.unwrap_or(default.foreign),
         seen: said.seen.unwrap_or(default.seen),
+        serials: said.serials.unwrap_or(default.serials),
     }
 }
 

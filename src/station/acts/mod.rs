@@ -10,6 +10,8 @@ mod doctor;
 mod examine;
 mod export;
 mod import;
+mod opened;
+mod read;
 mod reveal;
 mod slots;
 mod tokens;
@@ -52,7 +54,7 @@ pub fn carry_out(core: &Core, command: Command, caller: &Caller) -> Result<Reply
         Command::Jobs { batch, filter, page } => batch::jobs(core, &batch, &filter, page),
         Command::Tokens { query, page } => tokens::list(core, &query, page),
         Command::Token { serial } => tokens::show(core, &serial),
-        Command::Verify { serial, profile, codes } => verify::verify(core, &serial, profile, &codes, who),
+        Command::Verify { serial, profile, codes } => verify::verify(core, &serial, profile, &codes, caller),
         Command::Reveal { serial, profile, last_four } => {
             reveal::reveal(core, &serial, profile, &last_four, who)
         }
@@ -68,22 +70,26 @@ pub fn carry_out(core: &Core, command: Command, caller: &Caller) -> Result<Reply
         Command::DeviceCancel { serial } => device::cancel(core, &serial, who),
         Command::Diagnose { serial, profile, codes, shows, at, wider } => {
             let ask = diagnose::Ask { codes: &codes, at };
-            diagnose::diagnose(core, &serial, profile, &ask, shows.as_deref(), wider, who)
+            let shows = shows.as_deref();
+            let question = diagnose::Question { serial: &serial, profile, ask, shows, wider };
+            diagnose::diagnose(core, &question, caller)
         }
         Command::Examine { serial, profile, seen, shows } => {
             examine::examine(core, &serial, profile, &seen, shows.as_deref(), who)
         }
         Command::Whose { codes, at, within_s } => {
-            diagnose::whose(core, &diagnose::Ask { codes: &codes, at }, within_s, who)
+            diagnose::whose(core, &diagnose::Ask { codes: &codes, at }, within_s, caller)
         }
         Command::When { serial, profile, codes, since, until } => {
-            diagnose::when(core, &serial, profile, &codes, (since, until), who)
+            diagnose::when(core, &serial, profile, &codes, (since, until), caller)
         }
         Command::Export { format, batch, unproven } => {
             export::export(core, format, batch.as_deref(), unproven, who)
         }
         Command::Slots => slots::list(core),
         Command::SlotName { slot, name } => slots::name(core, &slot, name.as_deref(), who),
+        Command::SlotSerial { slot, serial } => slots::serial(core, &slot, &serial, who),
+        Command::OtpRead { slot, name, key } => read::read(core, slot.as_deref(), name, key, who),
         Command::Clock => Ok(Reply::Clock(core.clock_view()?)),
         Command::ClockOverride { seconds } => audit::override_clock(core, seconds, who),
         Command::AuditVerify => audit::verify(core),

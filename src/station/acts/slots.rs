@@ -1,9 +1,12 @@
 //! The slots, and the names that people give them.
 
-use super::super::{core::Core, failure::failure};
+use super::super::{core::Core, failure::failure, reads::slot_meant};
 use crate::{
-    domain::SlotName,
+    domain::{Serial, SlotName},
+    drivers,
     face::{Failure, FailureKind, Reply, SlotInfo},
+    remedy::Remedy,
+    store::LentFrom,
 };
 
 /// The longest name that a narrow screen still shows whole.
@@ -17,6 +20,24 @@ pub fn list(core: &Core) -> Result<Reply, Failure> {
         SlotInfo { reader: reader.cloned().unwrap_or_else(|| view.slot.0.clone()), view }
     });
     Ok(Reply::Slots(slots.collect()))
+}
+
+/// Lets the token that lies on a slot, and tells no serial, go by `serial` from now on.
+pub fn serial(core: &Core, slot: &str, serial: &Serial, who: &str) -> Result<Reply, Failure> {
+    let slot = slot_meant(core, Some(slot))?;
+    let ident =
+        core.bus.shown().slots.into_iter().find(|view| view.slot == slot).and_then(|view| view.serial);
+    let Some(ident) = ident.filter(drivers::ykoath::is_stand_in) else {
+        return Err(failure(
+            FailureKind::No,
+            format!("nothing lies on slot \"{slot}\" that needs a serial"),
+            "put the key there; one that tells its serial goes by that",
+        ));
+    };
+    let lent = core.store.lend_serial(&ident, serial, LentFrom::Given, &core.stamp(who));
+    lent.map_err(|error| failure(FailureKind::No, error.to_string(), error.remedy()))?;
+    core.changed();
+    Ok(Reply::Done)
 }
 
 /// Calls a slot `name` from now on, wherever its reader is listed; without a name, as the reader.

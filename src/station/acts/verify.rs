@@ -1,7 +1,11 @@
 //! The proof *seen*: a person types the code from the display.
 
-use super::super::{core::Core, failure::failure};
+use super::{
+    super::{core::Core, failure::failure, handle::Caller},
+    diagnose::{self, Ask, Question},
+};
 use crate::{
+    diagnose::Diagnosis,
     domain::{Clock, Code, Mode, Profile, Proof, Serial, otp},
     face::{Event, Failure, FailureKind, Reply, Verdict},
     store::{MappingRecord, TokenRefused},
@@ -18,10 +22,10 @@ pub fn verify(
     core: &Core,
     serial: &Serial,
     profile: Profile,
-    codes: &[String],
-    who: &str,
+    texts: &[String],
+    caller: &Caller,
 ) -> Result<Reply, Failure> {
-    let codes = codes
+    let codes = texts
         .iter()
         .map(|text| {
             Code::parse(text).map_err(|error| {
@@ -44,7 +48,7 @@ pub fn verify(
     let found = search(core, mapping, &codes)?;
     let window = window(mapping);
     let right = found.is_some();
-    let stamp = core.stamp(who);
+    let stamp = core.stamp(&caller.who);
     if let Some(steps) = found {
         core.store.seen(serial, profile, Some(&format!("{} codes, {steps:+} steps", codes.len())), &stamp)?;
     } else {
@@ -55,17 +59,47 @@ pub fn verify(
     if let Some(batch) = &mapping.batch {
         core.say_batch(batch);
     }
-    let advice = match found {
-        Some(_) => format!("token {serial} shows the right code"),
-        None if last.as_str().len() != usize::from(mapping.parameters.digits.get()) => {
+    let diagnosis = match found {
+        Some(_) => None,
+        None => why(core, serial, profile, texts, caller),
+    };
+    let explained = diagnosis.as_ref().and_then(|found| {
+        found
+            .findings
+            .first()
+            .filter(|_| !found.ask_another_code)
+            .map(|first| format!("{}: {}", first.what, first.remedy))
+    });
+    let advice = match (found, explained) {
+        (Some(_), _) => format!("token {serial} shows the right code"),
+        (None, Some(explained)) => explained,
+        (None, None) if last.as_str().len() != usize::from(mapping.parameters.digits.get()) => {
             format!("this profile shows {} digits; read the whole code", mapping.parameters.digits)
         }
-        None => "switch the token off and on (until then it shows a code from before the burn) and type the new code; \
-                 if it is wrong again, put the token aside"
-            .to_owned(),
+        (None, None) => {
+            "switch the token off and on (until then it shows a code from before the burn) and type the new \
+                         code; if it is wrong again, put the token aside"
+                .to_owned()
+        }
     };
     let proof = if right { Some(Proof::Seen) } else { mapping.proof.as_ref().map(|p| p.proof) };
-    Ok(Reply::Verdict(Verdict { right, steps_off: found, window, proof, advice }))
+    let diagnosis = diagnosis.and_then(|found| serde_json::to_value(found).ok()).map(Box::new);
+    Ok(Reply::Verdict(Verdict { right, steps_off: found, window, proof, advice, diagnosis }))
+}
+
+/// Why the codes are wrong. That they are wrong is said whether or not this can be.
+fn why(
+    core: &Core,
+    serial: &Serial,
+    profile: Profile,
+    texts: &[String],
+    caller: &Caller,
+) -> Option<Diagnosis> {
+    let ask = Ask { codes: texts, at: None };
+    let question = Question { serial, profile, ask, shows: None, wider: 1 };
+    diagnose::explain(core, &question, caller)
+        .inspect_err(|failure| tracing::warn!(%failure, %serial, "a rejected code could not be diagnosed"))
+        .ok()
 }
 
 fn window(mapping: &MappingRecord) -> u32 {

@@ -66,6 +66,8 @@ pub fn diagnosis(findings: Vec<Finding>) -> Diagnosis {
             searched("drift", "clock errors up to 60 minutes", 241),
         ],
         also_affected: vec!["the other tokens of batch \"spring\"".into()],
+        subject: None,
+        withheld: 0,
     }
 }
 

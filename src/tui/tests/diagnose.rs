@@ -166,6 +166,8 @@ fn whose_and_when() {
             tokens: 100_000,
             candidates: 4_100_000,
             accidental: 4.1,
+            unreadable: 0,
+            withheld: 0,
         };
         let round = model.diagnose.round;
         answer(&mut model, Of::Owners(round), Reply::Findings(serde_json::to_value(&owners).unwrap()));
@@ -181,8 +183,13 @@ fn whose_and_when() {
         answer(&mut model, of, Reply::Token(Box::new(token("86596100000044", 1))));
         let effects = press(&mut model, KeyCode::Char('W'));
         assert!(matches!(asked(&effects)[..], [Command::When { since: None, until: None, .. }]));
-        let shown =
-            |from| Shown { step: 1, from: UnixTime(from), until: UnixTime(from + 30), uncertainty_s: 3 };
+        let shown = |from| Shown {
+            step: 1,
+            from: UnixTime(from),
+            until: UnixTime(from + 30),
+            uncertainty_s: 3,
+            replaced: None,
+        };
         let now = NOW.floor_second().0;
         let times = Times {
             since: UnixTime(now - 86_400),

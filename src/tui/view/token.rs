@@ -15,21 +15,20 @@ const LAST_READINGS: usize = 4;
 
 /// All of it.
 pub fn lines(token: &TokenView, area: Rect) -> Vec<Styled> {
-    let mut lines = about(token, area);
-    if !token.readings.is_empty() {
-        heading(&mut lines, "its clock against the station's");
-        lines.extend(plot::lines(&token.readings, room(area)).into_iter().map(|line| (line, PLAIN)));
-        lines.extend(readings(token));
-    }
-    jobs(token, area, &mut lines);
-    lines
+    let plot = plot::lines(&token.readings, room(area));
+    all(token, area, plot.into_iter().map(|line| (line, PLAIN)).collect())
 }
 
 /// The same without the plot, which can't be read aloud.
 pub fn facts(token: &TokenView, area: Rect) -> Vec<Styled> {
+    all(token, area, Vec::new())
+}
+
+fn all(token: &TokenView, area: Rect, plot: Vec<Styled>) -> Vec<Styled> {
     let mut lines = about(token, area);
     if !token.readings.is_empty() {
         heading(&mut lines, "its clock against the station's");
+        lines.extend(plot);
         lines.extend(readings(token));
     }
     jobs(token, area, &mut lines);

@@ -1,0 +1,287 @@
+//! Codes on a key in a slot: asked for by a client, read by the slot's own thread, which alone may talk to its reader.
+
+use super::{core::Core, key, prepare::Not, slot::Slot, visit::TOUCH_PATIENCE};
+use crate::{
+    domain::{Clock, Code, CredentialName, Period, SlotName, UnixTime, credential::Kind, otp::step_at},
+    drivers::{
+        ReadError, Token,
+        ykoath::{Calculated, Listed, Moving, Session, Unlocked},
+    },
+    face::{Doing, Failure, FailureKind, KeyCode, KeyCodes, KeyWants, SlotView},
+    link::ApduLink,
+    remedy::Remedy,
+};
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError, mpsc},
+};
+
+/// What a person wants to read.
+pub struct Read {
+    /// Which credential; none: all that the key calculates by itself.
+    pub name: Option<String>,
+    /// The key's password, by its name in the vault.
+    pub password: Option<String>,
+    /// Who asks.
+    pub who: String,
+    /// Where the answer goes. Whoever asked may have left.
+    pub answer: mpsc::Sender<Result<KeyCodes, Failure>>,
+}
+
+/// Those that wait for their slots; one for each.
+#[derive(Default)]
+pub struct Reads(Mutex<BTreeMap<SlotName, Read>>);
+
+impl Reads {
+    /// Leaves one for a slot; `false` where another waits there.
+    pub fn place(&self, slot: &SlotName, read: Read) -> bool {
+        let mut waiting = self.lock();
+        let free = !waiting.contains_key(slot);
+        if free {
+            waiting.insert(slot.clone(), read);
+        }
+        free
+    }
+
+    /// Whether one waits for this slot.
+    pub fn waits_for(&self, slot: &SlotName) -> bool {
+        self.lock().contains_key(slot)
+    }
+
+    /// Takes the one for this slot.
+    pub fn take(&self, slot: &SlotName) -> Option<Read> {
+        self.lock().remove(slot)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<SlotName, Read>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Reads what was asked for and answers.
+pub fn carry_out<L: ApduLink>(slot: &mut Slot<'_>, token: &mut Token<L>, read: &Read, view: &SlotView) {
+    let codes = match token {
+        Token::Key(session) => codes(slot, session, read, view),
+        Token::Single(_) | Token::Molto2(_) => Err(Not::look(
+            format!("{} calculates no codes for others: they stand on its display", token.serial()),
+            "read the display, or put a key with an OATH applet on this slot",
+        )),
+    };
+    answer(read, codes);
+}
+
+/// Answers with what stood in the way.
+pub fn refuse(read: &Read, not: Not) {
+    answer(read, Err(not));
+}
+
+fn answer(read: &Read, codes: Result<KeyCodes, Not>) {
+    let failed = |message: String, remedy: String| Failure {
+        kind: FailureKind::No,
+        message,
+        remedy,
+        details: Vec::new(),
+    };
+    let answered = codes.map_err(|not| match not {
+        Not::Say { says, remedy, .. } => failed(says, remedy),
+        Not::Link(error) => failed(error.to_string(), error.remedy().to_owned()),
+    });
+    // Whoever asked may have left.
+    let _ = read.answer.send(answered);
+}
+
+fn codes<L: ApduLink>(
+    slot: &mut Slot<'_>,
+    session: &mut Session<L>,
+    read: &Read,
+    view: &SlotView,
+) -> Result<KeyCodes, Not> {
+    let core = slot.core;
+    let serial = session.serial().clone();
+    let model = key::model_of(core, session.about().maker).map(|model| model.name.clone());
+    if session.is_locked() {
+        let Some(name) = &read.password else {
+            return Err(Not::look(
+                format!("key {serial} has a password"),
+                "put it into the vault (kiln key add NAME), and name it: kiln otp read --key NAME",
+            ));
+        };
+        let password = core.customer_key(name)?;
+        key::try_password(slot, &serial, session, &password, None, &read.who)?;
+    }
+    let Some(mut key) = session.enter() else {
+        return Err(Not::look(format!("key {serial} is locked"), "name its password with --key NAME"));
+    };
+    let now = core.clock.now().floor_second();
+    let codes = match &read.name {
+        None => all(&mut key, now).map_err(super::prepare::not_read)?,
+        Some(name) => vec![one(slot, &mut key, name, view)?],
+    };
+    let names: Vec<&str> =
+        codes.iter().filter(|code| code.code.is_some()).map(|code| code.name.as_str()).collect();
+    let detail = serde_json::json!({ "names": names });
+    core.store.audit_append("codes read", Some(&serial), detail, &core.stamp(&read.who))?;
+    Ok(KeyCodes { serial, model, at: now, codes })
+}
+
+/// Everything that the key calculates by itself: all at once for the usual period, and again for each other one.
+fn all<L: ApduLink>(key: &mut Unlocked<'_, L>, now: UnixTime) -> Result<Vec<KeyCode>, ReadError> {
+    let mut codes = Vec::new();
+    let Some(step) = step_at(now, UnixTime(0), Period::THIRTY) else { return Ok(codes) };
+    for (name, calculated) in key.calculate_all(step)? {
+        let period = Period::from_secs(name.parts(Kind::Totp).period_s.into()).unwrap_or(Period::THIRTY);
+        codes.push(match calculated {
+            Calculated::Counter(_) => entry(&name, None, None, now, Some(KeyWants::Asking)),
+            Calculated::Touch(_) => entry(&name, Some(period), None, now, Some(KeyWants::Touch)),
+            Calculated::Code(code) if period == Period::THIRTY => {
+                entry(&name, Some(period), Some(code), now, None)
+            }
+            Calculated::Code(_) => {
+                let step = step_at(now, UnixTime(0), period).unwrap_or(step);
+                let code = key.calculate(&name, Moving::Step(step))?;
+                entry(&name, Some(period), Some(code), now, None)
+            }
+        });
+    }
+    Ok(codes)
+}
+
+/// One, by its whole name, its title or its account; with a touch where it wants one.
+fn one<L: ApduLink>(
+    slot: &Slot<'_>,
+    key: &mut Unlocked<'_, L>,
+    wanted: &str,
+    view: &SlotView,
+) -> Result<KeyCode, Not> {
+    let listed = key.list().map_err(super::prepare::not_read)?;
+    let Listed { name, kind, .. } = find(&listed, wanted)?;
+    let now = slot.core.clock.now().floor_second();
+    let period = match kind {
+        Kind::Totp => Period::from_secs(name.parts(*kind).period_s.into()).ok(),
+        Kind::Hotp => None,
+    };
+    let step = period.and_then(|period| step_at(now, UnixTime(0), period));
+    // Nothing tells whether a credential wants a touch before it is asked: so everybody is told to be ready.
+    slot.core.bus.slot(SlotView {
+        doing: Doing::Touch,
+        says: Some(format!("touch the key if it blinks: the code of {name} is wanted")),
+        remedy: Some(format!("within {} seconds; take it away to call this off", TOUCH_PATIENCE.as_secs())),
+        ..view.clone()
+    });
+    slot.fence.grant(TOUCH_PATIENCE);
+    let moving = step.map_or(Moving::Counter, Moving::Step);
+    let code = key.calculate(name, moving).map_err(super::prepare::not_read)?;
+    Ok(entry(name, period, Some(code), now, None))
+}
+
+fn find<'l>(listed: &'l [Listed], wanted: &str) -> Result<&'l Listed, Not> {
+    let by = |fits: &dyn Fn(&Listed) -> bool| listed.iter().filter(|one| fits(one)).collect::<Vec<_>>();
+    let whole = by(&|one| one.name.as_str() == wanted);
+    let titled = by(&|one| one.name.parts(one.kind).title == wanted);
+    let account = by(&|one| one.name.parts(one.kind).account == wanted);
+    let found = [whole, titled, account].into_iter().find(|found| !found.is_empty()).unwrap_or_default();
+    match found.as_slice() {
+        [one] => Ok(one),
+        [] => Err(Not::look(
+            format!("the key has no credential called \"{wanted}\""),
+            "look at the names with \"kiln otp read\"",
+        )),
+        several => Err(Not::look(
+            format!("{} credentials of the key are called \"{wanted}\"", several.len()),
+            "name one by its whole name, as \"kiln otp read\" lists it",
+        )),
+    }
+}
+
+fn entry(
+    name: &CredentialName,
+    period: Option<Period>,
+    code: Option<Code>,
+    now: UnixTime,
+    wants: Option<KeyWants>,
+) -> KeyCode {
+    let kind = if period.is_some() { Kind::Totp } else { Kind::Hotp };
+    let parts = name.parts(kind);
+    let until = period.filter(|_| code.is_some()).map(|period| {
+        let seconds = i64::from(period.as_secs());
+        now.plus(seconds - now.0.rem_euclid(seconds))
+    });
+    KeyCode {
+        name: name.to_string(),
+        issuer: parts.issuer.map(str::to_owned),
+        account: parts.account.to_owned(),
+        period_s: period.map(Period::as_secs),
+        code: code.map(|code| code.as_str().to_owned()),
+        until,
+        wants,
+    }
+}
+
+/// Which slot a person means: the one of that name, else the only one on which something lies.
+pub fn slot_meant(core: &Core, slot: Option<&str>) -> Result<SlotName, Failure> {
+    let failed = |message: String, remedy: &str| Failure {
+        kind: FailureKind::No,
+        message,
+        remedy: remedy.to_owned(),
+        details: Vec::new(),
+    };
+    let shown = core.bus.shown().slots;
+    match slot {
+        Some(slot) => {
+            let by_reader =
+                core.readers().into_iter().find(|reader| reader == slot).map(|r| core.slot_name(&r));
+            let named = shown.iter().map(|view| &view.slot).find(|name| name.0 == slot).cloned();
+            named.or(by_reader).ok_or_else(|| {
+                failed(format!("there is no slot \"{slot}\""), "look at the names with \"kiln slots\"")
+            })
+        }
+        None => {
+            let taken: Vec<&SlotView> = shown.iter().filter(|view| view.serial.is_some()).collect();
+            match taken.as_slice() {
+                [one] => Ok(one.slot.clone()),
+                [] => Err(failed("no key lies on a slot".into(), "put the key on a slot, or plug it in")),
+                _ => Err(failed(
+                    "something lies on several slots".into(),
+                    "name the slot: kiln otp read --slot SLOT",
+                )),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Hash;
+
+    fn listed(names: &[&str]) -> Vec<Listed> {
+        let one = |name: &&str| Listed {
+            name: CredentialName::told((*name).to_owned()),
+            kind: Kind::Totp,
+            hash: Hash::Sha1,
+        };
+        names.iter().map(one).collect()
+    }
+
+    #[test]
+    fn a_credential_is_found_by_whole_name_then_title_then_account() {
+        let listed = listed(&["60/Acme:ann", "Acme:bob", "Other:bob", "ann"]);
+        let found = |wanted| find(&listed, wanted).map(|one| one.name.to_string()).ok();
+        assert_eq!(found("60/Acme:ann").as_deref(), Some("60/Acme:ann"));
+        assert_eq!(found("Acme:ann").as_deref(), Some("60/Acme:ann"));
+        assert_eq!(found("ann").as_deref(), Some("ann"), "a whole name goes before an account");
+        assert_eq!(found("Other:bob").as_deref(), Some("Other:bob"));
+        assert_eq!((found("bob"), found("nobody")), (None, None));
+    }
+
+    #[test]
+    fn a_code_says_until_when_it_is_the_current_one() {
+        let name = CredentialName::told("60/Acme:ann".into());
+        let code = Code::parse("123456").ok();
+        let period = Some(Period::SIXTY);
+        let shown = entry(&name, period, code, UnixTime(1_767_225_631), None);
+        assert_eq!((shown.until, shown.period_s), (Some(UnixTime(1_767_225_660)), Some(60)));
+        assert_eq!((shown.issuer.as_deref(), shown.account.as_str()), (Some("Acme"), "ann"));
+        assert_eq!(entry(&name, period, None, UnixTime(0), Some(KeyWants::Touch)).until, None);
+    }
+}
