@@ -69,7 +69,7 @@ fn whatever_comes_is_answered_in_bounded_memory() {
         std::fs::remove_file(&file).unwrap();
         assert!(matches!(ran.code(), 1 | 2), "{name} ended with {}: {}", ran.code(), ran.stderr);
         assert!(ran.stderr.contains("kiln: ") && ran.stderr.contains("\n-> "), "{name}: {}", ran.stderr);
-        println!("{name}: {}", ran.stderr.lines().next().unwrap_or_default());
+        println!("{name}: {} ({} MiB)", ran.stderr.lines().next().unwrap_or_default(), peak_mib());
     }
     assert!(!kiln.home().exists(), "a station was started for it");
     println!("the largest child held {} MiB", peak_mib());

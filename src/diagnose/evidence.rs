@@ -20,7 +20,7 @@ pub enum Read {
     Last(UnixTime),
     /// Each at a moment of its own, not before the one before it.
     Each(Vec<UnixTime>),
-    /// Each typed at a moment of its own, up to [`TELLING_S`] after it was read: over the phone, say. No two are of the
+    /// Each typed at a moment of its own, up to some twenty seconds after it was read: over the phone, say. No two are of the
     /// same display.
     Typed(Vec<UnixTime>),
 }

@@ -51,7 +51,7 @@ impl Remedy for DiagnoseError {
 }
 
 /// Finds every explanation of `evidence`. `neighbours` are taken one by one, nearest first, and only as far as needed.
-/// The nearest [`NEAR_KEPT`] stay until the search ends, the others no longer than they are tried.
+/// The nearest dozen stay until the search ends, the others no longer than they are tried.
 pub fn diagnose(
     known: &Known<'_>,
     evidence: &Evidence,
