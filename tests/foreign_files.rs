@@ -1,6 +1,7 @@
 //! Seed files that other software wrote: python-pskc, privacyIDEA's own exporter, ykman (`scripts/setup test` installs
 //! them). Each is read to the values that went into it, and so is every change of its form that keeps its meaning; every
 //! change that doesn't is refused, or told.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use kiln::{
     domain::{Mode, Seed},

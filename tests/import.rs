@@ -1,5 +1,6 @@
 //! Seeds in, by the real binary and a real station: every format by its content, checked before it is believed, opened
 //! on the client's side, and tokens that are never burned through all that can be done with them.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod support;
 

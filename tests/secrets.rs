@@ -88,6 +88,8 @@ fn nothing_secret_is_left_behind_or_said_anywhere() {
             "key-entra",
             "--key",
             "office",
+            "--hash",
+            "SHA-1",
             "--seen",
             "0,0",
         ]);

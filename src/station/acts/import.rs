@@ -294,6 +294,10 @@ impl<'a> Planner<'a> {
             return Ok(None);
         }
         let known = self.model_of(line);
+        let delivered = self.options.target == ImportTarget::Inventory && self.recipes.is_empty();
+        // Meant for this line, whatever else is wrong with it.
+        let meant = known.filter(|_| !delivered).map(|model| self.recipe_for(model));
+        self.used.borrow_mut().extend(meant.map(|recipe| recipe.name.as_str()));
         let mut stated = line.stated;
         stated.hash = stated.hash.or(self.options.hash).or_else(|| only_hash(known));
         if stated.hash.is_none() && line.is_hash_open() {
@@ -317,15 +321,12 @@ impl<'a> Planner<'a> {
             account: line.account.as_deref(),
             issuer: line.issuer.as_deref(),
         };
-        let planned = if self.options.target == ImportTarget::Inventory && self.recipes.is_empty() {
+        let planned = if delivered {
             Ok((None, vec![as_delivered(&facts)]))
         } else {
-            let (recipe, entries) = match known {
-                Some(model) => {
-                    let recipe = self.recipe_for(model);
-                    (recipe, recipe.entries_for(model, &facts))
-                }
-                None => self.any_model(&facts),
+            let (recipe, entries) = match (known, meant) {
+                (Some(model), Some(recipe)) => (recipe, recipe.entries_for(model, &facts)),
+                _ => self.any_model(&facts),
             };
             entries.map(|entries| (Some(recipe), entries))
         };
