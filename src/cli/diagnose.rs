@@ -26,8 +26,7 @@ use std::{
 
 /// Laid out by hand for 80 columns.
 const EXAMPLES: &str = "\
-Several codes are successive displays; without --at, the last was read just
-now.
+Several codes are successive displays. Without --at, the last was read now.
 Status 0: the code is right as recorded. 1: it is not, or nothing explains it.
 
 Examples:
@@ -35,7 +34,7 @@ Examples:
   kiln diagnose --secret seed.txt 123456 654321
   echo 'otpauth://totp/...' | kiln diagnose --uri - 123456 --at 1772366400
   kiln diagnose --secret - --shows dashes
-  kiln diagnose --timing                        no seed: when does the code change?";
+  kiln diagnose --timing                  no seed: when does the code change?";
 
 /// Find out why a code is rejected
 #[derive(Debug, Clone, clap::Args)]
