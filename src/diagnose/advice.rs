@@ -228,14 +228,15 @@ fn change<'k>(known: &'k Known<'_>) -> &'k str {
         .unwrap_or("delete the token at the server and enter it again")
 }
 
-/// How what is on record gets onto the token. Setting the clock of a token with one profile writes all of it again.
+/// How a token comes to hold what is on record of it: with a new seed, since a burn writes seed, parameters and clock.
 pub(super) fn burn_again(known: &Known<'_>) -> String {
-    match (&known.serial, known.model) {
-        (Some(serial), Some(model)) if model.profiles == 1 => {
-            format!("burn the record onto the token again: kiln drift resync {serial}")
+    match &known.serial {
+        Some(serial) => {
+            format!(
+                "burn a new seed onto {serial} (kiln batch new, then allow it at the slot) and enrol that"
+            )
         }
-        (Some(serial), _) => format!("burn {serial} again with what is on record"),
-        (None, _) => "program the token again with what is on record".into(),
+        None => "program the token again with what is on record".into(),
     }
 }
 
@@ -307,26 +308,21 @@ fn late_remedy(offset: Option<Offset>, known: &Known<'_>) -> String {
 }
 
 fn clock_remedy(cause: Cause, known: &Known<'_>) -> String {
-    let clears = match known.model {
-        Some(model) if model.sync_clears_seed => {
-            " (this model loses its seed when its clock is set, so kiln burns the seed on record with it)"
-        }
-        _ => "",
+    let Some(serial) = &known.serial else {
+        return "set the token's clock again from a computer whose clock is right (in UTC); a token whose clock can't be set must be replaced".into();
     };
-    match (known.target, &known.serial) {
-        (Some(target), serial) if cause == Cause::Drift && target.learns_drift && !target.resync.is_empty() => {
-            let or = serial.as_ref().map(|serial| format!("; or set the token's clock: kiln drift resync {serial}{clears}"));
-            format!("resynchronise it at {} ({}): {}{}", target.label, target.tokens_at, target.resync, or.unwrap_or_default())
+    let anew = format!("only a burn sets the clock of {serial}: {}", burn_again(known));
+    match known.target {
+        Some(target) if cause == Cause::Drift && target.learns_drift && !target.resync.is_empty() => {
+            format!(
+                "resynchronise it at {} ({}): {}; or else, {anew}",
+                target.label, target.tokens_at, target.resync
+            )
         }
-        (target, Some(serial)) => {
-            let no_other_way = target.filter(|target| target.resync.is_empty()).map(|target| {
-                format!("; {} can't be made to follow it", target.label)
-            });
-            format!("set the token's clock: kiln drift resync {serial}{clears}{}", no_other_way.unwrap_or_default())
+        Some(target) if target.resync.is_empty() => {
+            format!("{anew}; {} can't be made to follow it", target.label)
         }
-        (_, None) => {
-            "set the token's clock again from a computer whose clock is right (in UTC); a token whose clock can't be set must be replaced".into()
-        }
+        _ => anew,
     }
 }
 
@@ -467,7 +463,8 @@ mod tests {
         let drift = member(vec![Cause::Drift], Reason::Plain, 600);
         assert_eq!(
             remedy(&drift, &known),
-            "set the token's clock: kiln drift resync 86596000000001; Entra ID (CSV upload) can't be made to follow it"
+            "only a burn sets the clock of 86596000000001: burn a new seed onto 86596000000001 (kiln batch new, then allow it at the \
+             slot) and enrol that; Entra ID (CSV upload) can't be made to follow it"
         );
         known.target = catalog.target("privacyidea");
         assert!(

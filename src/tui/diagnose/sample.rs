@@ -18,10 +18,14 @@ pub fn finding(cause: Cause, posterior: f64) -> Finding {
         ),
         Cause::Zone => (
             "the token's clock was set in local time: it is +02:00 from UTC (2 h 0 min ahead)",
-            "set the token's clock: kiln drift resync 86596100000001 (this model loses its seed when its clock is \
-             set, so kiln burns the seed on record with it)",
+            "only a burn sets the clock of 86596100000001: burn a new seed onto 86596100000001 (kiln batch new, then \
+             allow it at the slot) and enrol that",
         ),
-        _ => ("the token's clock is 61 s ahead", "set the token's clock: kiln drift resync 86596100000001"),
+        _ => (
+            "the token's clock is 61 s ahead",
+            "only a burn sets the clock of 86596100000001: burn a new seed onto 86596100000001 (kiln batch new, then \
+             allow it at the slot) and enrol that",
+        ),
     };
     Finding {
         causes: vec![cause],

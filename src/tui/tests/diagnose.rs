@@ -281,7 +281,7 @@ fn an_answer_sharpens_without_asking_the_station_and_can_be_taken_back() {
     type_in(&mut model, "123456\n");
     explain(&mut model, &[("12", 0.5), ("47", 0.49)]);
     assert!(asked(&type_in(&mut model, "47\n")).is_empty());
-    assert!(next(&model).contains("do: set the token's clock"), "{}", next(&model));
+    assert!(next(&model).contains("do: only a burn sets the clock"), "{}", next(&model));
     assert!(text(&model).contains("ruled out"));
     // The displays go on, and with them the answer.
     explain(&mut model, &[("12", 0.5), ("47", 0.49)]);
