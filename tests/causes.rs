@@ -213,14 +213,14 @@ fn dates_and_resets() {
         found(&ahead(days * DAY), &[Cause::Date], "date", "only a burn sets");
     }
     // 2025-03-04 and 2027-03-04, then 2026-02-04.
-    found(&ahead(-365 * DAY), &[Cause::Date], "1 year behind", "resync");
-    found(&ahead(365 * DAY), &[Cause::Date], "1 year ahead", "resync");
-    found(&ahead(-28 * DAY), &[Cause::Date], "behind", "resync");
+    found(&ahead(-365 * DAY), &[Cause::Date], "1 year behind", "sets the clock");
+    found(&ahead(365 * DAY), &[Cause::Date], "1 year ahead", "sets the clock");
+    found(&ahead(-28 * DAY), &[Cause::Date], "behind", "sets the clock");
     // Day and month exchanged: 2026-04-03.
-    found(&ahead(30 * DAY), &[Cause::Date], "date", "resync");
+    found(&ahead(30 * DAY), &[Cause::Date], "date", "sets the clock");
     for start in [0, 946_684_800, 1_262_304_000, 1_577_836_800] {
         let runs_for = 3 * DAY + 12_345;
-        found(&ahead(start + runs_for - AT), &[Cause::Date], "was reset", "resync");
+        found(&ahead(start + runs_for - AT), &[Cause::Date], "was reset", "sets the clock");
     }
 }
 
@@ -461,7 +461,7 @@ fn two_things_at_once() {
     let records =
         Records::of(recorded()).beside(Place::BurnOrder(1), Token { seed: seed_of(4), ..recorded() });
     is(&records.explain(&neighbour.codes()), &[Cause::OtherToken, Cause::Zone], "-01:30", "serial");
-    found(&ahead(3 * 86_400 + 5 * 3_600), &[Cause::Date, Cause::Zone], "another zone", "resync");
+    found(&ahead(3 * 86_400 + 5 * 3_600), &[Cause::Date, Cause::Zone], "another zone", "sets the clock");
     let mut codes = ahead(420).codes();
     codes[0] = {
         let right = ahead(420).shows(0);

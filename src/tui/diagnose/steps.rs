@@ -103,6 +103,9 @@ fn after(found: &Found, diagnosis: &Diagnosis, model: &Model) -> String {
             |n| format!("do: {}", diagnosis.findings[n].remedy),
         );
     }
+    if diagnosis.findings.is_empty() {
+        return "nothing explains it: compare the serial on the back; w finds whose code it is".into();
+    }
     "ask for the next code, type it, then Enter: so far it may be chance".into()
 }
 

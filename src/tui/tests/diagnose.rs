@@ -276,6 +276,14 @@ fn codes_are_asked_about_at_once_and_a_second_one_with_the_first() {
 }
 
 #[test]
+fn where_nothing_explains_the_codes_the_token_is_doubted() {
+    let mut model = on_call(80, 24, 1);
+    type_in(&mut model, "123456\n");
+    explain(&mut model, &[]);
+    assert!(next(&model).contains("compare the serial"), "{}", next(&model));
+}
+
+#[test]
 fn an_answer_sharpens_without_asking_the_station_and_can_be_taken_back() {
     let mut model = on_call(80, 24, 1);
     type_in(&mut model, "123456\n");
