@@ -89,6 +89,24 @@ fn a_counter_based_token_lives_in_the_inventory_and_is_never_burned() {
 }
 
 #[test]
+fn a_recipe_whose_only_line_is_bad_is_not_called_useless() {
+    isolated("a_recipe_whose_only_line_is_bad_is_not_called_useless", LIMIT, || {
+        let (kiln, _station) = station();
+        let lines = [
+            Line::new(1, "86596100000001", "C301-i"),
+            Line { seed: random(63), ..Line::new(2, "10000000000002", "Molto2 v2") },
+        ];
+        let file = path(&kiln, "seeds.csv", seed_file::entra(&lines));
+        let refused = kiln.run(&["import", &file, "--batch", "b", "--recipe", "molto2-ten"]).expect(1);
+        assert!(refused.stderr.contains("line 3, hash"), "{}", refused.stderr);
+        // Said of a recipe that really serves none.
+        let file = path(&kiln, "one.csv", seed_file::entra(&lines[..1]));
+        let refused = kiln.run(&["import", &file, "--batch", "b", "--recipe", "molto2-ten"]).expect(1);
+        assert!(refused.stderr.contains("fits no line"), "{}", refused.stderr);
+    });
+}
+
+#[test]
 fn a_pre_seeded_token_is_verified_and_exported_without_a_burn() {
     isolated("a_pre_seeded_token_is_verified_and_exported_without_a_burn", LIMIT, || {
         let (kiln, _station) = station();
