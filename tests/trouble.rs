@@ -1,5 +1,6 @@
 //! What goes wrong at a bench, and must not cost more than itself: a key that is refused, a link lost twice in an
-//! authentication, a token that hangs its reader, a `pcscd` that is restarted, a disk that is full.
+//! authentication, a token that hangs its reader, a `pcscd` that is restarted, a disk that is full, a reader
+//! that another program holds.
 
 mod support;
 
@@ -168,6 +169,36 @@ fn a_token_that_hangs_its_reader_holds_up_no_other_and_recovers() {
         mute.place();
         job_is(&watch, &mute.serial, "burned");
         assert_eq!((mute.stat("auth_attempts"), mute.stat("wrong_answers")), (2, 0));
+    });
+}
+
+#[test]
+fn a_reader_that_another_program_holds_is_named_and_taken_when_it_is_free() {
+    isolated("a_reader_that_another_program_holds_is_named_and_taken_when_it_is_free", LIMIT, || {
+        let pcscd = Pcscd::start(&["Kiln A", "Kiln B"]);
+        let (held, other) = (&pcscd.readers()[0], &pcscd.readers()[2]);
+        let mut token = Token::place_new("c301-i", &single(1), held, &[]);
+        // Somebody else was faster.
+        let context = pcsc::Context::establish(pcsc::Scope::System).expect("pcscd runs");
+        let name = std::ffi::CString::new(held.name.as_str()).expect("a name has no zero byte");
+        let card = until("the other program to hold the reader", LONG, || {
+            context.connect(&name, pcsc::ShareMode::Exclusive, pcsc::Protocols::ANY).ok()
+        });
+        let scene = Scene::new();
+        let _station = scene.start(&DEADLINE);
+        let watch = Watch::start(&scene.kiln);
+        scene.random_batch("spring", 2, "c301-i", "single-random");
+        until("the slot to say who stands in the way", LONG, || {
+            let slots = scene.json(&["status"])["slots"].clone();
+            let held = slots.as_array()?.iter().find(|slot| slot["slot"] == *held.name)?.clone();
+            let says = held["says"].as_str()?.contains("another program is using the reader");
+            (says && held["remedy"].as_str()?.contains("close the other program")).then_some(())
+        });
+        let neighbour = Token::place_new("c301-i", &single(2), other, &[]);
+        job_is(&watch, &neighbour.serial, "burned");
+        drop(card);
+        job_is(&watch, &token.serial, "burned");
+        assert_eq!((token.stat("auth_attempts"), token.stat("wrong_answers")), (1, 0));
     });
 }
 
