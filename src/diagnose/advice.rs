@@ -308,10 +308,10 @@ fn late_remedy(offset: Option<Offset>, known: &Known<'_>) -> String {
 }
 
 fn clock_remedy(cause: Cause, known: &Known<'_>) -> String {
-    let Some(serial) = &known.serial else {
-        return "set the token's clock again from a computer whose clock is right (in UTC); a token whose clock can't be set must be replaced".into();
+    let anew = match &known.serial {
+        Some(serial) => format!("only a burn sets the clock of {serial}: {}", burn_again(known)),
+        None => "set the token's clock again from a computer whose clock is right (in UTC); a token whose clock can't be set must be replaced".into(),
     };
-    let anew = format!("only a burn sets the clock of {serial}: {}", burn_again(known));
     match known.target {
         Some(target) if cause == Cause::Drift && target.learns_drift && !target.resync.is_empty() => {
             format!(
