@@ -201,21 +201,7 @@ impl Shop {
 }
 
 fn options(target: ImportTarget) -> ImportOptions {
-    ImportOptions {
-        target,
-        format: None,
-        columns: None,
-        encoding: None,
-        expect: None,
-        recipes: Vec::new(),
-        login_target: None,
-        hash: None,
-        good_lines_only: false,
-        dry_run: false,
-        key: None,
-        policy: BatchPolicy::default(),
-        priority: 0,
-    }
+    ImportOptions::to(target)
 }
 
 /// An Entra CSV with random seeds for `serials`.

@@ -12,7 +12,7 @@ use kiln::{
         Catalog, Clock, ClockState, Code, Digits, Hash, Parameters, Period, Profile, Seed, UnixMillis,
         UnixTime, otp,
     },
-    face::{BatchPolicy, Command, HolderFile, ImportOptions, ImportTarget, Reply, Role, SecretBytes},
+    face::{Command, HolderFile, ImportOptions, ImportTarget, Reply, Role, SecretBytes},
     sim::Bench,
     station::{Caller, Limits, Parts, Station, StationHandle, no_crossing, no_probe},
     store::Store,
@@ -130,21 +130,7 @@ impl Inventory {
         inventory.ask(Command::Import {
             file_name: "inventory.csv".into(),
             content: SecretBytes::new(csv.into_bytes()),
-            options: ImportOptions {
-                target: ImportTarget::Inventory,
-                format: None,
-                columns: None,
-                encoding: None,
-                expect: None,
-                recipes: vec![],
-                login_target: None,
-                hash: None,
-                good_lines_only: false,
-                dry_run: false,
-                key: None,
-                policy: BatchPolicy::default(),
-                priority: 0,
-            },
+            options: ImportOptions::to(ImportTarget::Inventory),
         });
         inventory
     }

@@ -296,21 +296,7 @@ fn fill(client: &mut Client, count: u32) {
         let seed = data_encoding::BASE32_NOPAD.encode(&seed);
         csv.push_str(&format!("user{n:06}@example.com,86597{n:08},{seed},30,Token2,C301-i\n"));
     }
-    let options = ImportOptions {
-        target: ImportTarget::Inventory,
-        format: None,
-        columns: None,
-        encoding: None,
-        expect: None,
-        recipes: Vec::new(),
-        login_target: None,
-        hash: None,
-        good_lines_only: false,
-        dry_run: false,
-        key: None,
-        policy: BatchPolicy::default(),
-        priority: 0,
-    };
+    let options = ImportOptions::to(ImportTarget::Inventory);
     let content = SecretBytes::new(csv.as_bytes());
     ask(client, Command::Import { file_name: "bench.csv".into(), content, options });
 }

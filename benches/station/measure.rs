@@ -12,7 +12,7 @@ use crate::support::{
 use kiln::{
     app::system_clock::SystemClock,
     domain::{Hash, JobState, Serial},
-    face::{BatchPolicy, Command, Event, ImportOptions, ImportTarget, Reply, SecretBytes, Snapshot},
+    face::{Command, Event, ImportOptions, ImportTarget, Reply, SecretBytes, Snapshot},
     service::{Client, Home, Mode, News},
     sim::{
         Challenges, Fault, Surroundings, VirtualToken,
@@ -126,21 +126,7 @@ impl Large {
             .map(|user| Line::new(user, &format!("8659610{user:07}"), "C301-i"))
             .collect();
         let content = SecretBytes::new(seed_file::entra(&lines).as_bytes());
-        let options = ImportOptions {
-            target: ImportTarget::Inventory,
-            format: None,
-            columns: None,
-            encoding: None,
-            expect: None,
-            recipes: Vec::new(),
-            login_target: None,
-            hash: Some(Hash::Sha1),
-            good_lines_only: false,
-            dry_run: false,
-            key: None,
-            policy: BatchPolicy::default(),
-            priority: 0,
-        };
+        let options = ImportOptions { hash: Some(Hash::Sha1), ..ImportOptions::to(ImportTarget::Inventory) };
         let home = Home::at(scene.kiln.home());
         let mut client = Client::connect(&home, Mode::Full).unwrap_or_else(|error| panic!("{error}"));
         let begun = Instant::now();

@@ -235,19 +235,8 @@ fn prepare(
     let count = |batch| u32::try_from(pile.iter().filter(|t| t.batch == batch).count()).unwrap_or(u32::MAX);
     if count(NFC) > 0 {
         let options = ImportOptions {
-            target: ImportTarget::Batch(NFC.into()),
-            format: None,
-            columns: None,
-            encoding: None,
-            expect: None,
-            recipes: Vec::new(),
             login_target: Some("entra".into()),
-            hash: None,
-            good_lines_only: false,
-            dry_run: false,
-            key: None,
-            policy: BatchPolicy::default(),
-            priority: 0,
+            ..ImportOptions::to(ImportTarget::Batch(NFC.into()))
         };
         let content = SecretBytes::new(csv.as_bytes());
         ask(client, Command::Import { file_name: "demo.csv".into(), content, options })?;

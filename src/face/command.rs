@@ -402,6 +402,27 @@ pub struct ImportOptions {
     pub priority: i32,
 }
 
+impl ImportOptions {
+    /// Nothing said but where the seeds go.
+    pub fn to(target: ImportTarget) -> Self {
+        Self {
+            target,
+            format: None,
+            columns: None,
+            encoding: None,
+            expect: None,
+            recipes: Vec::new(),
+            login_target: None,
+            hash: None,
+            good_lines_only: false,
+            dry_run: false,
+            key: None,
+            policy: BatchPolicy::default(),
+            priority: 0,
+        }
+    }
+}
+
 /// What a batch allows, as far as it was said; the rest is the default.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BatchPolicy {

@@ -5,9 +5,7 @@ use super::{
     form::{Choice, Did, Field, Form},
     msg::Effect,
 };
-use crate::face::{
-    BatchPolicy, CatalogView, Failure, ImportOptions, ImportReport, ImportTarget, Named, Reply,
-};
+use crate::face::{CatalogView, Failure, ImportOptions, ImportReport, ImportTarget, Named, Reply};
 use crossterm::event::{KeyCode, KeyEvent};
 
 /// Fields of the form.
@@ -206,19 +204,11 @@ impl Import {
         let target =
             if burn { ImportTarget::Batch(self.form.text(NAME).to_owned()) } else { ImportTarget::Inventory };
         ImportOptions {
-            target,
-            format: None,
-            columns: None,
-            encoding: None,
-            expect: None,
             recipes: self.form.said(RECIPE).into_iter().collect(),
             login_target: self.form.said(TARGET),
-            hash: None,
-            good_lines_only: false,
             dry_run,
             key: self.form.said(KEY).filter(|_| burn),
-            policy: BatchPolicy::default(),
-            priority: 0,
+            ..ImportOptions::to(target)
         }
     }
 
