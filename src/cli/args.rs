@@ -13,6 +13,7 @@ use super::{
     device::DeviceVerb,
     diagnose::DiagnoseArgs,
     doctor::DoctorArgs,
+    drift::DriftArgs,
     entra_errors::EntraErrorsArgs,
     export::ExportArgs,
     holder::HolderVerb,
@@ -161,6 +162,8 @@ pub enum Asks {
     Whose(WhoseArgs),
     /// When did a token show this code?
     When(WhenArgs),
+    /// The tokens' clocks: how they run, and when they will be too far off for their servers
+    Drift(DriftArgs),
     /// Write what is burned, in a server's format
     Export(ExportArgs),
     /// What Entra ID said about an upload, mapped back to tokens
@@ -319,6 +322,8 @@ mod tests {
             "demo --slots 0",
             "completions",
             "completions cmd",
+            "drift --before soon",
+            "drift --batch a show 0012",
             "station",
             "fire",
         ] {
@@ -344,6 +349,8 @@ mod tests {
             ("token 0012", true),
             ("token scrap 0012", true),
             ("verify 0012 123456", true),
+            ("drift alice --before 2027-06-01 --all", true),
+            ("drift show 0012", true),
             ("export --format report -o -", true),
             ("entra-errors errors.csv", true),
             ("clock override --for 2h", true),

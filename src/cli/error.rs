@@ -99,6 +99,7 @@ impl CliError {
                 Reply::Batch(_) => "batch",
                 Reply::Jobs(_) => "jobs",
                 Reply::Tokens(_) => "tokens",
+                Reply::Drift(_) => "drift",
                 Reply::Token(_) => "token",
                 Reply::Verdict(_) => "verdict",
                 Reply::Revealed(_) => "revealed",

@@ -16,6 +16,7 @@ mod completions;
 mod device;
 pub mod diagnose;
 mod doctor;
+mod drift;
 mod entra_errors;
 mod error;
 mod export;

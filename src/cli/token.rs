@@ -152,7 +152,9 @@ fn print_mapping(mapping: &MappingView, out: &mut dyn Write) -> io::Result<()> {
 mod tests {
     use super::*;
     use crate::cli::testing::{Desk, NOW, Scripted};
-    use crate::domain::{ClockState, DriftSeconds, Parameters, Profile, Proof, SeedId, UnixMillis};
+    use crate::domain::{
+        ClockState, DriftSeconds, Parameters, Profile, Proof, ReadingKind, SeedId, UnixMillis,
+    };
     use crate::face::{ReadingView, TokenLine};
 
     fn token() -> TokenView {
@@ -185,8 +187,10 @@ mod tests {
                 drift: DriftSeconds(1.25),
                 uncertainty_ms: 500,
                 clock: ClockState::Simulated,
+                kind: ReadingKind::Clock,
             }],
             jobs: vec![],
+            clock: None,
         }
     }
 

@@ -9,6 +9,7 @@
 //! Secrets cross it only inside [`SecretBytes`].
 
 mod command;
+mod drift;
 mod event;
 mod examine;
 mod finding;
@@ -18,6 +19,10 @@ mod view;
 
 pub use command::{
     BatchPolicy, Command, Consent, ExportFormat, ImportOptions, ImportTarget, JobFilter, NewBatch, Page,
+};
+pub use drift::{
+    ClockCourse, ClockEvent, DriftFilter, DriftLine, DriftReport, FitPoint, Fleet, ModelRate, OddBatch,
+    Ranged, RateBin, RateBy,
 };
 pub use event::{DeviceState, Event, Numbered};
 pub use examine::{Examined, Lead, SeenCode, ShownRow};

@@ -1,7 +1,8 @@
 //! What a station answers.
 
 use super::{
-    BatchView, ClockView, Examined, Finding, JobView, SecretBytes, SlotView, Snapshot, TokenLine, TokenView,
+    BatchView, ClockView, DriftReport, Examined, Finding, JobView, SecretBytes, SlotView, Snapshot,
+    TokenLine, TokenView,
 };
 use crate::domain::{Policy, Proof, Serial, UnixMillis, UnixTime};
 use serde::{Deserialize, Serialize};
@@ -30,6 +31,8 @@ pub enum Reply {
     Jobs(PageOf<JobView>),
     /// To `tokens`.
     Tokens(PageOf<TokenLine>),
+    /// To `drift`.
+    Drift(Box<DriftReport>),
     /// To `token`.
     Token(Box<TokenView>),
     /// To `verify`.

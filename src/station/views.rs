@@ -71,6 +71,7 @@ pub fn token(token: &store::TokenRecord) -> TokenView {
         mappings: token.holdings.iter().chain(&token.history).map(mapping).collect(),
         readings: token.readings.iter().map(reading).collect(),
         jobs: token.jobs.iter().map(job).collect(),
+        clock: None,
     }
 }
 
@@ -96,6 +97,7 @@ pub fn reading(record: &store::ReadingRecord) -> ReadingView {
         drift: drift(record.reading.drift_ms),
         uncertainty_ms: record.reading.uncertainty_ms,
         clock: record.clock,
+        kind: record.reading.kind,
     }
 }
 

@@ -5,7 +5,9 @@ use super::records::{
     JobRecord, LentFrom, MappingOrigin, MappingRecord, OverrideId, ProofRecord, SeedOrigin, SeedState,
 };
 use crate::{
-    domain::{JobState, Profile, Proof, SeedId, Serial, SlotName, Touch, UnixMillis},
+    domain::{
+        ClockSetBy, JobState, Profile, Proof, ReadingKind, SeedId, Serial, SlotName, Touch, UnixMillis,
+    },
     vault::{Fingerprint, HolderKind, Sealed},
 };
 use rusqlite::{
@@ -42,7 +44,9 @@ as_word!(
     EndedBy,
     AttemptOutcome,
     LentFrom,
-    ConsentTo
+    ConsentTo,
+    ReadingKind,
+    ClockSetBy
 );
 
 /// Values that stand as the number inside.

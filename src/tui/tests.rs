@@ -147,6 +147,7 @@ fn token(serial: &str) -> TokenView {
         mappings: Vec::new(),
         readings: Vec::new(),
         jobs: vec![job(3, JobState::Burned)],
+        clock: None,
     }
 }
 
@@ -189,6 +190,7 @@ fn the_station_with_everything_wrong_at_once() {
             state: ClockState::Unsynchronised { max_error_ms: 16_000 },
             burns_allowed: false,
             override_until: None,
+            keeper: None,
         };
         hear(&mut model, Event::Clock(clock));
         hear(&mut model, Event::Vault { state: VaultState::Locked });
