@@ -12,6 +12,7 @@ pub mod ansi;
 pub mod batches;
 pub mod diagnose;
 pub mod dialog;
+pub mod drift;
 pub mod form;
 pub mod import;
 pub mod init;

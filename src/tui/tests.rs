@@ -2,6 +2,7 @@
 //! with marks for their styles. `INSTA_UPDATE=always` writes them anew; what changed is then reviewed like code.
 
 mod diagnose;
+mod drift;
 mod forms;
 
 use super::{

@@ -4,6 +4,7 @@ mod batches;
 mod boxes;
 mod diagnose;
 mod dialogs;
+mod drift;
 mod forms;
 mod large;
 mod log;
@@ -53,6 +54,7 @@ pub fn view(model: &Model, area: Rect, buf: &mut Buffer) {
         View::Station => station::draw(model, body, buf),
         View::Batches => batches::draw(model, body, buf),
         View::Tokens => tokens::draw(model, body, buf),
+        View::Drift => drift::draw(model, body, buf),
         View::Diagnose => diagnose::draw(model, body, buf),
         View::Log => log::draw(model, body, buf),
     }
