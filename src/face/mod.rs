@@ -17,7 +17,8 @@ mod secret;
 mod view;
 
 pub use command::{
-    BatchPolicy, Command, Consent, ExportFormat, ImportOptions, ImportTarget, JobFilter, NewBatch, Page,
+    BatchPolicy, Command, Consent, ExportFormat, ImportOptions, ImportTarget, JobFilter, NewBatch, NewSweep,
+    Page,
 };
 pub use event::{DeviceState, Event, Numbered};
 pub use examine::{Examined, Lead, SeenCode, ShownRow};
@@ -29,8 +30,8 @@ pub use reply::{
 };
 pub use secret::SecretBytes;
 pub use view::{
-    Alarm, BatchView, ClockView, Doing, JobCounts, JobView, MappingView, ProofCounts, ReadingView, SlotView,
-    Snapshot, TokenLine, TokenView, VaultState, Who,
+    Alarm, BatchView, ClockView, Doing, JobCounts, JobView, MappingView, ProofCounts, ReadingView,
+    ResyncView, SlotView, Snapshot, SweepView, SweptView, TokenLine, TokenView, VaultState, Who,
 };
 
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,8 @@
 //! What a station answers.
 
 use super::{
-    BatchView, ClockView, Examined, Finding, JobView, SecretBytes, SlotView, Snapshot, TokenLine, TokenView,
+    BatchView, ClockView, Examined, Finding, JobView, SecretBytes, SlotView, Snapshot, SweptView, TokenLine,
+    TokenView,
 };
 use crate::domain::{Policy, Proof, Serial, UnixMillis, UnixTime};
 use serde::{Deserialize, Serialize};
@@ -24,10 +25,12 @@ pub enum Reply {
     Catalog(CatalogView),
     /// To `batches`.
     Batches(Vec<BatchView>),
-    /// To `batch_show`, `batch_start` and `batch_pause`.
+    /// To `batch_show`, `batch_start`, `batch_pause` and `resync`.
     Batch(Box<BatchDetail>),
     /// To `jobs`.
     Jobs(PageOf<JobView>),
+    /// To `swept`.
+    Swept(PageOf<SweptView>),
     /// To `tokens`.
     Tokens(PageOf<TokenLine>),
     /// To `token`.

@@ -38,6 +38,7 @@ pub fn batch(name: &str, state: &str) -> BatchView {
         proofs: ProofCounts::default(),
         created: NOW,
         priority: 0,
+        sweep: None,
     }
 }
 
@@ -56,6 +57,7 @@ pub fn job(number: i64, state: JobState) -> JobView {
         profiles: 1,
         proof: None,
         wants_eyes: false,
+        resync: None,
     }
 }
 
@@ -70,6 +72,7 @@ pub fn job_event(number: i64, state: JobState, serial: &str) -> Event {
         proof: None,
         wants_eyes: false,
         reason: None,
+        resync: None,
     }
 }
 

@@ -132,6 +132,7 @@ pub fn token(serial: &str, profiles: u8) -> TokenView {
         },
         mappings: (0..profiles).map(mapping).collect(),
         readings: Vec::new(),
+        clock_set: None,
         jobs: Vec::new(),
     }
 }
