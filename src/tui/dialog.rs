@@ -10,6 +10,7 @@ use super::{
     new_batch::Making,
     palette,
     reveal::Reveal,
+    sweep::Sweeping,
 };
 use crate::{
     domain::{Profile, Serial, SlotName},
@@ -39,6 +40,8 @@ pub enum Dialog {
     Import(Box<Import>),
     /// Makes a batch with random seeds.
     Making(Box<Making>),
+    /// Starts a sweep.
+    Sweep(Box<Sweeping>),
     /// Shows a seed.
     Reveal(Reveal),
     /// A question that `y` answers; Enter does not.
@@ -125,9 +128,12 @@ impl Dialog {
     /// Whether it takes text: then digits are not a scan.
     pub fn takes_text(&self) -> bool {
         match self {
-            Self::Palette { .. } | Self::Unlock(_) | Self::Typed { .. } | Self::Init(_) | Self::Making(_) => {
-                true
-            }
+            Self::Palette { .. }
+            | Self::Unlock(_)
+            | Self::Typed { .. }
+            | Self::Init(_)
+            | Self::Making(_)
+            | Self::Sweep(_) => true,
             Self::Import(import) => matches!(import.stage, Stage::Filling),
             _ => false,
         }
@@ -141,6 +147,7 @@ impl Dialog {
             Self::Init(init) if !init.busy => &mut init.form,
             Self::Import(import) if matches!(import.stage, Stage::Filling) => &mut import.form,
             Self::Making(making) if !making.busy => &mut making.form,
+            Self::Sweep(sweeping) => &mut sweeping.form,
             _ => return None,
         };
         form.input(form.at)
@@ -206,6 +213,12 @@ pub fn key(model: &mut Model, key: &KeyEvent) -> Vec<Effect> {
         Dialog::Init(init) => return init.key(key),
         Dialog::Import(import) => return import.key(key),
         Dialog::Making(making) => return making.key(key),
+        Dialog::Sweep(sweeping) => {
+            if let Some(effect) = sweeping.key(key) {
+                model.dialogs.pop();
+                return vec![effect];
+            }
+        }
         Dialog::Sure(sure) => match key.code {
             KeyCode::Char('y' | 'Y') => {
                 let sure = sure.clone();
