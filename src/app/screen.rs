@@ -3,8 +3,8 @@
 use super::system_clock::SystemClock;
 use crate::{
     cli::{self, Exit, Global, Io},
-    face::{Failure, FailureKind, SecretBytes},
-    remedy::Remedy,
+    envelope::question::Answer,
+    face::{Failure, FailureKind},
     service::{Client, ClientError, Home, Mode, launch::connect_or_start},
     tui::{self, Desk, Left, Look, Start},
 };
@@ -73,7 +73,7 @@ pub fn show(
         Start::Never => Client::connect(&home, mode).map_err(ClientError::into_failure),
     });
     let inside_tmux = env("TMUX").is_some();
-    let desk = Desk { home: env("HOME").map(PathBuf::from), read: Box::new(read) };
+    let desk = Desk { home: env("HOME").map(PathBuf::from), open: Box::new(open) };
     let shown = match shape {
         Shape::Screen => tui::run(connector, desk, &SystemClock, Look::find(&env), inside_tmux),
         // Standard input itself is locked by whoever runs verbs.
@@ -90,12 +90,11 @@ pub fn show(
     })
 }
 
-/// Reads a seed file as `kiln import` does.
-fn read(path: &Path) -> Result<SecretBytes, Failure> {
-    cli::read_seed_file(path).map_err(|error| Failure {
-        kind: FailureKind::Environment,
-        message: error.to_string(),
-        remedy: error.remedy().into(),
-        details: Vec::new(),
-    })
+/// Opens a seed file as `kiln import` does, but for questions, which the screen puts.
+fn open(path: &Path, answers: &[Answer]) -> Result<tui::Opened, tui::Shut> {
+    match cli::open_seed_file(path, answers, &SystemClock) {
+        Ok(cli::Opened { name, content, notes }) => Ok(tui::Opened { name, content, notes }),
+        Err(cli::Shut::Asks(question)) => Err(tui::Shut::Asks(question)),
+        Err(cli::Shut::Failed(failure)) => Err(tui::Shut::Failed(failure)),
+    }
 }
