@@ -3,7 +3,8 @@
 
 use super::input::Passphrase;
 use crate::{
-    domain::{Profile, Serial, UnixMillis},
+    domain::{Profile, Serial, SlotName, UnixMillis},
+    envelope::question::{Answer, Question},
     face::{Command, Failure, Greeting, HolderFile, ImportOptions, Numbered, Reply, Role, Snapshot},
 };
 use crossterm::event::{KeyEvent, MouseEvent};
@@ -42,6 +43,8 @@ pub enum Msg {
     Unlocked(Result<(), Failure>),
     /// What came of [`Effect::Init`].
     Made(Result<(), Failure>),
+    /// A file that was to be imported is wrapped: this has to be known first.
+    Wrapped(Question),
     /// What a path could become, to [`Effect::Complete`].
     Completed(String, Vec<String>),
     /// The process was continued after a stop: the terminal may show anything.
@@ -87,6 +90,8 @@ pub enum Asked {
     Make(String),
     /// To [`Effect::Import`].
     Import,
+    /// The codes of the key on a slot.
+    Codes(SlotName),
     /// What enrols a profile elsewhere.
     Reveal(Serial, Profile),
     /// Who can open the vault.
@@ -108,6 +113,8 @@ pub enum Effect {
     Import {
         /// Where it lies.
         path: String,
+        /// What the person said of how it opens.
+        answers: Vec<Answer>,
         /// What to do with it.
         options: ImportOptions,
     },

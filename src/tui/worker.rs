@@ -6,7 +6,8 @@ use super::{
     msg::{Asked, Effect, Msg},
 };
 use crate::{
-    face::{Command, Failure, FailureKind, HolderFile, ImportOptions, Reply, SecretBytes},
+    envelope::question::{Answer, Question},
+    face::{Command, Failure, FailureKind, HolderFile, ImportOptions, ImportReport, Reply, SecretBytes},
     remedy::Remedy,
     service::client::{Client, ClientError, News},
     vault::{
@@ -43,15 +44,34 @@ pub enum Start {
 /// Finds the station.
 pub type Connector = Box<dyn FnMut(Start) -> Result<Client, Failure> + Send>;
 
-/// Reads a seed file whole, into memory that is wiped.
-pub type ReadFile = Box<dyn Fn(&Path) -> Result<SecretBytes, Failure> + Send>;
+/// A seed file in plain.
+pub struct Opened {
+    /// Its name for the record.
+    pub name: String,
+    /// Its content, in memory that is wiped.
+    pub content: SecretBytes,
+    /// What the person should know.
+    pub notes: Vec<String>,
+}
+
+/// Why a seed file isn't open.
+#[derive(Debug)]
+pub enum Shut {
+    /// The person has to say something first.
+    Asks(Question),
+    /// It can't be opened.
+    Failed(Failure),
+}
+
+/// Reads a seed file and takes it out of what it is wrapped in, with what the person has said so far.
+pub type OpenFile = Box<dyn Fn(&Path, &[Answer]) -> Result<Opened, Shut> + Send>;
 
 /// What lies where the person sits.
 pub struct Desk {
     /// What `~` stands for in a path.
     pub home: Option<PathBuf>,
-    /// Reads a seed file.
-    pub read: ReadFile,
+    /// Opens a seed file.
+    pub open: OpenFile,
 }
 
 /// The most names that a path is completed to.
@@ -59,16 +79,16 @@ const NAMES: usize = 200;
 
 /// The way to the threads.
 pub struct Workers {
-    questions: Sender<Question>,
+    questions: Sender<Work>,
     start: Sender<()>,
 }
 
-enum Question {
+enum Work {
     Ask(Asked, Command),
     Unlock(HolderFile, Passphrase),
     Init(String, Passphrase),
     Complete(String),
-    Import(String, ImportOptions),
+    Import(String, Vec<Answer>, ImportOptions),
 }
 
 impl Workers {
@@ -86,18 +106,18 @@ impl Workers {
     /// Takes an effect that is for the station; gives others back.
     pub fn take(&self, effect: Effect) -> Option<Effect> {
         match effect {
-            Effect::Ask(asked, command) => self.put(Question::Ask(asked, command)),
-            Effect::Unlock(holder, passphrase) => self.put(Question::Unlock(holder, passphrase)),
-            Effect::Init(name, passphrase) => self.put(Question::Init(name, passphrase)),
-            Effect::Complete(typed) => self.put(Question::Complete(typed)),
-            Effect::Import { path, options } => self.put(Question::Import(path, options)),
+            Effect::Ask(asked, command) => self.put(Work::Ask(asked, command)),
+            Effect::Unlock(holder, passphrase) => self.put(Work::Unlock(holder, passphrase)),
+            Effect::Init(name, passphrase) => self.put(Work::Init(name, passphrase)),
+            Effect::Complete(typed) => self.put(Work::Complete(typed)),
+            Effect::Import { path, answers, options } => self.put(Work::Import(path, answers, options)),
             Effect::Start => drop(self.start.send(())),
             other => return Some(other),
         }
         None
     }
 
-    fn put(&self, question: Question) {
+    fn put(&self, question: Work) {
         // A thread that is gone has told why, or the program ends.
         drop(self.questions.send(question));
     }
@@ -150,7 +170,7 @@ fn hear(connector: &Mutex<Connector>, start: Start, out: &Sender<Msg>) -> Option
     })
 }
 
-fn answer(connector: &Mutex<Connector>, desk: &Desk, questions: &Receiver<Question>, out: &Sender<Msg>) {
+fn answer(connector: &Mutex<Connector>, desk: &Desk, questions: &Receiver<Work>, out: &Sender<Msg>) {
     let mut client = None;
     loop {
         // One who asks nothing holds one connection, that of the news.
@@ -167,36 +187,51 @@ fn answer(connector: &Mutex<Connector>, desk: &Desk, questions: &Receiver<Questi
             (_, Err(RecvTimeoutError::Disconnected)) => return,
         };
         let msg = match question {
-            Question::Ask(asked, command) => Msg::Answer(asked, ask(connector, &mut client, command)),
-            Question::Unlock(holder, passphrase) => {
+            Work::Ask(asked, command) => Msg::Answer(asked, ask(connector, &mut client, command)),
+            Work::Unlock(holder, passphrase) => {
                 let opened = data_key(&holder, passphrase).and_then(|data_key| {
                     ask(connector, &mut client, Command::VaultUnlock { data_key }).map(|_| ())
                 });
                 Msg::Unlocked(opened)
             }
-            Question::Init(name, passphrase) => {
+            Work::Init(name, passphrase) => {
                 let made =
                     new_holder(name, passphrase, WorkFactor::DEFAULT).and_then(|(holder, data_key)| {
                         ask(connector, &mut client, Command::VaultInit { holder, data_key }).map(|_| ())
                     });
                 Msg::Made(made)
             }
-            Question::Complete(typed) => {
+            Work::Complete(typed) => {
                 let found = complete(desk.home.as_deref(), &typed);
                 Msg::Completed(typed, found)
             }
-            Question::Import(path, options) => {
+            Work::Import(path, answers, options) => {
                 let file = expand(desk.home.as_deref(), &path);
-                let file_name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
-                let imported = (desk.read)(&file).and_then(|content| {
-                    ask(connector, &mut client, Command::Import { file_name, content, options })
-                });
-                Msg::Answer(Asked::Import, imported)
+                match (desk.open)(&file, &answers) {
+                    Err(Shut::Asks(question)) => Msg::Wrapped(question),
+                    Err(Shut::Failed(failure)) => Msg::Answer(Asked::Import, Err(failure)),
+                    Ok(Opened { name: file_name, content, notes }) => {
+                        let command = Command::Import { file_name, content, options };
+                        let imported = ask(connector, &mut client, command);
+                        Msg::Answer(Asked::Import, imported.map(|reply| with_notes(reply, notes)))
+                    }
+                }
             }
         };
         if out.send(msg).is_err() {
             return;
         }
+    }
+}
+
+/// What was noticed when the file was opened stands before what the station has to say.
+fn with_notes(reply: Reply, mut notes: Vec<String>) -> Reply {
+    match reply {
+        Reply::Imported(mut report) => {
+            notes.append(&mut report.notes);
+            Reply::Imported(ImportReport { notes, ..report })
+        }
+        other => other,
     }
 }
 
@@ -301,7 +336,7 @@ mod tests {
     use super::*;
 
     fn desk() -> Desk {
-        Desk { home: None, read: Box::new(|_| Err(no_station())) }
+        Desk { home: None, open: Box::new(|_, _| Err(Shut::Failed(no_station()))) }
     }
 
     #[test]
