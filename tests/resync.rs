@@ -14,7 +14,7 @@ use kiln::{
     },
 };
 use serde_json::Value;
-use std::{sync::Arc, time::Duration};
+use std::{cell::RefCell, collections::HashSet, sync::Arc, time::Duration};
 use support::{
     LONG,
     namespace::isolated,
@@ -63,8 +63,8 @@ impl Piece {
         self.token.serial()
     }
 
-    fn place(&mut self, pcscd: &Pcscd) {
-        pcscd.await_removal(&self.reader);
+    fn place(&mut self, desk: &Desk) {
+        desk.clear(&self.reader);
         let mut card = Card::new(self.reader.port, self.token.clone(), |_, _| ());
         card.place().unwrap_or_else(|error| panic!("{error}"));
         self.card = Some(card);
@@ -128,7 +128,7 @@ impl Piece {
             let seed = data_encoding::HEXLOWER.decode(seed.as_bytes()).expect("hex");
             let parameters = &mapping["parameters"];
             let number = |name: &str| parameters[name].as_u64().expect("a number") as u32;
-            let hash = parameters["hash"].as_str().expect("a word").to_lowercase();
+            let hash = parameters["hash"].as_str().expect("a word").to_lowercase().replace('-', "");
             let (code, at) = self.code(profile);
             let base32 = data_encoding::BASE32_NOPAD.encode(&seed);
             let right = oathtool::code(&base32, &hash, number("digits"), number("period"), at);
@@ -138,13 +138,28 @@ impl Piece {
     }
 }
 
+/// The readers, and on which of them something lay already.
+struct Desk {
+    pcscd: Pcscd,
+    used: RefCell<HashSet<String>>,
+}
+
+impl Desk {
+    /// Waits until what lay on the reader before is known to be gone.
+    fn clear(&self, reader: &Reader) {
+        if !self.used.borrow_mut().insert(reader.name.clone()) {
+            self.pcscd.await_removal(reader);
+        }
+    }
+}
+
 fn around() -> Surroundings {
     Surroundings::new(Arc::new(SystemClock), Challenges::random())
 }
 
-fn burn(pieces: &mut [&mut Piece], pcscd: &Pcscd, watch: &Watch) {
+fn burn(pieces: &mut [&mut Piece], desk: &Desk, watch: &Watch) {
     for piece in pieces {
-        piece.place(pcscd);
+        piece.place(desk);
         watch.until_taken(&[piece.serial()]);
         piece.take();
     }
@@ -154,11 +169,12 @@ fn burn(pieces: &mut [&mut Piece], pcscd: &Pcscd, watch: &Watch) {
 fn drifted_tokens_are_swept_on_four_slots_and_keep_all_but_their_clocks() {
     isolated("drifted_tokens_are_swept_on_four_slots_and_keep_all_but_their_clocks", LIMIT, || {
         let pcscd = Pcscd::start(&["Kiln A", "Kiln B", "TOKEN2 Molto2"]);
+        let desk = Desk { pcscd, used: RefCell::default() };
         let scene = Scene::new();
         let _station = scene.start_with_recipe(ODD, &[]);
         let watch = Watch::start(&scene.kiln);
         // Three slots for NFC tokens, one for a Molto2.
-        let slots = [0, 1, 2, 4].map(|at| pcscd.readers()[at].clone());
+        let slots = [0, 1, 2, 4].map(|at| desk.pcscd.readers()[at].clone());
         assert!(slots[3].name.contains("Molto2"), "{slots:?}");
 
         let strict = TimeSync::Restricted;
@@ -175,9 +191,9 @@ fn drifted_tokens_are_swept_on_four_slots_and_keep_all_but_their_clocks() {
         scene.random_batch("strict", strict.len(), "c301-i", "odd");
         scene.random_batch("loose", loose.len(), "c302-i", "odd");
         scene.random_batch("usb", 1, "molto2-v2", "molto2-ten-random");
-        burn(&mut strict.iter_mut().collect::<Vec<_>>(), &pcscd, &watch);
-        burn(&mut loose.iter_mut().collect::<Vec<_>>(), &pcscd, &watch);
-        burn(&mut [&mut usb], &pcscd, &watch);
+        burn(&mut strict.iter_mut().collect::<Vec<_>>(), &desk, &watch);
+        burn(&mut loose.iter_mut().collect::<Vec<_>>(), &desk, &watch);
+        burn(&mut [&mut usb], &desk, &watch);
 
         // A year or so in a drawer; one of them kept its time.
         let drifts = [-75, 43, 3];
@@ -193,10 +209,10 @@ fn drifted_tokens_are_swept_on_four_slots_and_keep_all_but_their_clocks() {
 
         // Four at once; one of them is torn off when its configuration is written and its seed is gone.
         strict[1].token.arm("yank-after:4".parse().expect("a fault"));
-        strict[0].place(&pcscd);
-        strict[1].place(&pcscd);
-        strict[2].place(&pcscd);
-        usb.place(&pcscd);
+        strict[0].place(&desk);
+        strict[1].place(&desk);
+        strict[2].place(&desk);
+        usb.place(&desk);
         watch.until_taken(&[strict[0].serial(), strict[2].serial(), usb.serial()]);
         until("the token to be torn off", LONG, || {
             strict[1].card.as_ref().is_none_or(|card| !card.lies()).then_some(())
@@ -206,21 +222,20 @@ fn drifted_tokens_are_swept_on_four_slots_and_keep_all_but_their_clocks() {
             job.is_some_and(|job| job["state"] == "unfinished").then_some(())
         });
         assert_eq!(strict[1].memory()["seed"], "", "the worst moment: its seed is gone");
-        [&mut strict[0], &mut strict[2], &mut usb].into_iter().for_each(Piece::take);
-        strict[1].take();
+        strict.iter_mut().chain([&mut usb]).for_each(Piece::take);
 
         // The stranger takes its place; then it comes back.
-        stranger.place(&pcscd);
-        loose[0].place(&pcscd);
-        loose[2].place(&pcscd);
+        stranger.place(&desk);
+        loose[0].place(&desk);
+        loose[2].place(&desk);
         watch.until_taken(&[stranger.serial(), loose[0].serial(), loose[2].serial()]);
         stranger.take();
         loose[0].take();
-        strict[1].place(&pcscd);
+        strict[1].place(&desk);
         watch.until_taken(&[strict[1].serial()]);
         strict[1].take();
         loose[2].take();
-        loose[1].place(&pcscd);
+        loose[1].place(&desk);
         watch.until_taken(&[loose[1].serial()]);
         loose[1].take();
 

@@ -504,3 +504,24 @@ async fn a_sweep_can_be_paused_and_a_locked_vault_makes_it_wait() {
     assert_eq!(off(&shop, &token), 0);
     shop.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_threshold_of_nothing_writes_what_is_on_record_again_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut shop = Shop::open(dir.path(), &["left"]).await;
+    let token = burned(&mut shop, &[A]).await.remove(0);
+    let before = memory(&token);
+    // Its seed is gone, however that came about; its clock is right.
+    let mut saved: serde_json::Value = serde_json::from_str(&token.save()).unwrap();
+    saved["state"]["memory"]["seed"] = "".into();
+    token.restore(&saved.to_string()).unwrap();
+    let name = sweep(&shop, NewSweep { threshold_s: Some(0), ..NewSweep::default() }).await.unwrap();
+    put_down(&mut shop, "left", &token).await;
+    assert_eq!(memory(&token), before);
+    take_off(&mut shop, "left").await;
+    let writes = token.counters().writes;
+    let view = put_down(&mut shop, "left", &token).await;
+    assert_eq!((view.doing.word(), token.counters().writes), ("take", writes), "{:?}", view.says);
+    assert_eq!(shop.jobs(&name).await.len(), 1);
+    shop.close().await;
+}

@@ -31,8 +31,8 @@ pub struct ResyncArgs {
     /// Only tokens that hold something of this batch
     #[arg(long, value_name = "NAME")]
     batch: Option<String>,
-    /// Set clocks that are further off than this; otherwise more than 2 s for tokens that are named, else more than a
-    /// third of what the token's server forgives
+    /// Set clocks that are further off than this, 0 whatever they show; otherwise more than 2 s for tokens that are
+    /// named, else more than a third of what the token's server forgives
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(..=86_400))]
     threshold: Option<u32>,
     /// Only the clock of this profile, on tokens that have one for each; all on record otherwise

@@ -406,8 +406,12 @@ impl Work<'_> {
                     }
                     GoesOn::WithItsKey => (
                         format!(
-                            "it may hold its seed already, so its job waits for it; find out which key it takes; do \
-                             not guess; then: kiln token allow {} --try-key",
+                            "{} its job waits for it; find out which key it takes; do not guess; then: kiln token \
+                             allow {} --try-key",
+                            match self.ready.job.kind {
+                                JobKind::Burn => "it may hold its seed already, so",
+                                JobKind::Resync => "its clock may be half set, so",
+                            },
                             self.guest.serial
                         ),
                         Failing::KeyRefused,

@@ -186,9 +186,11 @@ impl Round<'_> {
             Some(said) => said,
             None => default_threshold(core, holdings)?,
         };
-        let is_off = self.drift_ms.unsigned_abs() > threshold_ms;
         let before = core.store.swept(self.sweep.id, serial)?;
         let was_set = before.filter(|swept| swept.outcome == SweptOutcome::Set);
+        // A threshold of nothing is for whoever wants it written to whatever it shows; once.
+        let limit_ms = if was_set.is_some() { threshold_ms.max(rules::LEAST_MS) } else { threshold_ms };
+        let is_off = limit_ms == 0 || self.drift_ms.unsigned_abs() > limit_ms;
         match (is_off, was_set) {
             (true, None) => Ok(()),
             (true, Some(set)) => Err(Not::look(
