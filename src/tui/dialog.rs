@@ -2,6 +2,7 @@
 
 use super::{
     act,
+    export::{Export, Stage as ExportStage},
     import::{Import, Stage},
     init::Init,
     input::{Input, Passphrase},
@@ -39,6 +40,8 @@ pub enum Dialog {
     Import(Box<Import>),
     /// Makes a batch with random seeds.
     Making(Box<Making>),
+    /// Exports a batch.
+    Export(Box<Export>),
     /// Shows a seed.
     Reveal(Reveal),
     /// A question that `y` answers; Enter does not.
@@ -129,6 +132,7 @@ impl Dialog {
                 true
             }
             Self::Import(import) => matches!(import.stage, Stage::Filling),
+            Self::Export(export) => matches!(export.stage, ExportStage::Filling),
             _ => false,
         }
     }
@@ -141,6 +145,7 @@ impl Dialog {
             Self::Init(init) if !init.busy => &mut init.form,
             Self::Import(import) if matches!(import.stage, Stage::Filling) => &mut import.form,
             Self::Making(making) if !making.busy => &mut making.form,
+            Self::Export(export) if matches!(export.stage, ExportStage::Filling) => &mut export.form,
             _ => return None,
         };
         form.input(form.at)
@@ -166,6 +171,11 @@ pub fn key(model: &mut Model, key: &KeyEvent) -> Vec<Effect> {
             // Back to what was filled in.
             Dialog::Import(import) if matches!(import.stage, Stage::Report(..) | Stage::Refused(..)) => {
                 import.stage = Stage::Filling;
+            }
+            Dialog::Export(export)
+                if matches!(export.stage, ExportStage::Report(..) | ExportStage::Refused(..)) =>
+            {
+                export.back();
             }
             _ => drop(model.dialogs.pop()),
         }
@@ -206,6 +216,7 @@ pub fn key(model: &mut Model, key: &KeyEvent) -> Vec<Effect> {
         Dialog::Init(init) => return init.key(key),
         Dialog::Import(import) => return import.key(key),
         Dialog::Making(making) => return making.key(key),
+        Dialog::Export(export) => return export.key(key),
         Dialog::Sure(sure) => match key.code {
             KeyCode::Char('y' | 'Y') => {
                 let sure = sure.clone();
