@@ -3,6 +3,7 @@
 use super::{
     act,
     codes::Codes,
+    export::{Export, Stage as ExportStage},
     import::{Import, Stage},
     init::Init,
     input::{Input, Passphrase},
@@ -42,6 +43,8 @@ pub enum Dialog {
     Making(Box<Making>),
     /// Shows the codes of a key on a slot.
     Codes(Codes),
+    /// Exports a batch.
+    Export(Box<Export>),
     /// Shows a seed.
     Reveal(Reveal),
     /// A question that `y` answers; Enter does not.
@@ -132,6 +135,7 @@ impl Dialog {
                 true
             }
             Self::Import(import) => matches!(import.stage, Stage::Filling | Stage::Asked(..)),
+            Self::Export(export) => matches!(export.stage, ExportStage::Filling),
             _ => false,
         }
     }
@@ -148,6 +152,7 @@ impl Dialog {
                 Stage::Looking | Stage::Report(..) | Stage::Refused(..) | Stage::Importing => return None,
             },
             Self::Making(making) if !making.busy => &mut making.form,
+            Self::Export(export) if matches!(export.stage, ExportStage::Filling) => &mut export.form,
             _ => return None,
         };
         form.input(form.at)
@@ -175,6 +180,11 @@ pub fn key(model: &mut Model, key: &KeyEvent) -> Vec<Effect> {
                 if matches!(import.stage, Stage::Asked(..) | Stage::Report(..) | Stage::Refused(..)) =>
             {
                 import.back();
+            }
+            Dialog::Export(export)
+                if matches!(export.stage, ExportStage::Report(..) | ExportStage::Refused(..)) =>
+            {
+                export.back();
             }
             _ => drop(model.dialogs.pop()),
         }
@@ -223,6 +233,7 @@ pub fn key(model: &mut Model, key: &KeyEvent) -> Vec<Effect> {
         }
         Dialog::Codes(codes) => return codes.key(key),
         Dialog::Making(making) => return making.key(key),
+        Dialog::Export(export) => return export.key(key),
         Dialog::Sure(sure) => match key.code {
             KeyCode::Char('y' | 'Y') => {
                 let sure = sure.clone();

@@ -54,6 +54,8 @@ pub enum Action {
     Import,
     /// Makes a batch with random seeds.
     NewBatch,
+    /// Exports a batch.
+    Export,
     /// Changes which jobs, or which log, are shown.
     Which,
     /// Something that only the diagnose view has.
@@ -177,6 +179,16 @@ pub const KEYS: &[Entry] = &[
     operator(on(
         BATCH_VIEWS,
         entry(&[letter('n')], "n", Action::NewBatch, "", "make a batch with random seeds"),
+    )),
+    operator(on(
+        &[View::Batches],
+        entry(
+            &[letter('e')],
+            "e",
+            Action::Export,
+            "export",
+            "export a batch in a server's format, or labels and reports",
+        ),
     )),
     operator(on(
         &[View::Batches],
