@@ -1,4 +1,4 @@
-//! How fast seed files are read, all in one run, on the machine at hand: `cargo bench --bench formats`. PSKC is read
+//! How fast seed files are read and written, all in one run, on the machine at hand: `cargo bench --bench formats`. PSKC is read
 //! by python-pskc as well, from the same file (`scripts/setup test` installs it).
 #![allow(
     clippy::unwrap_used,
@@ -6,7 +6,14 @@
     reason = "a bench prints, and stops where it cannot go on"
 )]
 
-use kiln::formats::{self, FileSecret};
+use kiln::{
+    domain::{Parameters, Profile, Seed, Serial},
+    formats::{
+        self, Cipher, FileSecret, SealWith,
+        entra::SpellingOfInterval,
+        out::{OutRow, Output, SuiteSpelling},
+    },
+};
 use std::{
     fmt::Write as _,
     hint::black_box,
@@ -116,8 +123,47 @@ fn compared(what: &str, lines: u32, bytes: usize, ours: Duration, theirs: Option
     }
 }
 
+/// The same tokens as values, written: what an export does between opening the seeds and the file.
+fn writing() {
+    let users: Vec<String> = (0..LINES).map(|number| format!("user{number}@example.com")).collect();
+    let seeds: Vec<Seed> = (0..LINES).map(|number| Seed::new(seed(number))).collect();
+    let serials: Vec<Serial> = (0..LINES).map(|number| serial(number).parse().unwrap()).collect();
+    let rows: Vec<OutRow<'_>> = users
+        .iter()
+        .zip(&seeds)
+        .zip(&serials)
+        .map(|((upn, seed), serial)| OutRow {
+            serial,
+            profile: Profile::ZERO,
+            title: None,
+            seed,
+            parameters: Parameters::standard(),
+            upn: Some(upn),
+            issuer: None,
+            account: None,
+            manufacturer: "Token2",
+            model: "C301-i",
+        })
+        .collect();
+    for (what, output) in [
+        ("Entra ID CSV, written", Output::EntraCsv(SpellingOfInterval::Current)),
+        ("PSKC, written", Output::Pskc(SuiteSpelling::Usual)),
+    ] {
+        let write = || output.write(&rows).unwrap();
+        told(what, write().len(), best(write));
+    }
+    let plain = Output::Pskc(SuiteSpelling::Usual).write(&rows).unwrap();
+    let key = FileSecret::key(&"5a".repeat(32)).unwrap();
+    // Its speed is measured, not its strength.
+    let mut random = |buffer: &mut [u8]| buffer.fill(0x5A);
+    let mut seal = || formats::seal_pskc(&plain, SealWith::Key(&key), Cipher::Strong, &mut random).unwrap();
+    let bytes = seal().len();
+    told("PSKC, encrypted", bytes, best(seal));
+}
+
 fn main() {
     println!("{LINES} tokens, best of five");
+    writing();
     ours("Entra ID CSV", &entra());
     let text = pskc(LINES);
     let time = ours("PSKC", &text);

@@ -5,9 +5,9 @@ use crate::{
     cli::{self, Exit, Global, Io},
     domain::{Clock, ClockState, UnixMillis},
     envelope::question::Answer,
-    face::{Failure, FailureKind},
+    face::{BatchReport, Exported, Failure, FailureKind},
     service::{Client, ClientError, Home, Mode, launch::connect_or_start},
-    tui::{self, Desk, Left, Look, Start},
+    tui::{self, Desk, ExportTo, Exporter, Left, Look, Protect, Start},
 };
 use std::{
     ffi::OsString,
@@ -76,7 +76,7 @@ pub fn show(
         Start::Never => Client::connect(&home, mode).map_err(ClientError::into_failure),
     });
     let inside_tmux = env("TMUX").is_some();
-    let desk = Desk { home: env("HOME").map(PathBuf::from), open: Box::new(open) };
+    let desk = Desk { home: env("HOME").map(PathBuf::from), open: Box::new(open), export: Box::new(AsVerb) };
     let shown = match shape {
         Shape::Screen => {
             let clock: &dyn Clock = if breaks == Some(Breaks::Screen) { &Broken } else { &SystemClock };
@@ -135,4 +135,43 @@ fn open(path: &Path, answers: &[Answer]) -> Result<tui::Opened, tui::Shut> {
         Err(cli::Shut::Asks(question)) => Err(tui::Shut::Asks(question)),
         Err(cli::Shut::Failed(failure)) => Err(tui::Shut::Failed(failure)),
     }
+}
+
+/// Writes exports as `kiln export` does.
+struct AsVerb;
+
+impl AsVerb {
+    fn outlet(to: &ExportTo) -> Result<cli::Outlet, Failure> {
+        let (age, pgp) = match &to.protect {
+            Protect::Private => (vec![], vec![]),
+            Protect::Age(recipient) => (vec![recipient.clone()], vec![]),
+            Protect::OpenPgp(file) => (vec![], vec![PathBuf::from(file)]),
+        };
+        let now = SystemClock.now().floor_second();
+        cli::Outlet::new(Path::new(&to.file), &age, &pgp, now).map_err(|error| told(&error))
+    }
+}
+
+impl Exporter for AsVerb {
+    fn check(&self, to: &ExportTo) -> Result<(), Failure> {
+        Self::outlet(to).map(drop)
+    }
+
+    fn write(&self, to: &ExportTo, exported: Exported) -> Result<String, Failure> {
+        Self::outlet(to)?.write(exported).map_err(|error| told(&error))
+    }
+
+    fn report(&self, to: &ExportTo, report: &BatchReport) -> Result<String, Failure> {
+        Self::outlet(to)?.write_report(report).map_err(|error| told(&error))
+    }
+}
+
+fn told(error: &cli::CliError) -> Failure {
+    let kind = match error.exit() {
+        Exit::Usage => FailureKind::Usage,
+        Exit::Environment => FailureKind::Environment,
+        _ => FailureKind::No,
+    };
+    let (message, remedy) = (error.to_string(), error.remedy().to_owned());
+    Failure { kind, message, remedy, details: Vec::new() }
 }

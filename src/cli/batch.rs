@@ -1,8 +1,9 @@
-//! `kiln batch new|list|show|start|pause|retry|priority|cancel`.
+//! `kiln batch new|list|show|report|start|pause|retry|priority|cancel`.
 
 use super::{
     Ask, CliError, Exit, Io,
     ask::answer,
+    batch_report::{self, ReportArgs},
     import,
     policy::{PolicyArgs, PriorityArg},
     run::{Form, print_json},
@@ -25,6 +26,8 @@ pub enum BatchVerb {
     List,
     /// One batch and what it allows
     Show(ShowArgs),
+    /// All of one batch for an auditor: numbers that add up, who did what when, clocks
+    Report(ReportArgs),
     /// Let the slots take its jobs, for the first time or again
     #[command(visible_alias = "resume")]
     Start {
@@ -128,6 +131,7 @@ pub fn run(verb: BatchVerb, form: Form, io: &mut Io<'_>, station: &mut dyn Ask) 
             }
         }
         BatchVerb::Show(args) => show(args, form, io, station)?,
+        BatchVerb::Report(args) => return batch_report::run(args, form, io, station),
         BatchVerb::Start { name } => moved(Command::BatchStart { name }, form, io, station)?,
         BatchVerb::Pause { name } => moved(Command::BatchPause { name }, form, io, station)?,
         BatchVerb::Retry { name } => moved(Command::BatchRetry { name }, form, io, station)?,

@@ -13,6 +13,7 @@ pub mod archive;
 pub mod openpgp;
 pub mod picture;
 pub mod question;
+pub mod seal;
 
 use std::io::{self, Read};
 use zeroize::Zeroizing;

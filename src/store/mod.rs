@@ -10,6 +10,7 @@
 //!
 //! Everything here blocks; call it from a thread.
 
+mod activations;
 mod alarms;
 mod attempts;
 mod audit;
@@ -31,6 +32,7 @@ mod sweeps;
 mod tests;
 mod tokens;
 
+pub use activations::{Activation, ActivationRefused, ToActivate};
 pub use error::{
     BatchRefused, Broken, ClaimRefused, ImportRefused, MoveRefused, StoreError, TokenRefused, VaultRefused,
 };

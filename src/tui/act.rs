@@ -4,6 +4,7 @@ use super::{
     codes::Codes,
     diagnose,
     dialog::{Dialog, Sure, Typed, Unlock},
+    export::Export,
     init::Init,
     input::Input,
     keys::{self, Action},
@@ -57,6 +58,7 @@ pub fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
             model.dialogs.push(Dialog::Sweep(Box::new(sweeping)));
         }
         Action::Resync => return resync(model),
+        Action::Export => return export(model),
         Action::Which => which(model),
         Action::Diagnose(what) => return diagnose::act::perform(model, what),
         Action::Verify | Action::AllowReplace | Action::AllowTry | Action::Scrap | Action::Reveal => {
@@ -230,6 +232,20 @@ fn make(model: &mut Model, action: Action) -> Vec<Effect> {
         _ => Dialog::Making(Box::default()),
     });
     vec![Effect::Ask(Asked::Catalog, Command::Catalog), Effect::Ask(Asked::Keys, Command::Keys)]
+}
+
+/// Opens the form for an export of the selected batch; without an open vault, what opens that comes first.
+fn export(model: &mut Model) -> Vec<Effect> {
+    let Some(name) = model.batches.current(&model.station.batches).map(|batch| batch.name.clone()) else {
+        model.complain("there is no batch to export");
+        return Vec::new();
+    };
+    if model.station.vault != Some(VaultState::Open) {
+        model.say("first the vault: seeds are sealed in it");
+        return unlock(model);
+    }
+    model.dialogs.push(Dialog::Export(Box::new(Export::of(name))));
+    vec![Effect::Ask(Asked::Catalog, Command::Catalog)]
 }
 
 /// Whether `action` makes sense for a batch in this state.

@@ -3,6 +3,7 @@
 use super::{
     act,
     codes::Codes,
+    export::{Export, Stage as ExportStage},
     import::{Import, Stage},
     init::Init,
     input::{Input, Passphrase},
@@ -45,6 +46,8 @@ pub enum Dialog {
     Sweep(Box<Sweeping>),
     /// Shows the codes of a key on a slot.
     Codes(Codes),
+    /// Exports a batch.
+    Export(Box<Export>),
     /// Shows a seed.
     Reveal(Reveal),
     /// A question that `y` answers; Enter does not.
@@ -138,6 +141,7 @@ impl Dialog {
             | Self::Making(_)
             | Self::Sweep(_) => true,
             Self::Import(import) => matches!(import.stage, Stage::Filling | Stage::Asked(..)),
+            Self::Export(export) => matches!(export.stage, ExportStage::Filling),
             _ => false,
         }
     }
@@ -155,6 +159,7 @@ impl Dialog {
             },
             Self::Making(making) if !making.busy => &mut making.form,
             Self::Sweep(sweeping) => &mut sweeping.form,
+            Self::Export(export) if matches!(export.stage, ExportStage::Filling) => &mut export.form,
             _ => return None,
         };
         form.input(form.at)
@@ -182,6 +187,11 @@ pub fn key(model: &mut Model, key: &KeyEvent) -> Vec<Effect> {
                 if matches!(import.stage, Stage::Asked(..) | Stage::Report(..) | Stage::Refused(..)) =>
             {
                 import.back();
+            }
+            Dialog::Export(export)
+                if matches!(export.stage, ExportStage::Report(..) | ExportStage::Refused(..)) =>
+            {
+                export.back();
             }
             _ => drop(model.dialogs.pop()),
         }
@@ -236,6 +246,7 @@ pub fn key(model: &mut Model, key: &KeyEvent) -> Vec<Effect> {
                 return vec![effect];
             }
         }
+        Dialog::Export(export) => return export.key(key),
         Dialog::Sure(sure) => match key.code {
             KeyCode::Char('y' | 'Y') => {
                 let sure = sure.clone();

@@ -58,6 +58,8 @@ pub enum Action {
     Sweep,
     /// Sets the clock of the selected token right.
     Resync,
+    /// Exports a batch.
+    Export,
     /// Changes which jobs, or which log, are shown.
     Which,
     /// Something that only the diagnose view has.
@@ -200,6 +202,16 @@ pub const KEYS: &[Entry] = &[
             Action::Resync,
             "",
             "set the clock of the selected token right, as soon as it lies on a slot",
+        ),
+    )),
+    operator(on(
+        &[View::Batches],
+        entry(
+            &[letter('e')],
+            "e",
+            Action::Export,
+            "export",
+            "export a batch in a server's format, or labels and reports",
         ),
     )),
     operator(on(

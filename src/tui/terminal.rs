@@ -107,6 +107,8 @@ pub fn run(
             | Effect::Init(..)
             | Effect::Complete(_)
             | Effect::Import { .. }
+            | Effect::Export { .. }
+            | Effect::Report { .. }
             | Effect::Start => {}
         }
         Ok(Handled::Done)

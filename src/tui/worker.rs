@@ -2,12 +2,16 @@
 //! again when the server is lost.
 
 use super::{
+    export::Exporting,
     input::Passphrase,
-    msg::{Asked, Effect, Msg},
+    msg::{Asked, Effect, ExportTo, Msg},
 };
 use crate::{
     envelope::question::{Answer, Question},
-    face::{Command, Failure, FailureKind, HolderFile, ImportOptions, ImportReport, Reply, SecretBytes},
+    face::{
+        BatchReport, Command, ExportOptions, Exported, Failure, FailureKind, HolderFile, ImportOptions,
+        ImportReport, Reply, SecretBytes,
+    },
     remedy::Remedy,
     service::client::{Client, ClientError, News},
     vault::{
@@ -66,12 +70,24 @@ pub enum Shut {
 /// Reads a seed file and takes it out of what it is wrapped in, with what the person has said so far.
 pub type OpenFile = Box<dyn Fn(&Path, &[Answer]) -> Result<Opened, Shut> + Send>;
 
+/// Writes exports where the person sits, as `kiln export` does.
+pub trait Exporter: Send {
+    /// Refuses what could not be written: before the station is asked, so that nothing is exported in vain.
+    fn check(&self, to: &ExportTo) -> Result<(), Failure>;
+    /// Protects and writes it; gives a sentence about the file.
+    fn write(&self, to: &ExportTo, exported: Exported) -> Result<String, Failure>;
+    /// Draws a batch's report as a page and writes it likewise.
+    fn report(&self, to: &ExportTo, report: &BatchReport) -> Result<String, Failure>;
+}
+
 /// What lies where the person sits.
 pub struct Desk {
     /// What `~` stands for in a path.
     pub home: Option<PathBuf>,
     /// Opens a seed file.
     pub open: OpenFile,
+    /// Writes exports.
+    pub export: Box<dyn Exporter>,
 }
 
 /// The most names that a path is completed to.
@@ -89,6 +105,8 @@ enum Work {
     Init(String, Passphrase),
     Complete(String),
     Import(String, Vec<Answer>, ImportOptions),
+    Export(ExportOptions, ExportTo),
+    Report(String, ExportTo),
 }
 
 impl Workers {
@@ -111,6 +129,8 @@ impl Workers {
             Effect::Init(name, passphrase) => self.put(Work::Init(name, passphrase)),
             Effect::Complete(typed) => self.put(Work::Complete(typed)),
             Effect::Import { path, answers, options } => self.put(Work::Import(path, answers, options)),
+            Effect::Export { options, to } => self.put(Work::Export(options, to)),
+            Effect::Report { batch, to } => self.put(Work::Report(batch, to)),
             Effect::Start => drop(self.start.send(())),
             other => return Some(other),
         }
@@ -217,6 +237,31 @@ fn answer(connector: &Mutex<Connector>, desk: &Desk, questions: &Receiver<Work>,
                     }
                 }
             }
+            Work::Report(name, to) => {
+                let to = expanded(desk, to);
+                let written = desk.export.check(&to).and_then(|()| {
+                    match ask(connector, &mut client, Command::BatchReport { name })? {
+                        Reply::BatchReport(report) => {
+                            desk.export.report(&to, &report).map(Exporting::Written)
+                        }
+                        reply => Ok(Exporting::Looked(reply)),
+                    }
+                });
+                Msg::Exported(written)
+            }
+            Work::Export(options, to) => {
+                let to = expanded(desk, to);
+                let dry_run = options.dry_run;
+                let exported = desk.export.check(&to).and_then(|()| {
+                    match ask(connector, &mut client, Command::Export(options))? {
+                        Reply::Exported(exported) if !dry_run => {
+                            desk.export.write(&to, exported).map(Exporting::Written)
+                        }
+                        reply => Ok(Exporting::Looked(reply)),
+                    }
+                });
+                Msg::Exported(exported)
+            }
         };
         if out.send(msg).is_err() {
             return;
@@ -303,6 +348,11 @@ fn new_holder(
     Ok((holder, SecretBytes::new(*key.expose())))
 }
 
+fn expanded(desk: &Desk, to: ExportTo) -> ExportTo {
+    let file = expand(desk.home.as_deref(), &to.file).display().to_string();
+    ExportTo { file, ..to }
+}
+
 /// `~/` at the beginning stands for the person's own folder.
 fn expand(home: Option<&Path>, typed: &str) -> PathBuf {
     match (typed.strip_prefix("~/"), home) {
@@ -335,8 +385,23 @@ fn complete(home: Option<&Path>, typed: &str) -> Vec<String> {
 mod tests {
     use super::*;
 
+    /// Nothing can be written.
+    struct NoPaper;
+
+    impl Exporter for NoPaper {
+        fn check(&self, _: &ExportTo) -> Result<(), Failure> {
+            Err(no_station())
+        }
+        fn write(&self, _: &ExportTo, _: Exported) -> Result<String, Failure> {
+            Err(no_station())
+        }
+        fn report(&self, _: &ExportTo, _: &BatchReport) -> Result<String, Failure> {
+            Err(no_station())
+        }
+    }
+
     fn desk() -> Desk {
-        Desk { home: None, open: Box::new(|_, _| Err(Shut::Failed(no_station()))) }
+        Desk { home: None, open: Box::new(|_, _| Err(Shut::Failed(no_station()))), export: Box::new(NoPaper) }
     }
 
     #[test]

@@ -4,8 +4,10 @@
 
 mod apps;
 mod pskc;
+mod write;
 
 pub(super) use apps::{is_sealed_aegis, is_sealed_two_fas};
+pub use write::{Cipher, SealError, SealWith, seal_pskc};
 
 use super::{FileError, Format, recognise, text};
 use crate::remedy::{Remedy, Retry};

@@ -1,25 +1,17 @@
--- A sweep sets the clocks of tokens that are on record: a batch whose jobs are made as tokens come. What it is for, as
--- JSON (`store::Sweep`); empty for a batch that burns.
-ALTER TABLE batches ADD COLUMN sweep TEXT;
-
--- How far off a token's clock was before and after a job set it: token minus station, in milliseconds.
-ALTER TABLE jobs ADD COLUMN drift_before_ms INTEGER;
-ALTER TABLE jobs ADD COLUMN drift_after_ms INTEGER;
-
--- What a sweep found of each token that came, and what became of its clock. Of a token that came more than once the last
--- time counts, but that its clock was set is never forgotten.
-CREATE TABLE resyncs (
-    batch INTEGER NOT NULL REFERENCES batches (id),
+-- Codes by which tokens are activated at their server: given by the station (computed) or read from a display (seen), and
+-- whether the server took them, as a person said. Never deleted: how fast they were given is asked here, too.
+CREATE TABLE activations (
+    id INTEGER PRIMARY KEY,
     serial TEXT NOT NULL REFERENCES tokens (serial),
-    at INTEGER NOT NULL,
-    before_ms INTEGER,
-    after_ms INTEGER,
-    outcome TEXT NOT NULL CHECK (
-        outcome IN ('set', 'right', 'unfinished', 'failed', 'refused', 'not known', 'not meant')
-    ),
-    reason TEXT,
-    job INTEGER REFERENCES jobs (id),
-    PRIMARY KEY (batch, serial),
-    CHECK (outcome NOT IN ('set', 'unfinished', 'failed') OR job IS NOT NULL)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX resyncs_serial ON resyncs (serial, at);
+    profile INTEGER NOT NULL,
+    seed BLOB NOT NULL REFERENCES seeds (id),
+    proof TEXT NOT NULL CHECK (proof IN ('computed', 'seen')),
+    given_at INTEGER NOT NULL,
+    given_by TEXT NOT NULL,
+    done_at INTEGER,
+    done_by TEXT,
+    CHECK ((done_at IS NULL) = (done_by IS NULL))
+) STRICT;
+CREATE INDEX activations_given ON activations (given_at);
+CREATE INDEX activations_seed ON activations (seed, done_at);
+CREATE INDEX activations_serial ON activations (serial);

@@ -463,3 +463,45 @@ fn the_codes_of_a_key_are_shown_while_they_are_good() {
         assert!(!model.wants_time());
     }
 }
+
+#[test]
+fn a_batch_is_exported_from_the_screen() {
+    use crate::{
+        face::{AuditHead, Exported},
+        tui::{export::Exporting, msg::Msg},
+    };
+    for (columns, rows) in SIZES {
+        let mut model = model(columns, rows);
+        vault(&mut model, VaultState::Open);
+        press(&mut model, KeyCode::Char('b'));
+        let effects = press(&mut model, KeyCode::Char('e'));
+        assert!(matches!(&effects[..], [Effect::Ask(Asked::Catalog, _)]));
+        answer(&mut model, Asked::Catalog, Reply::Catalog(catalog()));
+        for _ in 0..3 {
+            press(&mut model, KeyCode::Down);
+        }
+        type_in(&mut model, "upload.csv");
+        is_golden("export-form", &model);
+        let effects = press(&mut model, KeyCode::Enter);
+        assert!(matches!(&effects[..], [Effect::Export { options, .. }] if options.dry_run));
+        let look = Exported {
+            content: SecretBytes::new([]),
+            tokens: 7,
+            left_out: vec!["token 8659610000009: nobody has seen its code yet".into()],
+            cannot_carry: vec!["all lines: the profile's title has no place in this format".into()],
+            login_target: Some("Entra ID (CSV upload)".into()),
+            lint: vec![],
+            anchor: AuditHead { entries: 17, hash: "c0ffee".into() },
+        };
+        update(&mut model, Msg::Exported(Ok(Exporting::Looked(Reply::Exported(look)))));
+        is_golden("export-look", &model);
+        let effects = press(&mut model, KeyCode::Char('y'));
+        assert!(matches!(&effects[..], [Effect::Export { options, to }]
+            if !options.dry_run && to.file == "upload.csv"));
+        update(&mut model, Msg::Exported(Err(no("2 of 7 lines would not come through"))));
+        assert!(text(&model).contains("g: good lines only"));
+        press(&mut model, KeyCode::Char('g'));
+        update(&mut model, Msg::Exported(Ok(Exporting::Written("7 tokens written to upload.csv".into()))));
+        assert!(model.dialogs.is_empty() && text(&model).contains("7 tokens written"));
+    }
+}

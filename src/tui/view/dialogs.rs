@@ -35,6 +35,7 @@ pub fn draw(model: &Model, dialog: &Dialog, area: Rect, buf: &mut Buffer) {
         Dialog::Making(making) => forms::making(making, area, buf),
         Dialog::Sweep(sweeping) => forms::sweep(sweeping, area, buf),
         Dialog::Codes(shown) => codes::draw(shown, model.now, area, buf),
+        Dialog::Export(export) => forms::export(export, area, buf),
         Dialog::Reveal(shown) => reveal::draw(model, shown, buf),
         Dialog::Sure(sure) => {
             let (question, meaning) = sure.words();
