@@ -6,9 +6,9 @@ mod support;
 use kiln::{
     domain::Profile,
     face::{
-        AuditEntry, BatchPolicy, Command, Consent, DriftFilter, ExportFormat, Failure, FailureKind,
-        HolderFile, ImportOptions, ImportTarget, JobFilter, NewBatch, Page, Reply, Role, SecretBytes,
-        ToClient, ToServer,
+        ActivationAsk, AuditEntry, BatchPolicy, Command, Consent, DriftFilter, ExportFormat, ExportOptions,
+        Failure, FailureKind, HolderFile, ImportOptions, ImportTarget, JobFilter, NewBatch, NewSweep, Page,
+        Reply, Role, SecretBytes, ToClient, ToServer,
     },
 };
 use nix::unistd::{Gid, Uid, setegid, seteuid};
@@ -133,6 +133,8 @@ one_of_each! {
     Command::BatchRetry { .. } => Acts Command::BatchRetry { name: spring() },
     Command::BatchPriority { .. } => Acts Command::BatchPriority { name: spring(), priority: 3 },
     Command::BatchCancel { .. } => Acts Command::BatchCancel { name: spring() },
+    Command::Resync(_) => Acts Command::Resync(NewSweep::default()),
+    Command::Swept { .. } => Looks Command::Swept { name: spring(), page: Page::default() },
     Command::AlarmsRead { .. } => Acts Command::AlarmsRead { ids: vec![1] },
     Command::Jobs { .. } => Looks Command::Jobs {
         batch: spring(),
@@ -194,12 +196,17 @@ one_of_each! {
         since: None,
         until: None,
     },
-    Command::Export { .. } => Acts Command::Export {
-        format: ExportFormat::Report,
-        batch: None,
-        inventory: false,
+    Command::Export(_) => Acts Command::Export(ExportOptions {
         unproven: true,
-    },
+        ..ExportOptions::of(ExportFormat::Report)
+    }),
+    Command::ActivationCodes(_) => Acts Command::ActivationCodes(ActivationAsk {
+        batch: Some(spring()),
+        login_target: Some("entra".into()),
+        ..ActivationAsk::default()
+    }),
+    Command::Activated { .. } => Acts Command::Activated { serials: vec![serial()], code: None },
+    Command::BatchReport { .. } => Looks Command::BatchReport { name: spring() },
     Command::Scrap { .. } => Acts Command::Scrap {
         serial: serial(),
         last_four: last_four(),

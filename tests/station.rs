@@ -1,227 +1,19 @@
 //! Whole stories at a station, in process: real store on disk, real drivers, virtual tokens on virtual readers.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod support;
+
 use kiln::{
-    domain::{Clock, ClockState, JobState, Profile, Proof, Serial, UnixMillis, catalog::Catalog},
+    domain::{Clock, ClockState, JobState, Profile, Proof, Serial},
     face::{
-        BatchPolicy, Command, Consent, DeviceState, ExportFormat, Failure, FailureKind, HolderFile,
-        ImportOptions, ImportTarget, JobFilter, JobView, NewBatch, Numbered, Page, Reply, Role, SecretBytes,
-        SeenCode,
+        BatchPolicy, Command, Consent, DeviceState, ExportFormat, ExportOptions, FailureKind, ImportTarget,
+        NewBatch, Numbered, Page, Reply, Role, SecretBytes, SeenCode,
     },
-    sim::{
-        Bench, Challenges, Display, Fault, ForeignCard, Surroundings, VirtualToken, molto2,
-        token2_single::{self, TimeSync},
-    },
-    station::{Caller, Limits, Parts, Station, StationHandle, no_crossing, no_probe},
-    store::Store,
-    vault::{
-        DataKey,
-        holder::{self, Recipient, WorkFactor},
-    },
+    sim::{Display, Fault, ForeignCard, VirtualToken},
+    station::Caller,
 };
-use std::{
-    path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
-    time::Duration,
-};
-use tokio::sync::broadcast;
-use zeroize::Zeroizing;
-
-/// Virtual tokens answer at once, unless they are told never to.
-const EXCHANGE: Duration = Duration::from_secs(2);
-
-/// A clock that stands still unless a test moves it, and is as good as the test says.
-struct TestClock {
-    now: AtomicI64,
-    trusted: std::sync::Mutex<ClockState>,
-}
-
-impl Clock for TestClock {
-    fn now(&self) -> UnixMillis {
-        UnixMillis(self.now.load(Ordering::SeqCst))
-    }
-    fn state(&self) -> ClockState {
-        *self.trusted.lock().unwrap()
-    }
-}
-
-/// A station with its readers and its one caller.
-struct Shop {
-    door: StationHandle,
-    events: broadcast::Receiver<Arc<Numbered>>,
-    bench: Bench,
-    clock: Arc<TestClock>,
-    station: Option<Station>,
-    key: [u8; 32],
-}
-
-impl Shop {
-    async fn open(dir: &Path, slots: &[&str]) -> Self {
-        Self::open_with(dir, slots, None, ClockState::Simulated).await
-    }
-
-    async fn open_with(dir: &Path, slots: &[&str], key: Option<[u8; 32]>, clock_state: ClockState) -> Self {
-        let clock = Arc::new(TestClock {
-            now: AtomicI64::new(1_767_225_600_000),
-            trusted: std::sync::Mutex::new(clock_state),
-        });
-        let bench = Bench::new(slots.iter().map(|slot| (*slot).to_owned()));
-        let parts = Parts {
-            store: Store::open(&dir.join("kiln.db"), clock.now()).unwrap(),
-            catalog: Catalog::built_in(),
-            clock: clock.clone(),
-            source: Arc::new(bench.clone()),
-            limits: Limits { exchange: EXCHANGE, rescan: Duration::from_millis(10) },
-            clients: Arc::default(),
-            probe: no_probe(),
-            crossing: no_crossing(),
-        };
-        let (station, door) = Station::start(parts).unwrap();
-        let events = door.events();
-        let data_key = key.map_or_else(|| DataKey::generate().unwrap(), |k| DataKey::from_bytes(&k).unwrap());
-        let shop = Self { door, events, bench, clock, station: Some(station), key: *data_key.expose() };
-        if key.is_some() {
-            shop.ask(Command::VaultUnlock { data_key: SecretBytes::new(shop.key) }).await.unwrap();
-        } else {
-            let recipient =
-                Recipient::passphrase(Zeroizing::new("correct horse".into()), WorkFactor::new(2).unwrap())
-                    .unwrap();
-            let file = holder::wrap(&data_key, &recipient).unwrap();
-            let holder = HolderFile {
-                name: "test".into(),
-                kind: "passphrase".into(),
-                recipient: None,
-                file: data_encoding::BASE64.encode(&file),
-            };
-            let data_key = SecretBytes::new(shop.key);
-            shop.ask(Command::VaultInit { holder, data_key }).await.unwrap();
-        }
-        shop
-    }
-
-    async fn ask(&self, command: Command) -> Result<Reply, Failure> {
-        let caller = Caller { who: "tester".into(), uid: 0, role: Role::Operator };
-        self.door.ask(command, caller).await
-    }
-
-    /// Waits for an event that `wanted` makes something of.
-    async fn until<T>(&mut self, what: &str, mut wanted: impl FnMut(&Numbered) -> Option<T>) -> T {
-        let wait = async {
-            loop {
-                let event = self.events.recv().await.expect("the station goes on");
-                if let Some(found) = wanted(&event) {
-                    return found;
-                }
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(60), wait)
-            .await
-            .unwrap_or_else(|_| panic!("never happened: {what}"))
-    }
-
-    async fn token_is_gone(&mut self, slot: &str) {
-        let bench = self.bench.clone();
-        self.until("an empty slot", |_| bench.lies_in(slot).is_none().then_some(())).await;
-    }
-
-    async fn job_reaches(&mut self, state: JobState) -> kiln::face::Event {
-        use kiln::face::Event;
-        self.until(&format!("a job that is {state}"), |news| match &news.event {
-            event @ Event::Job { state: now, .. } if *now == state => Some(event.clone()),
-            _ => None,
-        })
-        .await
-    }
-
-    /// Waits until the slot says something with `text` in it.
-    async fn slot_says(&mut self, text: &str) {
-        self.until(&format!("a slot that says \"{text}\""), |news| match &news.event {
-            kiln::face::Event::Slot(view) => {
-                view.says.as_ref().is_some_and(|says| says.contains(text)).then_some(())
-            }
-            _ => None,
-        })
-        .await;
-    }
-
-    async fn import(&self, batch: &str, csv: &str) -> Result<Reply, Failure> {
-        self.ask(Command::Import {
-            file_name: "seeds.csv".into(),
-            content: SecretBytes::new(csv.as_bytes()),
-            options: options(ImportTarget::Batch(batch.into())),
-        })
-        .await
-    }
-
-    async fn start(&self, batch: &str) {
-        self.ask(Command::BatchStart { name: batch.into() }).await.unwrap();
-    }
-
-    async fn jobs(&self, batch: &str) -> Vec<JobView> {
-        let command =
-            Command::Jobs { batch: batch.into(), filter: JobFilter::default(), page: Page::default() };
-        match self.ask(command).await.unwrap() {
-            Reply::Jobs(page) => page.items,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    async fn verify(&self, serial: &str, profile: u8, code: &str) -> bool {
-        let command = Command::Verify {
-            serial: serial.parse().unwrap(),
-            profile: Profile::new(profile),
-            codes: vec![code.into()],
-        };
-        match self.ask(command).await.unwrap() {
-            Reply::Verdict(verdict) => verdict.right,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn single(&self, serial: &str) -> VirtualToken {
-        let settings = token2_single::Settings::new(serial.parse().unwrap(), TimeSync::Restricted);
-        VirtualToken::token2_single(settings, Surroundings::new(self.clock.clone(), Challenges::random()))
-    }
-
-    fn molto2(&self, serial: &str) -> VirtualToken {
-        let settings = molto2::Settings::new(serial.parse().unwrap(), molto2::Generation::V2);
-        VirtualToken::molto2(settings, Surroundings::new(self.clock.clone(), Challenges::random()))
-    }
-
-    /// Ends the station and gives what a later one needs: the vault's key.
-    async fn close(mut self) -> [u8; 32] {
-        let station = self.station.take().unwrap();
-        station.stopper().stop();
-        station.stopped().await;
-        self.key
-    }
-}
-
-fn options(target: ImportTarget) -> ImportOptions {
-    ImportOptions::to(target)
-}
-
-/// An Entra CSV with random seeds for `serials`.
-fn csv(serials: &[&str]) -> String {
-    let mut text = String::from("upn,serial number,secret key,time interval,manufacturer,model\n");
-    for serial in serials {
-        let mut seed = [0; 20];
-        getrandom::fill(&mut seed).unwrap();
-        let secret = data_encoding::BASE32_NOPAD.encode(&seed);
-        text.push_str(&format!("u{serial}@example.com,{serial},{secret},30,Token2,C301-i\n"));
-    }
-    text
-}
-
-fn fresh_code(token: &VirtualToken, profile: u8) -> String {
-    token.switch_off();
-    token.switch_on();
-    let display = token.display(Profile::new(profile));
-    display.code().unwrap_or_else(|| panic!("no code: {display:?}")).to_owned()
-}
+use std::sync::atomic::Ordering;
+use support::shop::{Shop, csv, fresh_code, options};
 
 const A: &str = "86596100000001";
 const B: &str = "86596100000002";
@@ -240,11 +32,11 @@ async fn a_token_is_burned_seen_and_exported() {
     assert_eq!((proof, wants_eyes), (Some(Proof::Written), true), "the first of a batch wants to be seen");
     assert_eq!(token.counters().commands, 6, "no command more than needed");
 
-    let export = || Command::Export {
-        format: ExportFormat::EntraCsv { old_interval_column: false },
-        batch: Some("spring".into()),
-        inventory: false,
-        unproven: false,
+    let export = || {
+        Command::Export(ExportOptions {
+            batch: Some("spring".into()),
+            ..ExportOptions::of(ExportFormat::EntraCsv { old_interval_column: false })
+        })
     };
     let Reply::Exported(before) = shop.ask(export()).await.unwrap() else { panic!() };
     assert_eq!((before.tokens, before.left_out.len()), (0, 1));

@@ -4,6 +4,7 @@
 //! here know nothing that lies under a station.
 
 use super::{
+    activate::ActivateVerb,
     alarms::AlarmsArgs,
     audit::AuditVerb,
     batch::BatchVerb,
@@ -165,7 +166,10 @@ pub enum Asks {
     /// The tokens' clocks: how they run, and when they will be too far off for their servers
     Drift(DriftArgs),
     /// Write what is burned, in a server's format
-    Export(ExportArgs),
+    Export(Box<ExportArgs>),
+    /// Codes for a server that takes an uploaded token only after it was given one
+    #[command(subcommand)]
+    Activate(ActivateVerb),
     /// What Entra ID said about an upload, mapped back to tokens
     EntraErrors(EntraErrorsArgs),
     /// The slots, and names for them that stay
@@ -305,6 +309,9 @@ mod tests {
             "init --ssh f --passphrase-file g",
             "key add a",
             "key add a --hex --ascii",
+            "drift resync --threshold -3",
+            "drift resync --threshold soon",
+            "drift swept",
             "token",
             "token 1 allow 1 --replace",
             "token allow 1",
@@ -312,7 +319,7 @@ mod tests {
             "token 8.65962E+13",
             "verify 1",
             "export",
-            "export --format pskc",
+            "export --format xls",
             "clock override",
             "clock override --for 30",
             "tokens --limit 0",
@@ -348,6 +355,9 @@ mod tests {
             ("tokens alice --all", true),
             ("token 0012", true),
             ("token scrap 0012", true),
+            ("drift resync --batch a --threshold 0", true),
+            ("drift resync 0012 0013 --profile 3", true),
+            ("drift swept a --limit 3", true),
             ("verify 0012 123456", true),
             ("drift alice --before 2027-06-01 --all", true),
             ("drift show 0012", true),

@@ -1,16 +1,19 @@
-//! `kiln batch new|list|show|start|pause|retry|priority|cancel`.
+//! `kiln batch new|list|show|report|start|pause|retry|priority|cancel`.
 
 use super::{
     Ask, CliError, Exit, Io,
     ask::answer,
+    batch_report::{self, ReportArgs},
     import,
-    policy::{PolicyArgs, PriorityArg, word},
+    policy::{PolicyArgs, PriorityArg},
     run::{Form, print_json},
     table::{Table, count, or_dash, plain},
     tokens::PageArgs,
 };
 use crate::domain::JobState;
-use crate::face::{BatchDetail, BatchView, Command, JobFilter, JobView, NewBatch, Reply};
+use crate::face::{
+    BatchDetail, BatchView, Command, JobFilter, JobView, NewBatch, Reply, ResyncView, SweepView,
+};
 use clap::{Args, Subcommand};
 use std::io::{self, Write};
 
@@ -23,6 +26,8 @@ pub enum BatchVerb {
     List,
     /// One batch and what it allows
     Show(ShowArgs),
+    /// All of one batch for an auditor: numbers that add up, who did what when, clocks
+    Report(ReportArgs),
     /// Let the slots take its jobs, for the first time or again
     #[command(visible_alias = "resume")]
     Start {
@@ -126,6 +131,7 @@ pub fn run(verb: BatchVerb, form: Form, io: &mut Io<'_>, station: &mut dyn Ask) 
             }
         }
         BatchVerb::Show(args) => show(args, form, io, station)?,
+        BatchVerb::Report(args) => return batch_report::run(args, form, io, station),
         BatchVerb::Start { name } => moved(Command::BatchStart { name }, form, io, station)?,
         BatchVerb::Pause { name } => moved(Command::BatchPause { name }, form, io, station)?,
         BatchVerb::Retry { name } => moved(Command::BatchRetry { name }, form, io, station)?,
@@ -162,6 +168,11 @@ fn moved(command: Command, form: Form, io: &mut Io<'_>, station: &mut dyn Ask) -
     let batch = answer!(station, command, Reply::Batch(batch) => batch);
     match form {
         Form::Json => print_json(io.out, &batch),
+        Form::Text if batch.batch.sweep.is_some() => {
+            let so_far = batch.batch.sweep.as_ref().map(SweepView::words).unwrap_or_default();
+            writeln!(io.err, "sweep {} is {}: {so_far}", plain(&batch.batch.name), batch.batch.state)?;
+            Ok(())
+        }
         Form::Text => {
             let left = count(left(&batch.batch), "job");
             writeln!(io.err, "batch {} is {}: {left} to go", plain(&batch.batch.name), batch.batch.state)?;
@@ -212,18 +223,18 @@ pub fn jobs_table(jobs: &[JobView]) -> Table {
         table.row([
             job.job.to_string(),
             job.position.to_string(),
-            job.state.to_string(),
+            job.resync.map_or(job.state.word(), |resync| resync.word(job.state)).to_owned(),
             or_dash(job.serial.as_ref()),
             format!("{}{to_see}", or_dash(job.proof)),
             or_dash(job.upn.as_ref()),
-            job.reason.clone().unwrap_or_default(),
+            job.reason.clone().or_else(|| job.resync.map(ResyncView::words)).unwrap_or_default(),
         ]);
     }
     table
 }
 
 fn print_detail(batch: &BatchDetail, out: &mut dyn Write) -> io::Result<()> {
-    let BatchView { name, state, reason, jobs, proofs, created, priority } = &batch.batch;
+    let BatchView { name, state, reason, jobs, proofs, created, priority, sweep } = &batch.batch;
     let mut field = |name: &str, value: &str| writeln!(out, "{name:<10} {}", plain(value));
     field("batch", name)?;
     field("state", state)?;
@@ -232,6 +243,11 @@ fn print_detail(batch: &BatchDetail, out: &mut dyn Write) -> io::Result<()> {
     }
     field("priority", &priority.to_string())?;
     field("created", &created.floor_second().to_string())?;
+    if let Some(sweep) = sweep {
+        field("sets", &format!("the clocks of {}", sweep.of_whom()))?;
+        field("so far", &sweep.words())?;
+        return field("each", &format!("kiln drift swept {name}"));
+    }
     if let Some(source) = &batch.source {
         field("file", &source.name)?;
         field("sha256", &source.sha256)?;
@@ -240,8 +256,8 @@ fn print_detail(batch: &BatchDetail, out: &mut dyn Write) -> io::Result<()> {
     field("target", &or_dash(batch.login_target.as_ref()))?;
     field("key", batch.key.as_deref().unwrap_or("as delivered"))?;
     let policy = &batch.policy;
-    field("on factory", word(policy.factory))?;
-    field("on foreign", word(policy.foreign))?;
+    field("on factory", policy.factory.word())?;
+    field("on foreign", policy.foreign.word())?;
     field(
         "to be seen",
         &match (policy.seen.first, policy.seen.every) {
@@ -340,6 +356,7 @@ proofs     5 written
             profiles: 1,
             proof: Some(Proof::Written),
             wants_eyes: true,
+            resync: None,
         };
         let station = Scripted::new([Reply::Jobs(PageOf { total: 1, items: vec![job] })]);
         let mut desk = Desk::default();

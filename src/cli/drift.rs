@@ -4,7 +4,7 @@ use super::{
     Ask, CliError, Exit, Io,
     ask::answer,
     diagnose::DiagnoseVerbError,
-    moment,
+    moment, resync,
     run::{Form, done, print_json},
     table::{Table, count, or_dash, plain},
     timing::{self, TimingVerbError},
@@ -31,6 +31,11 @@ pub struct DriftArgs {
 /// What can be asked of, or done to, the tokens' clocks.
 #[derive(Debug, Subcommand)]
 enum DriftVerb {
+    /// Set the clocks of tokens right as they are put down; seeds and parameters stay as they are
+    #[command(after_help = resync::EXAMPLES)]
+    Resync(resync::ResyncArgs),
+    /// What became of each token that came to a sweep
+    Swept(resync::SweptArgs),
     /// One token's clock: its rate, its forecast, what happened to it, every reading
     Show {
         /// The token's serial
@@ -69,6 +74,8 @@ fn day(text: &str) -> Result<UnixTime, String> {
 /// Asks and prints.
 pub fn run(args: DriftArgs, form: Form, io: &mut Io<'_>, station: &mut dyn Ask) -> Result<Exit, CliError> {
     match args.verb {
+        Some(DriftVerb::Resync(args)) => resync::run(args, form, io, station),
+        Some(DriftVerb::Swept(args)) => resync::swept(&args, form, io, station),
         Some(DriftVerb::Show { serial }) => show(serial, form, io, station),
         Some(DriftVerb::Timed { serial }) => timed(serial, io, station),
         None => list(args.list, form, io, station),
@@ -296,7 +303,14 @@ mod tests {
             batch: None,
         };
         let clock = clock.map(Box::new);
-        Reply::Token(Box::new(TokenView { line, mappings: vec![], readings, jobs: vec![], clock }))
+        Reply::Token(Box::new(TokenView {
+            line,
+            mappings: vec![],
+            readings,
+            jobs: vec![],
+            clock,
+            clock_set: None,
+        }))
     }
 
     fn at(days: i64) -> UnixMillis {

@@ -1,6 +1,6 @@
 //! What a client can ask of a station.
 
-use super::{DriftFilter, Role, SecretBytes, SeenCode};
+use super::{ActivationAsk, DriftFilter, ExportOptions, Role, SecretBytes, SeenCode};
 use crate::domain::{
     Hash, JobState, OnFound, Profile, SeenPolicy, Serial, Serials, UnixTime, seed_text::Encoding,
 };
@@ -95,6 +95,15 @@ pub enum Command {
     BatchCancel {
         /// Its name.
         name: String,
+    },
+    /// Makes a batch that sets the clocks of tokens on record as they are put down, and lets it run.
+    Resync(NewSweep),
+    /// The tokens that came to such a batch, the last one first.
+    Swept {
+        /// The batch's name.
+        name: String,
+        /// Which page.
+        page: Page,
     },
     /// Alarms were read: they are shown to nobody any more.
     AlarmsRead {
@@ -258,16 +267,20 @@ pub enum Command {
         until: Option<UnixTime>,
     },
     /// Writes what is burned in a server's format.
-    Export {
+    Export(ExportOptions),
+    /// Codes by which tokens are activated at their server, as the station computes them.
+    ActivationCodes(ActivationAsk),
+    /// The server has taken the codes of these tokens.
+    Activated {
         /// Which.
-        format: ExportFormat,
-        /// Only this batch.
-        batch: Option<String>,
-        /// Not what was burned, but what the tokens of the inventory were delivered with.
-        #[serde(default)]
-        inventory: bool,
-        /// Entra: also tokens that are only *written* where the policy wanted them *seen*.
-        unproven: bool,
+        serials: Vec<Serial>,
+        /// The code that a person read from the display of the only one; none: those that the station computed.
+        code: Option<String>,
+    },
+    /// What an auditor wants to know of a batch.
+    BatchReport {
+        /// Its name.
+        name: String,
     },
     /// The slots with their readers.
     Slots,
@@ -331,6 +344,7 @@ impl Command {
             | Self::Batches
             | Self::BatchShow { .. }
             | Self::Jobs { .. }
+            | Self::Swept { .. }
             | Self::Tokens { .. }
             | Self::Drift { .. }
             | Self::Token { .. }
@@ -342,6 +356,7 @@ impl Command {
             | Self::AuditVerify
             | Self::AuditAnchor
             | Self::AuditShow { .. }
+            | Self::BatchReport { .. }
             | Self::Doctor => Role::Observer,
             Self::VaultInit { .. }
             | Self::Holders
@@ -357,6 +372,7 @@ impl Command {
             | Self::BatchRetry { .. }
             | Self::BatchPriority { .. }
             | Self::BatchCancel { .. }
+            | Self::Resync(_)
             | Self::AlarmsRead { .. }
             | Self::ClockTimed { .. }
             | Self::Verify { .. }
@@ -368,7 +384,9 @@ impl Command {
             | Self::DevicePressed { .. }
             | Self::DeviceCancel { .. }
             | Self::Examine { .. }
-            | Self::Export { .. }
+            | Self::Export(_)
+            | Self::ActivationCodes(_)
+            | Self::Activated { .. }
             | Self::SlotName { .. }
             | Self::SlotSerial { .. }
             | Self::OtpRead { .. }
@@ -483,6 +501,22 @@ pub struct NewBatch {
     pub priority: i32,
 }
 
+/// A batch that sets clocks: of which tokens, and from how far off on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewSweep {
+    /// Its name; none: one with the day in it.
+    pub name: Option<String>,
+    /// Clocks that are further off are set, in seconds. None: two seconds where tokens are named, else a third of what
+    /// the server of each token forgives.
+    pub threshold_s: Option<u32>,
+    /// Only tokens that hold something of this batch.
+    pub of_batch: Option<String>,
+    /// Only these; empty: all that are on record.
+    pub serials: Vec<Serial>,
+    /// Only the clock of this profile, where a token has one for each.
+    pub profile: Option<Profile>,
+}
+
 /// Which jobs of a batch.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobFilter {
@@ -513,27 +547,4 @@ pub enum Consent {
     Replace,
     /// One more authentication after a refused key or a link that was lost during one.
     TryKey,
-}
-
-/// What an export is written as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ExportFormat {
-    /// Entra ID's hardware OATH CSV.
-    EntraCsv {
-        /// Spell the fourth column `timeinterval`, as older pages do.
-        old_interval_column: bool,
-    },
-    /// One line for each profile, without seeds.
-    Report,
-}
-
-impl ExportFormat {
-    /// Whether what is written holds seeds.
-    pub fn holds_seeds(self) -> bool {
-        match self {
-            Self::EntraCsv { .. } => true,
-            Self::Report => false,
-        }
-    }
 }

@@ -8,17 +8,22 @@
 //!
 //! Secrets cross it only inside [`SecretBytes`].
 
+mod activation;
+mod batch_report;
 mod command;
 mod drift;
 mod event;
 mod examine;
+mod export;
 mod finding;
 mod reply;
 mod secret;
 mod view;
 
+pub use activation::{ActivationAsk, ActivationCode, ActivationCodes, ActivationRecord};
+pub use batch_report::{BatchReport, ReportedJob, ReportedProfile, Sums};
 pub use command::{
-    BatchPolicy, Command, Consent, ExportFormat, ImportOptions, ImportTarget, JobFilter, NewBatch, Page,
+    BatchPolicy, Command, Consent, ImportOptions, ImportTarget, JobFilter, NewBatch, NewSweep, Page,
 };
 pub use drift::{
     ClockCourse, ClockEvent, DriftFilter, DriftLine, DriftReport, FitPoint, Fleet, ModelRate, OddBatch,
@@ -26,16 +31,19 @@ pub use drift::{
 };
 pub use event::{DeviceState, Event, Numbered};
 pub use examine::{Examined, Lead, SeenCode, ShownRow};
+pub use export::{
+    Clocked, DuoKind, ExportFormat, ExportLine, ExportOptions, Exported, Lint, OnLint, ProfileChoice,
+};
 pub use finding::{Check, Finding, Health, Side};
 pub use reply::{
-    AuditEntry, AuditHead, BatchDetail, CatalogView, Exported, Failure, FailureKind, HolderFile, ImportLine,
+    AuditEntry, AuditHead, BatchDetail, CatalogView, Failure, FailureKind, HolderFile, ImportLine,
     ImportReport, KeyCode, KeyCodes, KeyInfo, KeyWants, Named, PageOf, RecipeView, Reply, Revealed, SlotInfo,
     Source, Verdict,
 };
 pub use secret::SecretBytes;
 pub use view::{
-    Alarm, BatchView, ClockView, Doing, JobCounts, JobView, MappingView, ProofCounts, ReadingView, SlotView,
-    Snapshot, TokenLine, TokenView, VaultState, Who,
+    Alarm, BatchView, ClockView, Doing, JobCounts, JobView, MappingView, ProofCounts, ReadingView,
+    ResyncView, SlotView, Snapshot, SweepView, SweptView, TokenLine, TokenView, VaultState, Who,
 };
 
 use serde::{Deserialize, Serialize};

@@ -1,8 +1,8 @@
 //! What a station answers.
 
 use super::{
-    BatchView, ClockView, DriftReport, Examined, Finding, JobView, SecretBytes, SlotView, Snapshot,
-    TokenLine, TokenView,
+    ActivationCodes, BatchReport, BatchView, ClockView, DriftReport, Examined, Exported, Finding, JobView,
+    SecretBytes, SlotView, Snapshot, SweptView, TokenLine, TokenView,
 };
 use crate::domain::{Policy, Proof, Serial, UnixMillis, UnixTime};
 use serde::{Deserialize, Serialize};
@@ -25,10 +25,12 @@ pub enum Reply {
     Catalog(CatalogView),
     /// To `batches`.
     Batches(Vec<BatchView>),
-    /// To `batch_show`, `batch_start` and `batch_pause`.
+    /// To `batch_show`, `batch_start`, `batch_pause` and `resync`.
     Batch(Box<BatchDetail>),
     /// To `jobs`.
     Jobs(PageOf<JobView>),
+    /// To `swept`.
+    Swept(PageOf<SweptView>),
     /// To `tokens`.
     Tokens(PageOf<TokenLine>),
     /// To `drift`.
@@ -41,6 +43,10 @@ pub enum Reply {
     Revealed(Revealed),
     /// To `export`.
     Exported(Exported),
+    /// To `activation_codes`.
+    ActivationCodes(ActivationCodes),
+    /// To `batch_report`.
+    BatchReport(Box<BatchReport>),
     /// To `diagnose`, `whose` and `when`: the documents that these verbs print with `--json`.
     Findings(serde_json::Value),
     /// To `examine`.
@@ -303,19 +309,6 @@ pub struct Verdict {
     /// Why a wrong code is wrong: the document that `diagnose` answers with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub diagnosis: Option<Box<serde_json::Value>>,
-}
-
-/// A file for a server.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Exported {
-    /// Its bytes.
-    pub content: SecretBytes,
-    /// How many tokens are in it.
-    pub tokens: u32,
-    /// What was left out and why, a sentence each.
-    pub left_out: Vec<String>,
-    /// The head of the audit chain after the export was recorded.
-    pub anchor: AuditHead,
 }
 
 /// Where the audit chain ends.

@@ -28,7 +28,7 @@ impl Check<'_> {
 /// What to do about a clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Advice {
-    /// Nothing tells where it stands.
+    /// Too little is known of it.
     Read,
     /// Nothing.
     Nothing,
@@ -95,7 +95,7 @@ impl Advice {
     /// As an order to a person.
     pub fn order(&self) -> String {
         match self {
-            Self::Read => "put it on a slot: nothing tells where its clock stands".into(),
+            Self::Read => "put it on a slot: too little is known of its clock".into(),
             Self::Nothing => "nothing to do".into(),
             Self::Use { every_days } => {
                 format!("the server follows its clock: log in with it at least every {every_days} days")

@@ -9,8 +9,8 @@ use crate::{
         OddBatch, Page, Ranged, RateBin, RateBy,
     },
     forecast::{
-        self, Check, Course, Estimate, Event, Happened, Known, MadeBy, Own, Population, Rate, Reading,
-        Setting,
+        self, Advice, Check, Course, Estimate, Event, Happened, Known, MadeBy, Own, Population, Rate,
+        Reading, Setting,
     },
     store::{
         Store, StoreError,
@@ -124,10 +124,24 @@ fn reading(at: UnixMillis, read: &crate::store::NewReading, clock: ClockState) -
     }
 }
 
-/// Whether lists show when a token fails: one that its server follows fails only where something put it out.
-fn can_fail(course: &Course, check: &Check<'_>, now: UnixMillis) -> bool {
-    let out = || course.outside(now, f64::from(check.limit_s())).is_some_and(|share| share >= 0.5);
-    !check.learns() || (course.trouble().is_some() && out())
+/// Whether lists show when a token fails. One that its server follows fails only where something put it out; of one whose
+/// rate nothing tells, only that it was out when it was read.
+fn can_fail(course: &Course, check: &Check<'_>, by: RateBy, now: UnixMillis) -> bool {
+    let out = |at| course.outside(at, f64::from(check.limit_s())).is_some_and(|share| share >= 0.5);
+    match (by, check.learns()) {
+        (_, true) => course.trouble().is_some() && out(now),
+        (RateBy::Nothing, false) => course.last_read.is_some_and(out),
+        (RateBy::Own | RateBy::Model, false) => true,
+    }
+}
+
+/// From what the rate is known.
+fn rate_by(own: &Course, population: &Population) -> RateBy {
+    match (Own::of(own).is_some(), population.tokens) {
+        (true, _) => RateBy::Own,
+        (false, 0) => RateBy::Nothing,
+        (false, _) => RateBy::Model,
+    }
 }
 
 impl Clocks {
@@ -331,14 +345,10 @@ fn line(
     let (purpose, check) = told.strictest.as_ref()?;
     let own = told.course();
     let population = population(populations, history);
-    let by = match (Own::of(&own).is_some(), population.tokens) {
-        (true, _) => RateBy::Own,
-        (false, 0) => RateBy::Nothing,
-        (false, _) => RateBy::Model,
-    };
+    let by = rate_by(&own, &population);
     let course = own.among(&population);
     let leaves = course.leaves(f64::from(check.limit_s()));
-    let shown = leaves.filter(|_| can_fail(&course, check, now));
+    let shown = leaves.filter(|_| can_fail(&course, check, by, now));
     let Rate { ppm, low, high } = course.rate();
     let line = DriftLine {
         serial: history.serial.clone(),
@@ -358,7 +368,12 @@ fn line(
         fails_from: shown.and_then(|leaves| leaves.from),
         fails_to: shown.and_then(|leaves| leaves.to),
         trouble: course.trouble().map(event),
-        advice: forecast::advise(&course, check, leaves, now).order(),
+        advice: match by {
+            // What crystals in general do is no reason to fetch one.
+            RateBy::Nothing if shown.is_none() && !check.learns() => Advice::Read,
+            _ => forecast::advise(&course, check, leaves, now),
+        }
+        .order(),
     };
     Some((line, course))
 }
@@ -375,7 +390,9 @@ fn keep(
     now: UnixMillis,
 ) -> Kept {
     let own = told.course();
-    let course = own.among(&population(populations, history));
+    let population = population(populations, history);
+    let by = rate_by(&own, &population);
+    let course = own.among(&population);
     let purpose = told.strictest.as_ref().map(|(purpose, _)| *purpose);
     let check = told.strictest.as_ref().map(|(_, check)| check);
     let batch = purpose.and_then(|purpose| purpose.batch.clone());
@@ -399,7 +416,7 @@ fn keep(
         own: Own::of(&own),
         ppm: course.rate_ppm(),
         fails: check
-            .filter(|check| can_fail(&course, check, now))
+            .filter(|check| can_fail(&course, check, by, now))
             .and_then(|check| course.likely_leaves(f64::from(check.limit_s()))),
         checked: check.is_some(),
     }

@@ -11,7 +11,7 @@ use crate::{
     face::{Doing, SlotView},
     link::{LinkError, Port, Presence},
     remedy::Remedy,
-    store::{AlarmAbout, AttemptId, JobId},
+    store::{AlarmAbout, AttemptId, JobId, JobKind},
 };
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -57,6 +57,9 @@ impl Hand {
     }
 }
 
+/// What a slot says, and what to do about it, while there is no work: no trouble, so hands only wait.
+pub const NO_BATCH: (&str, &str) = ("no batch is running", "start one with \"kiln batch start\"");
+
 /// What a slot's thread shares with the visits it makes.
 pub struct Slot<'a> {
     /// The station.
@@ -71,6 +74,8 @@ pub struct Slot<'a> {
     pub hand: &'a Hand,
     /// Failures of one kind in a row.
     pub breaker: super::breaker::Row,
+    /// Whether something lies here.
+    pub presence: Presence,
     /// The token that lies here, as far as it told who it is.
     pub guest: Option<Serial>,
     /// The alarm that was raised for the token that lies here, so that it is raised once.
@@ -98,6 +103,7 @@ pub fn run(core: &Core, reader: &str, fence: &Fence, hand: &Hand) {
         fence,
         hand,
         breaker: super::breaker::Row::default(),
+        presence: Presence::Empty,
         alarmed: None,
         guest: None,
     };
@@ -144,6 +150,7 @@ pub fn wait_for_leave(core: &Core, reader: &str, hung: &thread::JoinHandle<()>) 
 fn watch(slot: &mut Slot<'_>, port: &mut dyn Port) -> Result<(), LinkError> {
     let core = slot.core;
     let mut known = Presence::Empty;
+    slot.presence = known;
     let mut again = Again::Never;
     while !core.is_stopping() && !slot.fence.is_closed() {
         slot.take_name();
@@ -151,6 +158,7 @@ fn watch(slot: &mut Slot<'_>, port: &mut dyn Port) -> Result<(), LinkError> {
             slot.show_idle();
         }
         let now = port.wait_change(known, core.limits.rescan)?;
+        slot.presence = now;
         let look = match (now, known, again) {
             (Presence::Empty, _, _) => None,
             (Presence::Present, Presence::Empty, _) => Some(Look::First),
@@ -210,6 +218,7 @@ impl Slot<'_> {
         SlotView {
             slot: self.name.clone(),
             doing,
+            occupied: self.presence == Presence::Present,
             serial: None,
             model: None,
             job: None,
@@ -234,7 +243,8 @@ impl Slot<'_> {
                 "find out why before more tokens are spent, then start the batch again with \"kiln batch start\"",
             )
         } else if !running {
-            look("no batch is running", "start one with \"kiln batch start\"")
+            let (says, remedy) = NO_BATCH;
+            SlotView { doing: Doing::Wait, ..look(says, remedy) }
         } else if self.core.data_key().is_err() {
             look("the vault is locked", "open it with \"kiln unlock\"")
         } else if !self.core.clock_view().is_ok_and(|clock| clock.burns_allowed) {
@@ -251,8 +261,11 @@ impl Slot<'_> {
     fn view_of_place(&self) -> SlotView {
         let mut view = self.view(Doing::Place);
         let lost = self.core.store.unfinished_at(&self.name).ok().flatten();
-        if let Some(serial) = lost.and_then(|job| job.serial) {
-            view.says = Some(format!("token {serial} was lost here in the middle of its burn"));
+        if let Some((serial, kind)) = lost.and_then(|job| Some((job.serial?, job.kind))) {
+            view.says = Some(match kind {
+                JobKind::Burn => format!("token {serial} was lost here in the middle of its burn"),
+                JobKind::Resync => format!("token {serial} was lost here while its clock was being set"),
+            });
             view.remedy = Some("put it back, and leave it until the slot says take".to_owned());
         }
         view

@@ -7,7 +7,7 @@ use super::{
     core::STATION,
     device, edge, key,
     prepare::{Not, not_read, prepare},
-    reads,
+    reads, resync,
     slot::Slot,
     views,
 };
@@ -54,6 +54,8 @@ pub struct Guest<'a> {
     pub model: &'a Model,
     /// How long one exchange takes, there and back; of a token without a clock, all that it took to find out who it is.
     pub round_trip: Duration,
+    /// Its clock, as it was read just now; `None` for one without.
+    pub reading: Option<NewReading>,
 }
 
 /// How long a key may wait for a touch before its exchange is overdue: longer than any key does by itself (15 s are usual).
@@ -161,10 +163,11 @@ fn welcome(slot: &mut Slot<'_>, port: &mut dyn Port, look: Look, view: &mut Slot
             "take it away; if it is programmable, add its model under profiles/models",
         ));
     };
-    let guest = Guest { serial, model, round_trip };
     let watched = || edge::watch(core, &mut token);
     let precise = (look == Look::First && core.limits.precise_clocks && reading.is_some()).then(watched);
-    match precise.flatten().or(reading) {
+    let reading = precise.flatten().or(reading);
+    let guest = Guest { serial, model, round_trip, reading };
+    match reading {
         Some(reading) if look == Look::First => {
             core.store.reading(&guest.serial, &model.name, reading, &core.stamp(STATION));
         }
@@ -178,6 +181,7 @@ fn welcome(slot: &mut Slot<'_>, port: &mut dyn Port, look: Look, view: &mut Slot
     }
     let ready = prepare(slot, &guest, &mut token)?;
     view.job = Some(ready.job.id.0);
+    view.says = resync::says(&ready.job);
     Ok(burn(slot, &guest, &mut token, ready, view))
 }
 

@@ -10,6 +10,7 @@
 //!
 //! Everything here blocks; call it from a thread.
 
+mod activations;
 mod alarms;
 mod attempts;
 mod audit;
@@ -27,16 +28,19 @@ pub mod records;
 mod rows;
 mod schema;
 pub mod search;
+mod sweeps;
 #[cfg(test)]
 mod tests;
 mod tokens;
 
+pub use activations::{Activation, ActivationRefused, ToActivate};
 pub use error::{
     BatchRefused, Broken, ClaimRefused, ImportRefused, MoveRefused, StoreError, TokenRefused, VaultRefused,
 };
 pub use lent::NotLent;
 pub use peek::{OnDisk, SCHEMA, peek};
 pub use records::*;
+pub use sweeps::{ResyncDone, RunningSweep, Sweep, Swept, SweptCounts, SweptOutcome};
 
 use crate::domain::UnixMillis;
 use rusqlite::{Connection, Transaction, TransactionBehavior};

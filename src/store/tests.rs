@@ -2,6 +2,7 @@
 
 mod clocks;
 mod searching;
+mod sweeps;
 mod tallies;
 
 use super::{search::HeldSeed, *};

@@ -1,15 +1,18 @@
 //! What each action does to the model, and what it asks of the station.
 
 use super::{
+    codes::Codes,
     diagnose,
     dialog::{Dialog, Sure, Typed, Unlock},
+    export::Export,
     init::Init,
     input::Input,
     keys::{self, Action},
     model::{Link, Model, View, Which},
     msg::{Asked, Effect},
+    sweep::Sweeping,
 };
-use crate::face::{BatchView, Command, Consent, VaultState};
+use crate::face::{BatchView, Command, Consent, NewSweep, VaultState};
 
 /// Does it.
 pub fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
@@ -50,11 +53,18 @@ pub fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
             return on_selected_batch(model, action);
         }
         Action::Import | Action::NewBatch => return make(model, action),
+        Action::Sweep => {
+            let sweeping = Sweeping::new(&model.station.batches);
+            model.dialogs.push(Dialog::Sweep(Box::new(sweeping)));
+        }
+        Action::Resync => return resync(model),
+        Action::Export => return export(model),
         Action::Which => which(model),
         Action::Diagnose(what) => return diagnose::act::perform(model, what),
         Action::Verify | Action::AllowReplace | Action::AllowTry | Action::Scrap | Action::Reveal => {
             on_token(model, action);
         }
+        Action::Codes => return codes(model),
         Action::Mouse => {
             model.mouse = !model.mouse;
             model.say(if model.mouse {
@@ -121,6 +131,23 @@ fn step(model: &mut Model, by: i64) {
             Which::Audit => model.log.audit.step(by),
         },
     }
+}
+
+/// Reads the key on the selected slot.
+fn codes(model: &mut Model) -> Vec<Effect> {
+    match model.station.slots.get(model.slot_at()) {
+        Some(slot) if slot.occupied => {
+            let (codes, effects) = Codes::begin(slot.slot.clone());
+            model.dialogs.push(Dialog::Codes(codes));
+            return effects;
+        }
+        Some(slot) => {
+            let said = format!("nothing lies on {}: put the key there, or select its slot", slot.slot);
+            model.complain(said);
+        }
+        None => model.complain("there is no slot: plug a reader in"),
+    }
+    Vec::new()
 }
 
 fn open(model: &mut Model) -> Vec<Effect> {
@@ -208,6 +235,20 @@ fn make(model: &mut Model, action: Action) -> Vec<Effect> {
         _ => Dialog::Making(Box::default()),
     });
     vec![Effect::Ask(Asked::Catalog, Command::Catalog), Effect::Ask(Asked::Keys, Command::Keys)]
+}
+
+/// Opens the form for an export of the selected batch; without an open vault, what opens that comes first.
+fn export(model: &mut Model) -> Vec<Effect> {
+    let Some(name) = model.batches.current(&model.station.batches).map(|batch| batch.name.clone()) else {
+        model.complain("there is no batch to export");
+        return Vec::new();
+    };
+    if model.station.vault != Some(VaultState::Open) {
+        model.say("first the vault: seeds are sealed in it");
+        return unlock(model);
+    }
+    model.dialogs.push(Dialog::Export(Box::new(Export::of(name))));
+    vec![Effect::Ask(Asked::Catalog, Command::Catalog)]
 }
 
 /// Whether `action` makes sense for a batch in this state.
@@ -304,6 +345,19 @@ fn on_token(model: &mut Model, action: Action) {
             model.aim = Some(serial);
         }
     }
+}
+
+/// Nobody is asked whether: the token keeps its seed and its parameters.
+fn resync(model: &mut Model) -> Vec<Effect> {
+    let Some(serial) = model.selected_serial() else {
+        model.complain("no token is selected: choose one, or scan its serial");
+        return Vec::new();
+    };
+    let said = format!("put token {serial} on a slot: its clock is set there");
+    // A diagnosis found it wrong, however its clock reads: it is written to at any rate.
+    let threshold_s = (model.view == View::Diagnose).then_some(0);
+    let sweep = NewSweep { serials: vec![serial], threshold_s, ..NewSweep::default() };
+    vec![Effect::Ask(Asked::Act(said), Command::Resync(sweep))]
 }
 
 fn typed(model: &mut Model, what: Typed) {

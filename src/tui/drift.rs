@@ -150,5 +150,6 @@ fn nothing_of(line: &DriftLine) -> TokenView {
         readings: Vec::new(),
         jobs: Vec::new(),
         clock: None,
+        clock_set: None,
     }
 }

@@ -54,6 +54,12 @@ pub enum Action {
     Import,
     /// Makes a batch with random seeds.
     NewBatch,
+    /// Sets the clocks of tokens right, one after another.
+    Sweep,
+    /// Sets the clock of the selected token right.
+    Resync,
+    /// Exports a batch.
+    Export,
     /// Changes which jobs, or which log, are shown.
     Which,
     /// Something that only the diagnose view has.
@@ -64,6 +70,8 @@ pub enum Action {
     AllowReplace,
     /// Allows one more authentication.
     AllowTry,
+    /// Reads the codes of the key on the selected slot.
+    Codes,
     /// Shows the QR code that enrols the selected token elsewhere.
     Reveal,
     /// Says that the selected token is dead.
@@ -177,6 +185,36 @@ pub const KEYS: &[Entry] = &[
         entry(&[letter('n')], "n", Action::NewBatch, "", "make a batch with random seeds"),
     )),
     operator(on(
+        BATCH_VIEWS,
+        entry(
+            &[letter('r')],
+            "r",
+            Action::Sweep,
+            "",
+            "set the clocks of tokens right, one after another (a sweep)",
+        ),
+    )),
+    operator(on(
+        &[View::Tokens, View::Drift, View::Diagnose],
+        entry(
+            &[letter('r')],
+            "r",
+            Action::Resync,
+            "",
+            "set the clock of the selected token right, as soon as it lies on a slot",
+        ),
+    )),
+    operator(on(
+        &[View::Batches],
+        entry(
+            &[letter('e')],
+            "e",
+            Action::Export,
+            "export",
+            "export a batch in a server's format, or labels and reports",
+        ),
+    )),
+    operator(on(
         &[View::Batches],
         entry(
             &[letter('R')],
@@ -285,6 +323,10 @@ pub const KEYS: &[Entry] = &[
     operator(on(
         &[View::Station, View::Tokens],
         entry(&[letter('v')], "v", Action::Verify, "verify", "verify the code on a token's display"),
+    )),
+    operator(on(
+        &[View::Station],
+        entry(&[letter('o')], "o", Action::Codes, "", "read the codes of the key on the selected slot"),
     )),
     operator(on(
         &[View::Tokens],

@@ -10,9 +10,11 @@
 pub mod act;
 pub mod ansi;
 pub mod batches;
+pub mod codes;
 pub mod diagnose;
 pub mod dialog;
 pub mod drift;
+pub mod export;
 pub mod form;
 pub mod import;
 pub mod init;
@@ -27,12 +29,14 @@ pub mod paged;
 pub mod palette;
 pub mod plain;
 pub mod reveal;
+pub mod rules;
 pub mod run;
 #[cfg(test)]
 mod sample;
 mod scan;
 pub mod sentence;
 pub mod state;
+mod sweep;
 mod terminal;
 #[cfg(test)]
 mod tests;
@@ -42,9 +46,9 @@ pub mod worker;
 
 pub use look::Look;
 pub use model::Model;
-pub use msg::{Effect, Msg};
+pub use msg::{Effect, ExportTo, Msg, Protect};
 pub use run::Left;
 pub use terminal::{run, run_plain};
 pub use update::update;
 pub use view::view;
-pub use worker::{Connector, Desk, Start};
+pub use worker::{Connector, Desk, Exporter, Opened, Shut, Start};

@@ -17,6 +17,7 @@ pub fn slot(name: &str, doing: Doing, serial: Option<&str>) -> SlotView {
     SlotView {
         slot: SlotName(name.into()),
         doing,
+        occupied: serial.is_some(),
         serial: serial.map(|serial| serial.parse().unwrap()),
         model: serial.map(|_| "C301-i".into()),
         job: None,
@@ -38,6 +39,7 @@ pub fn batch(name: &str, state: &str) -> BatchView {
         proofs: ProofCounts::default(),
         created: NOW,
         priority: 0,
+        sweep: None,
     }
 }
 
@@ -56,6 +58,7 @@ pub fn job(number: i64, state: JobState) -> JobView {
         profiles: 1,
         proof: None,
         wants_eyes: false,
+        resync: None,
     }
 }
 
@@ -70,6 +73,7 @@ pub fn job_event(number: i64, state: JobState, serial: &str) -> Event {
         proof: None,
         wants_eyes: false,
         reason: None,
+        resync: None,
     }
 }
 

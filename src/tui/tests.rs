@@ -147,6 +147,7 @@ fn token(serial: &str) -> TokenView {
         },
         mappings: Vec::new(),
         readings: Vec::new(),
+        clock_set: None,
         jobs: vec![job(3, JobState::Burned)],
         clock: None,
     }

@@ -124,6 +124,7 @@ fn those_that_fail_first_are_told_first_and_only_what_changed_is_looked_at_again
     for n in 1..=7 {
         fleet.run(n, f64::from(n) * 0.4 - 3.0);
     }
+    fleet.tap(8, 0, 0.0);
     let all = DriftFilter::default();
     // 30 s at 2.6 ppm are 133 days; at 0.2 ppm more than four years. The eighth was never seen again: its model says.
     let report = fleet.report(&all, 3);
@@ -146,6 +147,11 @@ fn those_that_fail_first_are_told_first_and_only_what_changed_is_looked_at_again
     let sixth = fleet.clocks.one(&fleet.store, &fleet.catalog, day(181), &serial(6)).unwrap().unwrap();
     assert!(matches!(sixth.line.trouble, Some(ClockEvent::Zone { zone_s: 3_600, .. })), "{sixth:?}");
     assert!(sixth.line.outside && !sixth.fit.is_empty());
+    // Of a model of which nothing is known, nothing is said but that it should be read.
+    fleet.burn("alone", "entra", 21..=21);
+    let alone = fleet.report(&DriftFilter { batch: Some("alone".into()), ..all.clone() }, 9).items.remove(0);
+    assert!(alone.fails.is_none() && alone.by == RateBy::Nothing, "{alone:?}");
+    assert!(alone.advice.contains("put it on a slot"), "{}", alone.advice);
     // A dead one has no future.
     fleet.store.scrap(&serial(1), crate::store::ImportedSeeds::Hold, &stamp(day(181))).unwrap();
     assert!(!fleet.serials(&all).contains(&serial(1)));

@@ -1,15 +1,17 @@
--- How each reading of a clock was taken: those from before this step were read from the token in whole seconds.
-ALTER TABLE readings ADD COLUMN kind TEXT NOT NULL DEFAULT 'clock' CHECK (kind IN ('clock', 'edge', 'code', 'timing'));
-
--- When a token's clock was set, or stopped: a reading from before says nothing about where the clock stands after. A
--- burn sets the clock. `clock` is what the station's own was worth; not known of burns from before this step.
-CREATE TABLE clock_settings (
+-- Codes by which tokens are activated at their server: given by the station (computed) or read from a display (seen), and
+-- whether the server took them, as a person said. Never deleted: how fast they were given is asked here, too.
+CREATE TABLE activations (
     id INTEGER PRIMARY KEY,
     serial TEXT NOT NULL REFERENCES tokens (serial),
-    at INTEGER NOT NULL,
-    by TEXT NOT NULL CHECK (by IN ('burn', 'resync', 'reset')),
-    clock TEXT
+    profile INTEGER NOT NULL,
+    seed BLOB NOT NULL REFERENCES seeds (id),
+    proof TEXT NOT NULL CHECK (proof IN ('computed', 'seen')),
+    given_at INTEGER NOT NULL,
+    given_by TEXT NOT NULL,
+    done_at INTEGER,
+    done_by TEXT,
+    CHECK ((done_at IS NULL) = (done_by IS NULL))
 ) STRICT;
-CREATE INDEX clock_settings_serial ON clock_settings (serial, at);
-INSERT INTO clock_settings (serial, at, by) SELECT DISTINCT serial, since, 'burn' FROM mappings WHERE origin = 'burned';
-INSERT INTO clock_settings (serial, at, by) SELECT serial, reset_at, 'reset' FROM tokens WHERE reset_at IS NOT NULL;
+CREATE INDEX activations_given ON activations (given_at);
+CREATE INDEX activations_seed ON activations (seed, done_at);
+CREATE INDEX activations_serial ON activations (serial);

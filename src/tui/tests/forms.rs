@@ -3,7 +3,11 @@
 use super::*;
 use crate::{
     domain::{DriftSeconds, Parameters, Profile, SeedId},
-    face::{ImportLine, ImportReport, MappingView, ReadingView, Revealed, SecretBytes},
+    envelope::question::Question,
+    face::{
+        BatchView, ImportLine, ImportReport, JobCounts, JobView, KeyWants, MappingView, ReadingView,
+        ResyncView, Revealed, SecretBytes, SweepView,
+    },
     tui::{dialog::Dialog, input::Passphrase, sample::catalog},
 };
 
@@ -84,7 +88,7 @@ fn a_file_is_imported_by_keys_alone() {
         type_in(&mut model, "autumn-24.csv\n");
         is_golden("import", &model);
         let effects = type_in(&mut model, "\n");
-        assert!(matches!(&effects[..], [Effect::Import { path, options }]
+        assert!(matches!(&effects[..], [Effect::Import { path, options, .. }]
             if path == "~/autumn-24.csv" && options.dry_run));
         answer(&mut model, Asked::Import, Reply::Imported(report()));
         is_golden("import-report", &model);
@@ -103,6 +107,45 @@ fn a_file_is_imported_by_keys_alone() {
         assert_eq!((model.view, model.batches.selected.as_deref()), (View::Batches, Some("autumn-24")));
         assert!(model.dialogs.is_empty() && text(&model).contains("still holds the seeds"));
     }
+}
+
+#[test]
+fn a_wrapped_file_asks_for_what_opens_it() {
+    for (columns, rows) in SIZES {
+        let mut model = model(columns, rows);
+        vault(&mut model, VaultState::Open);
+        type_in(&mut model, "iseeds.zip\n\n");
+        update(&mut model, Msg::Wrapped(Question::Secret("password of the archive".into())));
+        assert!(type_in(&mut model, "\n").is_empty(), "nothing was said");
+        // A scanner types digits; here they are text.
+        type_in(&mut model, "Horse4242");
+        is_golden("import-wrapped", &model);
+        assert!(!text(&model).contains("Horse"));
+        let effects = type_in(&mut model, "\n");
+        assert!(matches!(&effects[..], [Effect::Import { answers, .. }]
+            if matches!(&answers[..], [one] if *one.text == "Horse4242")));
+        update(&mut model, Msg::Wrapped(Question::Entry(vec!["a.csv".into(), "b.csv".into()])));
+        press(&mut model, KeyCode::Right);
+        let effects = type_in(&mut model, "\n");
+        assert!(matches!(&effects[..], [Effect::Import { answers, .. }]
+            if matches!(&answers[..], [_, two] if *two.text == "b.csv")));
+        answer(&mut model, Asked::Import, Reply::Imported(report()));
+        let effects = type_in(&mut model, "y");
+        assert!(matches!(&effects[..], [Effect::Import { answers, .. }] if answers.len() == 2));
+    }
+}
+
+#[test]
+fn what_did_not_open_a_file_is_asked_for_again() {
+    let mut model = model(80, 24);
+    vault(&mut model, VaultState::Open);
+    type_in(&mut model, "iseeds.zip\n\n");
+    update(&mut model, Msg::Wrapped(Question::Secret("password of the archive".into())));
+    type_in(&mut model, "wrong\n");
+    update(&mut model, Msg::Answer(Asked::Import, Err(no("the password does not open the archive"))));
+    press(&mut model, KeyCode::Esc);
+    let effects = type_in(&mut model, "\n");
+    assert!(matches!(&effects[..], [Effect::Import { answers, .. }] if answers.is_empty()));
 }
 
 #[test]
@@ -293,4 +336,173 @@ fn the_mouse_is_left_alone_until_it_is_wanted() {
     update(&mut model, mouse(MouseEventKind::Down(MouseButton::Left), at));
     assert_eq!(model.view, View::Tokens);
     assert!(matches!(update(&mut model, Msg::Continued)[..], [Effect::Redraw, Effect::Mouse(true), ..]));
+}
+
+/// A sweep that is under way, with a slot in the middle of a token and one that has done with another.
+fn sweeping(columns: u16, rows: u16) -> Model {
+    let mut model = model(columns, rows);
+    vault(&mut model, VaultState::Open);
+    let sweep =
+        SweepView { threshold_ms: Some(5_000), set: 12, right: 30, refused: 1, ..SweepView::default() };
+    let jobs = JobCounts { burned: 12, claimed: 1, ..JobCounts::default() };
+    hear(&mut model, Event::Batch(BatchView { sweep: Some(sweep), jobs, ..batch("june", "running") }));
+    let on = |slot: &str, doing, serial: &str| SlotView {
+        slot: SlotName(slot.into()),
+        doing,
+        occupied: true,
+        serial: Some(serial.parse().unwrap()),
+        model: Some("C301-i".into()),
+        job: Some(40),
+        progress: None,
+        drift: Some(DriftSeconds(-75.2)),
+        says: None,
+        remedy: None,
+    };
+    hear(
+        &mut model,
+        Event::Slot(SlotView {
+            progress: Some((2, 4)),
+            says: Some("setting its clock: -75.2 s off; the same seed again".into()),
+            ..on("Reader 01", Doing::Wait, "8659610000001")
+        }),
+    );
+    hear(
+        &mut model,
+        Event::Slot(SlotView {
+            says: Some("clock set: -12.0 s before, +0.4 s now".into()),
+            drift: Some(DriftSeconds(0.4)),
+            ..on("Reader 03", Doing::Take, "8659610000003")
+        }),
+    );
+    model
+}
+
+#[test]
+fn a_sweep_shows_on_slots_among_batches_and_in_its_jobs() {
+    for (columns, rows) in SIZES {
+        let mut model = sweeping(columns, rows);
+        is_golden("sweep-station", &model);
+        model.batches.selected = Some("june".into());
+        type_in(&mut model, "b");
+        let set = |n: i64, before_ms, after_ms| JobView {
+            batch: "june".into(),
+            resync: Some(ResyncView { before_ms: Some(before_ms), after_ms }),
+            proof: after_ms.is_some().then_some(Proof::Written),
+            ..job(n, if after_ms.is_some() { JobState::Burned } else { JobState::Unfinished })
+        };
+        let items = vec![set(40, -75_200, None), set(41, -12_000, Some(400)), set(42, 31_900, Some(-100))];
+        let of = model.batches.of.clone();
+        answer(&mut model, Asked::Jobs(of, 0), Reply::Jobs(PageOf { total: 3, items }));
+        is_golden("sweep-batches", &model);
+    }
+}
+
+#[test]
+fn a_sweep_is_started_by_a_small_form_from_views_and_palette() {
+    for (columns, rows) in SIZES {
+        let mut model = model(columns, rows);
+        vault(&mut model, VaultState::Open);
+        press(&mut model, KeyCode::Char('r'));
+        is_golden("sweep-form", &model);
+    }
+    let mut model = model(80, 24);
+    vault(&mut model, VaultState::Open);
+    type_in(&mut model, ":clocks of tokens\n");
+    assert!(matches!(model.dialogs.last(), Some(Dialog::Sweep(_))));
+    let effects = type_in(&mut model, "\t5\n");
+    assert!(asked(&effects).iter().any(|command| matches!(command, Command::Resync(sweep)
+        if sweep.threshold_s == Some(5) && sweep.of_batch.is_none() && sweep.serials.is_empty())));
+    assert!(model.dialogs.is_empty());
+}
+
+#[test]
+fn the_clock_of_the_token_in_question_is_set_with_one_key() {
+    let mut model = model(80, 24);
+    vault(&mut model, VaultState::Open);
+    type_in(&mut model, "d86596100000001\n");
+    let effects = press(&mut model, KeyCode::Char('r'));
+    assert!(asked(&effects).iter().any(|command| matches!(command, Command::Resync(sweep)
+        if sweep.serials == ["86596100000001".parse().unwrap()] && sweep.threshold_s == Some(0))));
+    model.role = Role::Observer;
+    assert!(asked(&press(&mut model, KeyCode::Char('r'))).is_empty(), "who looks on sets nothing");
+}
+
+#[test]
+fn the_codes_of_a_key_are_shown_while_they_are_good() {
+    let code = |name: &str, code: Option<&str>, wants| crate::face::KeyCode {
+        name: name.into(),
+        issuer: None,
+        account: name.into(),
+        period_s: Some(30),
+        code: code.map(str::to_owned),
+        until: code.map(|_| NOW.floor_second().plus(12)),
+        wants,
+    };
+    for (columns, rows) in SIZES {
+        let mut model = model(columns, rows);
+        model.slot = Some(SlotName("Reader 02".into()));
+        assert!(press(&mut model, KeyCode::Char('o')).is_empty(), "nothing lies there");
+        hear(&mut model, Event::Slot(slot("Reader 01", Doing::Take, Some("12345678"))));
+        model.slot = Some(SlotName("Reader 01".into()));
+        let effects = press(&mut model, KeyCode::Char('o'));
+        assert!(matches!(asked(&effects)[..], [Command::OtpRead { .. }, Command::Keys]));
+        let codes = crate::face::KeyCodes {
+            serial: "12345678".parse().unwrap(),
+            model: Some("yubikey-5".into()),
+            at: NOW.floor_second(),
+            codes: vec![
+                code("Acme:ann@example.com", Some("012345"), None),
+                code("Acme:touchy", None, Some(KeyWants::Touch)),
+                code("Bank:ann", None, Some(KeyWants::Asking)),
+            ],
+        };
+        answer(&mut model, Asked::Codes(SlotName("Reader 01".into())), Reply::Codes(codes));
+        assert!(model.wants_time(), "the seconds run");
+        is_golden("codes", &model);
+        update(&mut model, Msg::Tick(NOW.plus(12_000)));
+        assert!(!text(&model).contains("012345"), "it is over");
+        assert!(!model.wants_time());
+    }
+}
+
+#[test]
+fn a_batch_is_exported_from_the_screen() {
+    use crate::{
+        face::{AuditHead, Exported},
+        tui::{export::Exporting, msg::Msg},
+    };
+    for (columns, rows) in SIZES {
+        let mut model = model(columns, rows);
+        vault(&mut model, VaultState::Open);
+        press(&mut model, KeyCode::Char('b'));
+        let effects = press(&mut model, KeyCode::Char('e'));
+        assert!(matches!(&effects[..], [Effect::Ask(Asked::Catalog, _)]));
+        answer(&mut model, Asked::Catalog, Reply::Catalog(catalog()));
+        for _ in 0..3 {
+            press(&mut model, KeyCode::Down);
+        }
+        type_in(&mut model, "upload.csv");
+        is_golden("export-form", &model);
+        let effects = press(&mut model, KeyCode::Enter);
+        assert!(matches!(&effects[..], [Effect::Export { options, .. }] if options.dry_run));
+        let look = Exported {
+            content: SecretBytes::new([]),
+            tokens: 7,
+            left_out: vec!["token 8659610000009: nobody has seen its code yet".into()],
+            cannot_carry: vec!["all lines: the profile's title has no place in this format".into()],
+            login_target: Some("Entra ID (CSV upload)".into()),
+            lint: vec![],
+            anchor: AuditHead { entries: 17, hash: "c0ffee".into() },
+        };
+        update(&mut model, Msg::Exported(Ok(Exporting::Looked(Reply::Exported(look)))));
+        is_golden("export-look", &model);
+        let effects = press(&mut model, KeyCode::Char('y'));
+        assert!(matches!(&effects[..], [Effect::Export { options, to }]
+            if !options.dry_run && to.file == "upload.csv"));
+        update(&mut model, Msg::Exported(Err(no("2 of 7 lines would not come through"))));
+        assert!(text(&model).contains("g: good lines only"));
+        press(&mut model, KeyCode::Char('g'));
+        update(&mut model, Msg::Exported(Ok(Exporting::Written("7 tokens written to upload.csv".into()))));
+        assert!(model.dialogs.is_empty() && text(&model).contains("7 tokens written"));
+    }
 }
