@@ -4,7 +4,6 @@
 
 mod support;
 
-use serde_json::Value;
 use std::{fs, os::unix::fs::PermissionsExt, process::Command, time::Duration};
 use support::{
     kiln::{Kiln, Station},

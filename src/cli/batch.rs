@@ -5,7 +5,7 @@ use super::{
     ask::answer,
     batch_report::{self, ReportArgs},
     import,
-    policy::{PolicyArgs, PriorityArg, word},
+    policy::{PolicyArgs, PriorityArg},
     run::{Form, print_json},
     table::{Table, count, or_dash, plain},
     tokens::PageArgs,
@@ -244,8 +244,8 @@ fn print_detail(batch: &BatchDetail, out: &mut dyn Write) -> io::Result<()> {
     field("target", &or_dash(batch.login_target.as_ref()))?;
     field("key", batch.key.as_deref().unwrap_or("as delivered"))?;
     let policy = &batch.policy;
-    field("on factory", word(policy.factory))?;
-    field("on foreign", word(policy.foreign))?;
+    field("on factory", policy.factory.word())?;
+    field("on foreign", policy.foreign.word())?;
     field(
         "to be seen",
         &match (policy.seen.first, policy.seen.every) {

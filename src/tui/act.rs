@@ -1,6 +1,7 @@
 //! What each action does to the model, and what it asks of the station.
 
 use super::{
+    codes::Codes,
     diagnose,
     dialog::{Dialog, Sure, Typed, Unlock},
     export::Export,
@@ -57,6 +58,7 @@ pub fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Verify | Action::AllowReplace | Action::AllowTry | Action::Scrap | Action::Reveal => {
             on_token(model, action);
         }
+        Action::Codes => return codes(model),
         Action::Mouse => {
             model.mouse = !model.mouse;
             model.say(if model.mouse {
@@ -121,6 +123,23 @@ fn step(model: &mut Model, by: i64) {
             Which::Audit => model.log.audit.step(by),
         },
     }
+}
+
+/// Reads the key on the selected slot.
+fn codes(model: &mut Model) -> Vec<Effect> {
+    match model.station.slots.get(model.slot_at()) {
+        Some(slot) if slot.occupied => {
+            let (codes, effects) = Codes::begin(slot.slot.clone());
+            model.dialogs.push(Dialog::Codes(codes));
+            return effects;
+        }
+        Some(slot) => {
+            let said = format!("nothing lies on {}: put the key there, or select its slot", slot.slot);
+            model.complain(said);
+        }
+        None => model.complain("there is no slot: plug a reader in"),
+    }
+    Vec::new()
 }
 
 fn open(model: &mut Model) -> Vec<Effect> {

@@ -2,6 +2,7 @@
 
 use super::{
     act,
+    codes::Codes,
     export::{Export, Stage as ExportStage},
     import::{Import, Stage},
     init::Init,
@@ -42,6 +43,8 @@ pub enum Dialog {
     Making(Box<Making>),
     /// Exports a batch.
     Export(Box<Export>),
+    /// Shows the codes of a key on a slot.
+    Codes(Codes),
     /// Shows a seed.
     Reveal(Reveal),
     /// A question that `y` answers; Enter does not.
@@ -131,7 +134,7 @@ impl Dialog {
             Self::Palette { .. } | Self::Unlock(_) | Self::Typed { .. } | Self::Init(_) | Self::Making(_) => {
                 true
             }
-            Self::Import(import) => matches!(import.stage, Stage::Filling),
+            Self::Import(import) => matches!(import.stage, Stage::Filling | Stage::Asked(..)),
             Self::Export(export) => matches!(export.stage, ExportStage::Filling),
             _ => false,
         }
@@ -143,7 +146,11 @@ impl Dialog {
             Self::Palette { input, .. } | Self::Typed { input, .. } => return Some(input),
             Self::Unlock(unlock) if !unlock.busy => return Some(&mut unlock.input),
             Self::Init(init) if !init.busy => &mut init.form,
-            Self::Import(import) if matches!(import.stage, Stage::Filling) => &mut import.form,
+            Self::Import(import) => match &mut import.stage {
+                Stage::Filling => &mut import.form,
+                Stage::Asked(_, form) => form,
+                Stage::Looking | Stage::Report(..) | Stage::Refused(..) | Stage::Importing => return None,
+            },
             Self::Making(making) if !making.busy => &mut making.form,
             Self::Export(export) if matches!(export.stage, ExportStage::Filling) => &mut export.form,
             _ => return None,
@@ -169,8 +176,10 @@ pub fn key(model: &mut Model, key: &KeyEvent) -> Vec<Effect> {
     if matches!(key.code, KeyCode::Esc) {
         match dialog {
             // Back to what was filled in.
-            Dialog::Import(import) if matches!(import.stage, Stage::Report(..) | Stage::Refused(..)) => {
-                import.stage = Stage::Filling;
+            Dialog::Import(import)
+                if matches!(import.stage, Stage::Asked(..) | Stage::Report(..) | Stage::Refused(..)) =>
+            {
+                import.back();
             }
             Dialog::Export(export)
                 if matches!(export.stage, ExportStage::Report(..) | ExportStage::Refused(..)) =>
@@ -197,6 +206,10 @@ pub fn key(model: &mut Model, key: &KeyEvent) -> Vec<Effect> {
                 return vec![Effect::Ask(asked, Command::AlarmsRead { ids })];
             }
         }
+        Dialog::Slot(_) if matches!(key.code, KeyCode::Char('o')) => {
+            model.dialogs.pop();
+            return act::perform(model, super::keys::Action::Codes);
+        }
         Dialog::Token { .. } if matches!(key.code, KeyCode::Char('v' | 'y' | 'Q' | ':')) => {
             let action = super::keys::action(super::model::View::Tokens, key);
             return action.map_or_else(Vec::new, |action| act::perform(model, action));
@@ -215,6 +228,10 @@ pub fn key(model: &mut Model, key: &KeyEvent) -> Vec<Effect> {
         }
         Dialog::Init(init) => return init.key(key),
         Dialog::Import(import) => return import.key(key),
+        Dialog::Codes(_) if matches!(key.code, KeyCode::Char('q')) => {
+            model.dialogs.pop();
+        }
+        Dialog::Codes(codes) => return codes.key(key),
         Dialog::Making(making) => return making.key(key),
         Dialog::Export(export) => return export.key(key),
         Dialog::Sure(sure) => match key.code {

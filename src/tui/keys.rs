@@ -66,6 +66,8 @@ pub enum Action {
     AllowReplace,
     /// Allows one more authentication.
     AllowTry,
+    /// Reads the codes of the key on the selected slot.
+    Codes,
     /// Shows the QR code that enrols the selected token elsewhere.
     Reveal,
     /// Says that the selected token is dead.
@@ -296,6 +298,10 @@ pub const KEYS: &[Entry] = &[
     operator(on(
         &[View::Station, View::Tokens],
         entry(&[letter('v')], "v", Action::Verify, "verify", "verify the code on a token's display"),
+    )),
+    operator(on(
+        &[View::Station],
+        entry(&[letter('o')], "o", Action::Codes, "", "read the codes of the key on the selected slot"),
     )),
     operator(on(
         &[View::Tokens],

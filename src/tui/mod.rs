@@ -10,6 +10,7 @@
 pub mod act;
 pub mod ansi;
 pub mod batches;
+pub mod codes;
 pub mod diagnose;
 pub mod dialog;
 pub mod export;
@@ -27,6 +28,7 @@ pub mod paged;
 pub mod palette;
 pub mod plain;
 pub mod reveal;
+pub mod rules;
 pub mod run;
 #[cfg(test)]
 mod sample;
@@ -47,4 +49,4 @@ pub use run::Left;
 pub use terminal::{run, run_plain};
 pub use update::update;
 pub use view::view;
-pub use worker::{Connector, Desk, Exporter, Start};
+pub use worker::{Connector, Desk, Exporter, Opened, Shut, Start};

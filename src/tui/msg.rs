@@ -3,7 +3,8 @@
 
 use super::input::Passphrase;
 use crate::{
-    domain::{Profile, Serial, UnixMillis},
+    domain::{Profile, Serial, SlotName, UnixMillis},
+    envelope::question::{Answer, Question},
     face::{
         Command, ExportOptions, Failure, Greeting, HolderFile, ImportOptions, Numbered, Reply, Role, Snapshot,
     },
@@ -46,6 +47,8 @@ pub enum Msg {
     Made(Result<(), Failure>),
     /// What came of [`Effect::Export`] or [`Effect::Report`].
     Exported(Result<super::export::Exporting, Failure>),
+    /// A file that was to be imported is wrapped: this has to be known first.
+    Wrapped(Question),
     /// What a path could become, to [`Effect::Complete`].
     Completed(String, Vec<String>),
     /// The process was continued after a stop: the terminal may show anything.
@@ -91,6 +94,8 @@ pub enum Asked {
     Make(String),
     /// To [`Effect::Import`].
     Import,
+    /// The codes of the key on a slot.
+    Codes(SlotName),
     /// What enrols a profile elsewhere.
     Reveal(Serial, Profile),
     /// Who can open the vault.
@@ -112,6 +117,8 @@ pub enum Effect {
     Import {
         /// Where it lies.
         path: String,
+        /// What the person said of how it opens.
+        answers: Vec<Answer>,
         /// What to do with it.
         options: ImportOptions,
     },

@@ -38,6 +38,16 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             exported(model, result);
             Vec::new()
         }
+        Msg::Wrapped(question) => {
+            let import = model.dialogs.iter_mut().find_map(|dialog| match dialog {
+                Dialog::Import(import) => Some(import),
+                _ => None,
+            });
+            if let Some(import) = import {
+                import.asks(question);
+            }
+            Vec::new()
+        }
         Msg::Made(result) => {
             made(model, result);
             Vec::new()
@@ -334,6 +344,7 @@ fn answered(model: &mut Model, asked: Asked, result: Result<Reply, Failure>) -> 
             match model.dialogs.last_mut() {
                 Some(Dialog::Import(import)) => import.take_keys(&names),
                 Some(Dialog::Making(making)) => making.take_keys(&names),
+                Some(Dialog::Codes(codes)) => codes.take_keys(&names),
                 _ => {}
             }
         }
@@ -356,6 +367,13 @@ fn answered(model: &mut Model, asked: Asked, result: Result<Reply, Failure>) -> 
             }
         }
         (Asked::Import, result) => imported(model, result),
+        (Asked::Codes(slot), result) => {
+            if let Some(Dialog::Codes(codes)) = model.dialogs.last_mut()
+                && codes.slot == slot
+            {
+                codes.answered(result);
+            }
+        }
         (Asked::Reveal(serial, profile), Ok(Reply::Revealed(revealed))) => {
             match Reveal::new(serial, profile, &revealed, model.now) {
                 Some(reveal) => model.dialogs.push(Dialog::Reveal(reveal)),
@@ -413,6 +431,7 @@ fn failed(model: &mut Model, asked: &Asked, failure: Failure) {
         | Asked::Look
         | Asked::Make(_)
         | Asked::Import
+        | Asked::Codes(_)
         | Asked::Reveal(..)
         | Asked::Diagnose(_) => {}
     }

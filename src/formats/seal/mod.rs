@@ -149,6 +149,9 @@ pub fn sealed(bytes: &[u8]) -> Option<(Format, OpensWith)> {
 
 /// The plain form of a file for which [`sealed`] says that it is encrypted.
 pub fn unseal(bytes: &[u8], secret: &FileSecret) -> Result<Zeroizing<Vec<u8>>, UnsealError> {
+    if bytes.len() > super::MAX_FILE_BYTES {
+        return Err(UnsealError::File(FileError::TooLarge { bytes: bytes.len() }));
+    }
     let (text, format) = told(bytes).ok_or(UnsealError::File(FileError::Unknown))?;
     match format {
         Format::Pskc => pskc::unseal(&text, secret),
@@ -190,6 +193,9 @@ mod tests {
 
     #[test]
     fn plain_files_and_junk_are_not_sealed() {
+        let long = vec![b' '; crate::formats::MAX_FILE_BYTES + 1];
+        let opened = unseal(&long, &FileSecret::passphrase("x"));
+        assert!(matches!(opened, Err(UnsealError::File(FileError::TooLarge { .. }))));
         for bytes in
             [&b""[..], b"upn,serial number,secret key\n", b"PK\x03\x04", b"{\"db\":{},\"header\":{}}"]
         {

@@ -46,7 +46,7 @@ fn form_lines(
     }
     lines.push((String::new(), PLAIN));
     if let Some(field) = form.fields.get(form.at) {
-        lines.extend(wrapped(field.hint, area, FRAME));
+        lines.extend(wrapped(&field.hint, area, FRAME));
     }
     (lines, cursor)
 }
@@ -107,6 +107,11 @@ pub fn import(import: &Import, area: Rect, buf: &mut Buffer) {
             lines.extend(import.problem.map(|problem| (problem.to_owned(), BAD)));
             lines.push(("Enter shows what would happen, nothing more; Esc leaves it".into(), FRAME));
             show("import a seed file", lines, cursor, area, buf);
+        }
+        Stage::Asked(_, form) => {
+            let (mut lines, cursor) = form_lines(form, |_| false, area);
+            lines.push(("Enter goes on; Esc goes back".into(), FRAME));
+            show(&format!("{} is wrapped", import.file_name()), lines, cursor, area, buf);
         }
         Stage::Looking => busy(import.file_name(), "the station looks at it", area, buf),
         Stage::Importing => busy(import.file_name(), "the seeds are being sealed", area, buf),
