@@ -9,8 +9,8 @@ use kiln::{
     app::system_clock::SystemClock,
     domain::{Clock, ClockState, SeenPolicy, SlotName, UnixMillis, catalog::Catalog},
     face::{
-        BatchPolicy, Command, Doing, Event, Failure, HolderFile, ImportOptions, ImportTarget, NewBatch, Page,
-        Reply, SecretBytes, SlotView,
+        BatchPolicy, Command, Doing, Event, HolderFile, ImportOptions, ImportTarget, NewBatch, Page, Reply,
+        SecretBytes, SlotView,
     },
     service::{self, Access, Attached, Client, ClientError, Home, Listener, Mode, News, Terms},
     sim::{
