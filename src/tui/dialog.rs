@@ -41,10 +41,10 @@ pub enum Dialog {
     Import(Box<Import>),
     /// Makes a batch with random seeds.
     Making(Box<Making>),
-    /// Exports a batch.
-    Export(Box<Export>),
     /// Shows the codes of a key on a slot.
     Codes(Codes),
+    /// Exports a batch.
+    Export(Box<Export>),
     /// Shows a seed.
     Reveal(Reveal),
     /// A question that `y` answers; Enter does not.

@@ -45,10 +45,10 @@ pub enum Msg {
     Unlocked(Result<(), Failure>),
     /// What came of [`Effect::Init`].
     Made(Result<(), Failure>),
-    /// What came of [`Effect::Export`] or [`Effect::Report`].
-    Exported(Result<super::export::Exporting, Failure>),
     /// A file that was to be imported is wrapped: this has to be known first.
     Wrapped(Question),
+    /// What came of [`Effect::Export`] or [`Effect::Report`].
+    Exported(Result<super::export::Exporting, Failure>),
     /// What a path could become, to [`Effect::Complete`].
     Completed(String, Vec<String>),
     /// The process was continued after a stop: the terminal may show anything.

@@ -34,10 +34,6 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             }
             Vec::new()
         }
-        Msg::Exported(result) => {
-            exported(model, result);
-            Vec::new()
-        }
         Msg::Wrapped(question) => {
             let import = model.dialogs.iter_mut().find_map(|dialog| match dialog {
                 Dialog::Import(import) => Some(import),
@@ -46,6 +42,10 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             if let Some(import) = import {
                 import.asks(question);
             }
+            Vec::new()
+        }
+        Msg::Exported(result) => {
+            exported(model, result);
             Vec::new()
         }
         Msg::Made(result) => {

@@ -335,6 +335,44 @@ fn the_mouse_is_left_alone_until_it_is_wanted() {
 }
 
 #[test]
+fn the_codes_of_a_key_are_shown_while_they_are_good() {
+    let code = |name: &str, code: Option<&str>, wants| crate::face::KeyCode {
+        name: name.into(),
+        issuer: None,
+        account: name.into(),
+        period_s: Some(30),
+        code: code.map(str::to_owned),
+        until: code.map(|_| NOW.floor_second().plus(12)),
+        wants,
+    };
+    for (columns, rows) in SIZES {
+        let mut model = model(columns, rows);
+        model.slot = Some(SlotName("Reader 02".into()));
+        assert!(press(&mut model, KeyCode::Char('o')).is_empty(), "nothing lies there");
+        hear(&mut model, Event::Slot(slot("Reader 01", Doing::Take, Some("12345678"))));
+        model.slot = Some(SlotName("Reader 01".into()));
+        let effects = press(&mut model, KeyCode::Char('o'));
+        assert!(matches!(asked(&effects)[..], [Command::OtpRead { .. }, Command::Keys]));
+        let codes = crate::face::KeyCodes {
+            serial: "12345678".parse().unwrap(),
+            model: Some("yubikey-5".into()),
+            at: NOW.floor_second(),
+            codes: vec![
+                code("Acme:ann@example.com", Some("012345"), None),
+                code("Acme:touchy", None, Some(KeyWants::Touch)),
+                code("Bank:ann", None, Some(KeyWants::Asking)),
+            ],
+        };
+        answer(&mut model, Asked::Codes(SlotName("Reader 01".into())), Reply::Codes(codes));
+        assert!(model.wants_time(), "the seconds run");
+        is_golden("codes", &model);
+        update(&mut model, Msg::Tick(NOW.plus(12_000)));
+        assert!(!text(&model).contains("012345"), "it is over");
+        assert!(!model.wants_time());
+    }
+}
+
+#[test]
 fn a_batch_is_exported_from_the_screen() {
     use crate::{
         face::{AuditHead, Exported},
@@ -373,43 +411,5 @@ fn a_batch_is_exported_from_the_screen() {
         press(&mut model, KeyCode::Char('g'));
         update(&mut model, Msg::Exported(Ok(Exporting::Written("7 tokens written to upload.csv".into()))));
         assert!(model.dialogs.is_empty() && text(&model).contains("7 tokens written"));
-    }
-}
-
-#[test]
-fn the_codes_of_a_key_are_shown_while_they_are_good() {
-    let code = |name: &str, code: Option<&str>, wants| crate::face::KeyCode {
-        name: name.into(),
-        issuer: None,
-        account: name.into(),
-        period_s: Some(30),
-        code: code.map(str::to_owned),
-        until: code.map(|_| NOW.floor_second().plus(12)),
-        wants,
-    };
-    for (columns, rows) in SIZES {
-        let mut model = model(columns, rows);
-        model.slot = Some(SlotName("Reader 02".into()));
-        assert!(press(&mut model, KeyCode::Char('o')).is_empty(), "nothing lies there");
-        hear(&mut model, Event::Slot(slot("Reader 01", Doing::Take, Some("12345678"))));
-        model.slot = Some(SlotName("Reader 01".into()));
-        let effects = press(&mut model, KeyCode::Char('o'));
-        assert!(matches!(asked(&effects)[..], [Command::OtpRead { .. }, Command::Keys]));
-        let codes = crate::face::KeyCodes {
-            serial: "12345678".parse().unwrap(),
-            model: Some("yubikey-5".into()),
-            at: NOW.floor_second(),
-            codes: vec![
-                code("Acme:ann@example.com", Some("012345"), None),
-                code("Acme:touchy", None, Some(KeyWants::Touch)),
-                code("Bank:ann", None, Some(KeyWants::Asking)),
-            ],
-        };
-        answer(&mut model, Asked::Codes(SlotName("Reader 01".into())), Reply::Codes(codes));
-        assert!(model.wants_time(), "the seconds run");
-        is_golden("codes", &model);
-        update(&mut model, Msg::Tick(NOW.plus(12_000)));
-        assert!(!text(&model).contains("012345"), "it is over");
-        assert!(!model.wants_time());
     }
 }
