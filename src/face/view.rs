@@ -199,7 +199,7 @@ pub struct BatchView {
     pub priority: i32,
     /// What it sweeps, where it sets clocks instead of burning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sweep: Option<SweepView>,
+    pub sweep: Option<Box<SweepView>>,
 }
 
 /// A batch that sets the clocks of tokens on record: which, and how many of those that came stand how.

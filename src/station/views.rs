@@ -29,7 +29,7 @@ pub fn batch(batch: &store::BatchSummary) -> BatchView {
         },
         created: batch.created_at,
         priority: batch.priority,
-        sweep: batch.sweep.as_ref().map(sweep),
+        sweep: batch.sweep.as_ref().map(|of| Box::new(sweep(of))),
     }
 }
 

@@ -105,7 +105,12 @@ fn press(model: &mut Model, code: KeyCode) -> Vec<Effect> {
 fn type_in(model: &mut Model, text: &str) -> Vec<Effect> {
     let mut effects = Vec::new();
     for c in text.chars() {
-        effects = press(model, if c == '\n' { KeyCode::Enter } else { KeyCode::Char(c) });
+        let code = match c {
+            '\n' => KeyCode::Enter,
+            '\t' => KeyCode::Tab,
+            c => KeyCode::Char(c),
+        };
+        effects = press(model, code);
     }
     effects
 }
