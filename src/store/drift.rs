@@ -1,12 +1,11 @@
 //! The clocks of all tokens, for whoever reckons how they run: first every token, then only what changed.
 
 use super::{
-    ClockSetting, ReadingRecord, Stamp, Store, StoreError, audit, clock,
+    ClockSetting, ReadingRecord, Stamp, Store, StoreError, clock,
     rows::{json, to_json},
 };
 use crate::domain::{ClockSetBy, Parameters, Profile, Serial, UnixMillis};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
-use serde_json::json;
 use std::collections::BTreeSet;
 
 /// How far somebody has read what happened to clocks. The default is the beginning.
@@ -50,15 +49,6 @@ pub struct ClockHistory {
 }
 
 impl Store {
-    /// A token's clock was set without a burn, or stopped. A burn records its own setting.
-    pub fn clock_set(&self, serial: &Serial, by: ClockSetBy, stamp: &Stamp) -> Result<(), StoreError> {
-        let (serial, stamp) = (serial.clone(), stamp.clone());
-        self.write(move |tx| {
-            insert_setting(tx, &serial, by, &stamp)?;
-            Ok(audit::append(tx, &stamp, "clock set", Some(&serial), &json!({ "by": by }))?)
-        })
-    }
-
     /// Which tokens have to be looked at again after `since`, and the mark to come back with.
     pub fn clock_changes(&self, since: ClockMark) -> Result<(BTreeSet<Serial>, ClockMark), StoreError> {
         self.read(|c| {
@@ -109,6 +99,14 @@ pub(super) fn insert_setting(
     tx.prepare_cached("INSERT INTO clock_settings (serial, at, by, clock) VALUES (?1, ?2, ?3, ?4)")?
         .execute(params![serial, stamp.now, by, to_json(&stamp.clock)])?;
     Ok(())
+}
+
+/// When a token's clock was set without a burn, latest first.
+pub(super) fn resynced(connection: &Connection, serial: &Serial) -> rusqlite::Result<Vec<UnixMillis>> {
+    connection
+        .prepare_cached("SELECT at FROM clock_settings WHERE serial = ?1 AND by = ?2 ORDER BY at DESC")?
+        .query_map(params![serial, ClockSetBy::Resync], |row| row.get(0))?
+        .collect()
 }
 
 fn settings(connection: &Connection, serial: &Serial) -> rusqlite::Result<Vec<ClockSetting>> {

@@ -63,7 +63,7 @@ impl Store {
                     [serial],
                 )?,
                 readings: clock::readings(c, serial)?,
-                clock_set: sweeps::clock_set(c, serial)?,
+                clock_set: drift::resynced(c, serial)?,
                 jobs: rows::jobs(c, "WHERE j.serial = ?1 OR j.reserved = ?1 ORDER BY j.id DESC", [serial])?,
             }))
         })

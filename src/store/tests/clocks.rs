@@ -3,6 +3,15 @@
 use super::*;
 use crate::domain::ClockSetBy;
 
+/// As a sweep does it.
+fn set_right(bench: &Bench, token: &str) {
+    let token = serial(token);
+    let set = move |tx: &rusqlite::Transaction<'_>| {
+        Ok::<_, StoreError>(drift::insert_setting(tx, &token, ClockSetBy::Resync, &stamp(50))?)
+    };
+    bench.store.write(set).unwrap();
+}
+
 #[test]
 fn a_burn_sets_the_clock_and_says_what_the_stations_was_worth() {
     let bench = Bench::new();
@@ -13,7 +22,7 @@ fn a_burn_sets_the_clock_and_says_what_the_stations_was_worth() {
         settings,
         [ClockSetting { at: stamp(20).now, by: ClockSetBy::Burn, clock: Some(stamp(20).clock) }]
     );
-    bench.store.clock_set(&serial("A1"), ClockSetBy::Resync, &stamp(50)).unwrap();
+    set_right(&bench, "A1");
     bench.store.token_reset(&serial("A1"), &stamp(60)).unwrap();
     let by: Vec<_> = bench.store.clock_settings(&serial("A1")).unwrap().into_iter().map(|s| s.by).collect();
     assert_eq!(by, ClockSetBy::ALL);
@@ -49,7 +58,7 @@ fn only_what_changed_since_is_looked_at_again() {
     bench.store.caught_up().unwrap();
     let (changed, mark) = bench.store.clock_changes(mark).unwrap();
     assert_eq!(changed.into_iter().collect::<Vec<_>>(), [serial("A2")]);
-    bench.store.clock_set(&serial("A1"), ClockSetBy::Resync, &stamp(50)).unwrap();
+    set_right(&bench, "A1");
     let (changed, mark) = bench.store.clock_changes(mark).unwrap();
     assert_eq!(changed.into_iter().collect::<Vec<_>>(), [serial("A1")]);
     bench.store.scrap(&serial("A2"), ImportedSeeds::Hold, &stamp(60)).unwrap();
