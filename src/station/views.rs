@@ -109,6 +109,7 @@ pub fn token(token: &store::TokenRecord) -> TokenView {
         readings: token.readings.iter().map(reading).collect(),
         clock_set: clock_set(token),
         jobs: token.jobs.iter().map(job).collect(),
+        clock: None,
     }
 }
 
@@ -141,6 +142,7 @@ pub fn reading(record: &store::ReadingRecord) -> ReadingView {
         drift: drift(record.reading.drift_ms),
         uncertainty_ms: record.reading.uncertainty_ms,
         clock: record.clock,
+        kind: record.reading.kind,
     }
 }
 

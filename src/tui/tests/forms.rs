@@ -224,6 +224,7 @@ fn in_full() -> TokenView {
                 drift: DriftSeconds(f64::from(8 - i32::try_from(n).unwrap()) * 0.7),
                 uncertainty_ms: 510,
                 clock: ClockState::Synchronised { max_error_ms: 3 },
+                kind: crate::domain::ReadingKind::Clock,
             })
             .collect(),
         ..token("8659610000003")
