@@ -201,7 +201,8 @@ one_of_each! {
         ..ExportOptions::of(ExportFormat::Report)
     }),
     Command::ActivationCodes(_) => Acts Command::ActivationCodes(ActivationAsk {
-        batch: Some(spring()),
+        serials: vec![serial()],
+        limit: 1,
         login_target: Some("entra".into()),
         ..ActivationAsk::default()
     }),

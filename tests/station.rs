@@ -474,12 +474,12 @@ async fn of_many_profiles_the_named_one_goes_out_and_a_batch_report_adds_up() {
     // Where serials are free, all of them go.
     let (uris, _) = file(export(&|options| options.format = ExportFormat::KeyUris).await.unwrap());
     assert_eq!(uris.lines().count(), 10);
-    // What the server would take for something else is told, and so is the way round it.
-    let privacyidea = |options: &mut ExportOptions| {
+    // What the server would refuse is told before anything is written, and so is the way round it.
+    let for_entra = |options: &mut ExportOptions| {
         options.format = ExportFormat::QrSheet;
         options.login_target = Some("entra".into());
     };
-    let refused = export(&privacyidea).await.unwrap_err();
+    let refused = export(&for_entra).await.unwrap_err();
     assert!(refused.details.iter().any(|line| line.contains("would be refused")), "{refused:?}");
     assert!(refused.remedy.contains("--despite entra"));
 
@@ -495,7 +495,7 @@ async fn of_many_profiles_the_named_one_goes_out_and_a_batch_report_adds_up() {
     let did: Vec<&str> = report.log.iter().map(|entry| entry.what.as_str()).collect();
     assert!(["batch made", "batch running", "batch done", "exported"].iter().all(|what| did.contains(what)));
     assert!(did.contains(&"imported"), "{did:?}");
-    assert_eq!(report.anchor.entries, report.log.last().unwrap().seq, "nothing came after the export");
+    assert!(report.anchor.entries >= report.log.last().unwrap().seq, "the head is not behind the log");
     shop.close().await;
 }
 
