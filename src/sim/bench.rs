@@ -3,7 +3,7 @@
 
 use super::token::{Outcome, VirtualToken};
 use crate::{
-    link::{Apdu, ApduLink, LinkError, LinkSource, Port, Presence, Response},
+    link::{Apdu, ApduLink, LinkError, LinkSource, Opened, Port, Presence, Response},
     remedy::{Remedy, Retry},
 };
 use std::{
@@ -270,7 +270,7 @@ impl Port for BenchPort {
         }
     }
 
-    fn open(&mut self) -> Result<Box<dyn ApduLink>, LinkError> {
+    fn open(&mut self) -> Result<Opened, LinkError> {
         let mut table = self.shared.table();
         let id = self.id;
         let token = table.place(&self.slot)?.felt().cloned().ok_or(LinkError::Gone)?;
@@ -284,13 +284,13 @@ impl Port for BenchPort {
         }
         place.holder = Some(id);
         self.reported = place.generation;
-        Ok(Box::new(BenchLink {
+        Ok(Opened::Card(Box::new(BenchLink {
             shared: self.shared.clone(),
             slot: self.slot.clone(),
             generation: place.generation,
             resets: place.resets,
             token,
-        }))
+        })))
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
     },
     drivers::{self, Found, OtherDevice, Token},
     face::{Doing, Event, SlotView},
-    link::{ApduLink, LinkError, Port},
+    link::{ApduLink, LinkError, Opened, Port},
     remedy::Remedy,
     store::{AlarmAbout, NewReading},
 };
@@ -107,18 +107,26 @@ fn lost(slot: &Slot<'_>, view: SlotView, error: &LinkError) -> After {
     }
     match error {
         LinkError::Busy | LinkError::NoService => After::Soon,
-        LinkError::Mute | LinkError::Refused => After::WhenChanged,
+        LinkError::Mute | LinkError::Refused | LinkError::NoPermission => After::WhenChanged,
         LinkError::Gone
         | LinkError::Reset
         | LinkError::Deadline(_)
         | LinkError::ReaderGone
-        | LinkError::Reader(_) => After::Lost,
+        | LinkError::Reader(_)
+        | LinkError::Interfered
+        | LinkError::Garbled
+        | LinkError::OddReport(_)
+        | LinkError::ButtonMissed(_)
+        | LinkError::CalledOff => After::Lost,
     }
 }
 
 fn welcome(slot: &mut Slot<'_>, port: &mut dyn Port, look: Look, view: &mut SlotView) -> Result<After, Not> {
     let core = slot.core;
-    let link = port.open().map_err(Not::Link)?;
+    let link = match port.open().map_err(Not::Link)? {
+        Opened::Card(link) => link,
+        Opened::Hid(_) => return Err(stranger(OtherDevice::Token2OtpKey)),
+    };
     let (asked, begun) = (core.clock.now(), Instant::now());
     let found = drivers::identify(link, slot.reader).map_err(Not::Link)?;
     let round_trip = begun.elapsed();
