@@ -504,6 +504,7 @@ fn of_one(name: &str, model: &str, recipe: &str) -> NewBatch {
         key: None,
         policy: BatchPolicy::default(),
         priority: 0,
+        made_for: kiln::face::MadeFor::default(),
         dry_run: false,
     }
 }

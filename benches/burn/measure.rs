@@ -359,6 +359,7 @@ fn prepare(kind: Kind, runtime: &tokio::runtime::Runtime, door: &StationHandle, 
         policy: BatchPolicy { seen: Some(SeenPolicy { first: 0, every: 0 }), ..BatchPolicy::default() },
         dry_run: false,
         priority: 0,
+        made_for: kiln::face::MadeFor::default(),
     }));
     ask(Command::BatchStart { name: "bench".into() });
 }
@@ -444,9 +445,7 @@ impl Port for TimedPort {
         let opened = self.inner.open()?;
         note(&self.journal, Mark::Opened { begun });
         Ok(match opened {
-            Opened::Card(inner) => {
-                Opened::Card(Box::new(TimedLink { inner, journal: self.journal.clone() }))
-            }
+            Opened::Card(inner) => Opened::Card(Box::new(TimedLink { inner, journal: self.journal.clone() })),
             // Its exchanges are reports, which nobody here counts.
             Opened::Hid(inner) => Opened::Hid(inner),
         })

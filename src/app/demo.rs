@@ -13,7 +13,7 @@ use crate::{
     domain::{Clock, ClockState, Profile, Serial, UnixMillis, catalog::Catalog},
     face::{
         BatchPolicy, Command, Failure, FailureKind, HolderFile, ImportOptions, ImportTarget, JobCounts,
-        NewBatch, Reply, SecretBytes,
+        MadeFor, NewBatch, Reply, SecretBytes,
     },
     service::{self, Access, Attached, Client, Home, Listener, Mode, News, Terms},
     sim::{
@@ -257,6 +257,7 @@ fn prepare(
                     policy: BatchPolicy::default(),
                     dry_run: false,
                     priority: 0,
+                    made_for: MadeFor::default(),
                 }),
             )?;
         }

@@ -46,6 +46,7 @@ const SHIPPED: &[(&str, &str)] = shipped![
     "recipes/key-entra.toml",
     "recipes/key-random.toml",
     "recipes/key-three-random.toml",
+    "recipes/key-user.toml",
     "recipes/molto2-ten-random.toml",
     "recipes/molto2-ten.toml",
     "recipes/single-random.toml",
