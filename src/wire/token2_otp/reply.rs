@@ -133,8 +133,10 @@ impl<'a> Cursor<'a> {
     fn code(&mut self, digits: Digits) -> Result<Code, ReplyError> {
         let at = self.at;
         let len = self.of(0xFF, |len| (len == digits.get()).then_some(len))?;
-        let text = str::from_utf8(self.take(len.into())?).map_err(|_| ReplyError::Text { at })?;
-        Code::parse(text).map_err(|_| ReplyError::Text { at })
+        let digits = self.take(len.into())?;
+        // What a person may type between them, a key does not send.
+        let text = str::from_utf8(digits).ok().filter(|_| digits.iter().all(u8::is_ascii_digit));
+        Code::parse(text.ok_or(ReplyError::Text { at })?).map_err(|_| ReplyError::Text { at })
     }
 }
 
@@ -292,8 +294,10 @@ mod tests {
         assert!(parse_one(&bare).is_err() && parse_page(&bare).is_ok());
         assert!(parse_one(&[touchy.clone(), vec![0]].concat()).is_err());
         let mut odd = touchy;
-        *odd.last_mut().unwrap() = b'x';
-        assert!(parse_one(&odd).is_err(), "a code is digits");
+        for no_digit in [b'x', b' ', 0xB2] {
+            *odd.last_mut().unwrap() = no_digit;
+            assert!(parse_one(&odd).is_err(), "a code is digits, not {no_digit:02x}");
+        }
     }
 
     #[test]
