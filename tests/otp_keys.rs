@@ -143,8 +143,7 @@ fn a_token2_key_is_filled_proven_by_its_own_codes_and_read() {
         assert_eq!(code_of(&read, "Bank:ann")["code"], oathtool::counted(secret, 6, 0), "the first one");
 
         // Erased on a person's order, with a touch.
-        let order = scene.kiln.command(&["device", "reset", SERIAL, "--last-four", "0017"]);
-        let mut order = order;
+        let mut order = scene.kiln.command(&["device", "reset", SERIAL, "--last-four", "0017"]);
         let mut order = order
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -169,3 +169,147 @@ fn what_types_no_codes_says_so() {
     let refused = session.enter().set_button_option(ButtonOption::NoEnter, true);
     assert_eq!(refused, Err(WriteError::NoButtonCodes { serial: serial() }));
 }
+
+/// The same story over a reader and over USB, with a virtual key at the other end.
+mod story {
+    use super::*;
+    use crate::domain::otp::code_at;
+    use crate::link::{LinkSource, Opened};
+    use crate::sim::{Bench, Challenges, Surroundings, VirtualToken, token2_otp as sim};
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    struct Still;
+
+    impl crate::domain::Clock for Still {
+        fn now(&self) -> crate::domain::UnixMillis {
+            AT.to_millis()
+        }
+
+        fn state(&self) -> crate::domain::ClockState {
+            crate::domain::ClockState::Simulated
+        }
+    }
+
+    type Link = Box<dyn ApduLink>;
+
+    /// A key of these settings in a place of this kind.
+    fn placed(settings: sim::Settings, place: &str) -> (Bench, VirtualToken, Session<Link>) {
+        let key =
+            VirtualToken::token2_otp(settings, Surroundings::new(Arc::new(Still), Challenges::random()));
+        let bench = Bench::new(["reader"]);
+        bench.add_usb_port("port");
+        bench.place(place, &key).unwrap();
+        let found = match bench.open_port(place).unwrap().open() {
+            Ok(Opened::Card(link)) => identify(link as Link, "a reader"),
+            Ok(Opened::Hid(link)) => identify_hid(Box::new(Framed::new(link, ())) as Link),
+            Err(error) => panic!("{error}"),
+        };
+        match found {
+            Ok(Found::Token(Token::OtpKey(session), None)) => (bench, key, session),
+            other => panic!("no key: {other:?}"),
+        }
+    }
+
+    fn settings() -> sim::Settings {
+        sim::Settings { patience: Duration::ZERO, ..sim::Settings::new(serial()) }
+    }
+
+    fn parameters(hash: Hash, mode: Mode) -> Parameters {
+        Parameters { hash, mode, ..Parameters::standard() }
+    }
+
+    #[test]
+    fn entries_are_written_listed_computed_deleted_and_erased() {
+        for place in ["reader", "port"] {
+            let (_bench, key, mut session) = placed(sim::Settings { page_bytes: 90, ..settings() }, place);
+            assert_eq!(*session.serial(), serial(), "{place}");
+            assert_eq!(session.list(AT), Ok(vec![]), "{place}");
+            let mut meant = Vec::new();
+            for number in 0..6u8 {
+                let names = names(if number == 0 { "" } else { "Acme" }, &format!("ann{number}"));
+                let hash = if number % 2 == 0 { Hash::Sha1 } else { Hash::Sha256 };
+                let parameters = parameters(hash, TIME);
+                let seed = Seed::new(vec![number + 1; 20 + usize::from(number)]);
+                let put = session.enter().put(Profile::new(number), &names, &parameters, Touch::Free, &seed);
+                assert_eq!(put, Ok(()), "{place} {number}");
+                meant.push((names, parameters, seed));
+            }
+            let listed = session.list(AT).unwrap();
+            assert_eq!(listed.len(), 6, "over several pages");
+            for (record, (names, parameters, seed)) in listed.iter().zip(&meant) {
+                let code = code_at(seed, parameters, AT).unwrap();
+                assert_eq!((&record.names, &record.parameters), (names, parameters));
+                assert!(record.code.as_ref().unwrap().same_as(&code));
+                assert!(session.calculate(names, AT).unwrap().same_as(&code));
+            }
+            let (first, ..) = &meant[0];
+            let mut key_to_write = session.enter();
+            assert_eq!(key_to_write.delete(Profile::ZERO, first), Ok(Deleted::Removed));
+            assert_eq!(key_to_write.delete(Profile::ZERO, first), Ok(Deleted::WasEmpty));
+            let untouched = WriteError::Untouched { serial: serial(), change: Change::Erasure };
+            assert_eq!(key_to_write.erase_all(), Err(untouched));
+            assert_eq!(key.standing().filled, 5);
+        }
+    }
+
+    #[test]
+    fn the_longest_entry_goes_over_usb_and_over_a_reader_that_carries_it() {
+        let longest = names(&"A".repeat(64), &"a".repeat(64));
+        let put = |settings, place| {
+            let (_bench, _, mut session) = placed(settings, place);
+            let parameters = parameters(Hash::Sha256, TIME);
+            session.enter().put(Profile::ZERO, &longest, &parameters, Touch::Free, &Seed::new([7; 64]))
+        };
+        assert_eq!((put(settings(), "port"), put(settings(), "reader")), (Ok(()), Ok(())));
+        let short = put(sim::Settings { short_only: true, ..settings() }, "reader");
+        assert!(matches!(short, Err(WriteError::Cannot { cause: EncodeError::ReaderTooShort(_), .. })));
+    }
+
+    #[test]
+    fn full_without_counters_untouched_and_prelude_are_told_apart() {
+        let acme = names("Acme", "ann");
+        let put = |settings, mode| {
+            let (_bench, _, mut session) = placed(settings, "port");
+            let seed = Seed::new([7; 20]);
+            session.enter().put(Profile::ZERO, &acme, &parameters(Hash::Sha1, mode), Touch::Free, &seed)
+        };
+        let counted = Mode::Hotp { counter: 0 };
+        let full = WriteError::Full { serial: serial(), change: CHANGE };
+        assert_eq!(put(sim::Settings { capacity: 0, ..settings() }, TIME), Err(full));
+        let plain = WriteError::NoCounters { serial: serial(), change: CHANGE };
+        assert_eq!(put(sim::Settings { counts: false, ..settings() }, counted), Err(plain));
+        let untouched = WriteError::Untouched { serial: serial(), change: CHANGE };
+        assert_eq!(put(sim::Settings { touch_to_write: true, ..settings() }, TIME), Err(untouched));
+        assert_eq!(put(sim::Settings { prelude: true, ..settings() }, counted), Ok(()));
+    }
+
+    #[test]
+    fn a_counter_goes_on_with_each_question_and_a_button_has_a_seed_of_its_own() {
+        let (_bench, key, mut session) = placed(settings(), "port");
+        let (bank, seed) = (names("Bank", "ann"), Seed::new(*b"12345678901234567890"));
+        let counted = parameters(Hash::Sha1, Mode::Hotp { counter: 0 });
+        session.enter().put(Profile::ZERO, &bank, &counted, Touch::Free, &seed).unwrap();
+        // RFC 4226 appendix D.
+        for code in ["755224", "287082"] {
+            assert_eq!(session.calculate(&bank, AT).unwrap().as_str(), code);
+        }
+        let mut key_to_write = session.enter();
+        key_to_write.write_button(Digits::SIX, &seed).unwrap();
+        key_to_write.set_button_option(ButtonOption::Keypad, true).unwrap();
+        key_to_write.delete_button().unwrap();
+        assert_eq!(key.standing().filled, 1, "the list is another matter");
+        let (_bench, _, mut mute) = placed(sim::Settings { types: false, ..settings() }, "port");
+        let refused = mute.enter().write_button(Digits::SIX, &seed);
+        assert_eq!(refused, Err(WriteError::NoButtonCodes { serial: serial() }));
+    }
+
+    #[test]
+    fn a_touch_that_comes_lets_the_key_go_on() {
+        let (_bench, key, mut session) =
+            placed(sim::Settings { patience: Duration::from_secs(60), ..settings() }, "port");
+        let finger = std::thread::spawn(move || key.touch_within(Duration::from_secs(60)));
+        assert_eq!(session.enter().erase_all(), Ok(()));
+        assert!(finger.join().unwrap());
+    }
+}
