@@ -1,5 +1,6 @@
-//! Is the diagnosis as good, and as sure of itself, as it says? Tokens of the tests' own get one fault each; what kiln
-//! finds is held against it. `make calibrate` runs all of it, `make test` a sample with the same numbers every time.
+//! Are the diagnosis, and the forecasts of clocks, as good and as sure of themselves as they say? Tokens of the tests' own
+//! get one fault each, or run for simulated years; what kiln finds is held against it. `make calibrate` runs all of it,
+//! `make test` a sample with the same numbers every time.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,

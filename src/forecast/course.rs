@@ -16,9 +16,9 @@ use crate::domain::UnixMillis;
 /// to 5 degrees with the seasons and of some with the weather. Chosen so that spans of 95 % hold 95 % of simulated tokens
 /// that lie in such rooms (`make calibrate`).
 const WIDTHS: [(Wobble, f64); 3] = [
-    (Wobble { weeks_ppm: 0.2, season_ppm: 0.2 }, 0.3),
-    (Wobble { weeks_ppm: 0.6, season_ppm: 0.6 }, 0.5),
-    (Wobble { weeks_ppm: 1.8, season_ppm: 1.8 }, 0.2),
+    (Wobble { weeks_ppm: 0.2, season_ppm: 0.2 }, 0.4),
+    (Wobble { weeks_ppm: 0.6, season_ppm: 0.6 }, 0.52),
+    (Wobble { weeks_ppm: 1.8, season_ppm: 1.8 }, 0.08),
 ];
 
 /// Nobody asks further ahead: batteries end first.

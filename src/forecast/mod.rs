@@ -12,8 +12,8 @@
 //!
 //! **The fit** is a Kalman filter over five numbers: where the clock stands, its rate, the slow wobble of the rate, and
 //! the two halves of the season's swing. It takes each reading once, whatever their number, and its spread says how sure
-//! a forecast is ([`filter`]). Readings that no crystal explains are found by comparing what could have happened instead
-//! ([`series`]): the reading is bad, or the clock jumped. Setting a clock moves where it stands and not how fast it runs,
+//! a forecast is (`filter`). Readings that no crystal explains are found by comparing what could have happened instead
+//! (`series`): the reading is bad, or the clock jumped. Setting a clock moves where it stands and not how fast it runs,
 //! so a new series begins with the rate that is known already.
 //!
 //! **A forecast** is a date with the span in which it lies 19 times out of 20 ([`Course::leaves`]). `tests/calibrate/clocks.rs` holds

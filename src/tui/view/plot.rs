@@ -17,7 +17,7 @@ const WIDEST: usize = 120;
 const UNDER: usize = 2;
 
 /// What the marks mean; as it is, it tells them apart in ASCII.
-pub const LEGEND: &str = "• read  + fit  : 19 of 20 lie there  ─ window  │ now";
+pub const LEGEND: &str = "• read  ↑ ↓ read beyond  + fit  : 19 of 20 lie there  ─ window  │ now";
 
 /// What is drawn.
 pub struct Plot<'a> {
