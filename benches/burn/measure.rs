@@ -12,7 +12,7 @@ use kiln::{
     },
     drivers::pcsc::PcscSource,
     face::{BatchPolicy, Command, HolderFile, NewBatch, Reply, Role, SecretBytes},
-    link::{Apdu, ApduLink, LinkError, LinkSource, Opened, Port, Presence, Response},
+    link::{Apdu, ApduLink, LinkError, LinkSource, Listing, Opened, Port, Presence, Response},
     sim::{
         Challenges, Fault, Surroundings, VirtualToken,
         token2_single::{Settings, TimeSync},
@@ -419,7 +419,7 @@ struct TimedSource {
 }
 
 impl LinkSource for TimedSource {
-    fn list(&self) -> Result<Vec<String>, LinkError> {
+    fn list(&self) -> Listing {
         self.inner.list()
     }
 
@@ -444,9 +444,7 @@ impl Port for TimedPort {
         let opened = self.inner.open()?;
         note(&self.journal, Mark::Opened { begun });
         Ok(match opened {
-            Opened::Card(inner) => {
-                Opened::Card(Box::new(TimedLink { inner, journal: self.journal.clone() }))
-            }
+            Opened::Card(inner) => Opened::Card(Box::new(TimedLink { inner, journal: self.journal.clone() })),
             // Its exchanges are reports, which nobody here counts.
             Opened::Hid(inner) => Opened::Hid(inner),
         })

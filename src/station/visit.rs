@@ -106,15 +106,19 @@ fn lost(slot: &Slot<'_>, view: SlotView, error: &LinkError) -> After {
         });
     }
     match error {
-        LinkError::Busy | LinkError::NoService => After::Soon,
+        // What came for another program spoiled this try, not the token: it is tried again while the key is there.
+        LinkError::Busy
+        | LinkError::HeldByKiln
+        | LinkError::Interfered
+        | LinkError::Garbled
+        | LinkError::NoService => After::Soon,
         LinkError::Mute | LinkError::Refused | LinkError::NoPermission => After::WhenChanged,
         LinkError::Gone
         | LinkError::Reset
         | LinkError::Deadline(_)
         | LinkError::ReaderGone
+        | LinkError::Usb(_)
         | LinkError::Reader(_)
-        | LinkError::Interfered
-        | LinkError::Garbled
         | LinkError::OddReport(_)
         | LinkError::ButtonMissed(_)
         | LinkError::CalledOff => After::Lost,
