@@ -3,9 +3,12 @@
 //! **A key that is both** (a reader to pcscd through its CCID interface, and a HID device) is one slot, its USB port's.
 //! HID wins: the slot's name stays with the port; a key that waits for a touch says so on the way and can be called off;
 //! the largest entries go through, which T=0 refuses; pcscd need not run; and no other program (gpg, a browser) holds
-//! the key. Its reader is found by the address on USB, which libccid tells, and left out. What cannot be told apart (a
-//! reader that another program holds) makes two slots for one token, and then the claim of a job by its serial, one at
-//! a time, still keeps it from being burned twice at once.
+//! the key. Its reader is found by the address on USB, which libccid tells, and left out. A key that says nothing over
+//! HID, since its OTP function is off there, is talked to through its reader, at the same slot ([`key_port`]). What cannot
+//! be told apart (a reader that another program holds) makes two slots for one token, and then the claim of a job by its
+//! serial, one at a time, still keeps it from being burned twice at once.
+
+mod key_port;
 
 use crate::{
     domain::{catalog::Catalog, model::UsbId},
@@ -15,9 +18,10 @@ use crate::{
     },
     link::{LinkError, LinkSource, Listing, Port},
 };
+use key_port::KeyPort;
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 /// Readers that may be USB devices themselves.
@@ -29,8 +33,8 @@ pub trait Readers: LinkSource {
 
 /// USB ports with keys in them.
 pub trait Keys: LinkSource {
-    /// The addresses of all plugged-in keys that are readers as well.
-    fn reader_addresses(&self) -> Vec<UsbAddress>;
+    /// The ports of all plugged-in keys that are readers as well, and their addresses.
+    fn reader_addresses(&self) -> BTreeMap<String, UsbAddress>;
 }
 
 impl Readers for PcscSource {
@@ -40,7 +44,7 @@ impl Readers for PcscSource {
 }
 
 impl Keys for HidSource {
-    fn reader_addresses(&self) -> Vec<UsbAddress> {
+    fn reader_addresses(&self) -> BTreeMap<String, UsbAddress> {
         HidSource::reader_addresses(self)
     }
 }
@@ -52,7 +56,9 @@ pub fn usb_keys(catalog: &Catalog) -> Vec<UsbId> {
 }
 
 /// Both as one.
-pub struct Sources<R, K> {
+pub struct Sources<R, K>(Arc<Both<R, K>>);
+
+struct Both<R, K> {
     readers: R,
     keys: K,
     known: Mutex<Known>,
@@ -61,56 +67,71 @@ pub struct Sources<R, K> {
 /// Where readers are on USB. Asked once for each reader and each change of keys: asking opens the reader.
 #[derive(Default)]
 struct Known {
-    keys: Vec<UsbAddress>,
+    keys: BTreeMap<String, UsbAddress>,
     readers: BTreeMap<String, Option<UsbAddress>>,
 }
 
 impl<R: Readers, K: Keys> Sources<R, K> {
     /// Of these two.
     pub fn new(readers: R, keys: K) -> Self {
-        Self { readers, keys, known: Mutex::default() }
+        Self(Arc::new(Both { readers, keys, known: Mutex::default() }))
     }
+}
 
-    /// Leaves out the readers that are keys in a USB port.
-    fn without_keys(&self, readers: Vec<String>) -> Vec<String> {
+impl<R: Readers, K: Keys> Both<R, K> {
+    /// Parts the readers into those that are no key in a USB port, and the keys' own, by their ports.
+    fn part(&self, readers: Vec<String>) -> (Vec<String>, BTreeMap<String, String>) {
         let keys = self.keys.reader_addresses();
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.keys != keys {
             // pcscd gives a reader's name to the next one of its kind: what was known of a name may be of another key.
             *known = Known { keys, readers: BTreeMap::new() };
         }
-        if known.keys.is_empty() {
-            return readers;
+        let Known { keys, readers: addresses } = &mut *known;
+        if keys.is_empty() {
+            return (readers, BTreeMap::new());
         }
-        known.readers.retain(|name, _| readers.contains(name));
-        readers
-            .into_iter()
-            .filter(|name| {
-                let address = known.readers.get(name).copied().or_else(|| {
-                    let told = self.readers.usb_address(name).ok()?;
-                    known.readers.insert(name.clone(), told);
-                    Some(told)
-                });
-                address.flatten().is_none_or(|address| !known.keys.contains(&address))
-            })
-            .collect()
+        addresses.retain(|name, _| readers.contains(name));
+        let mut others = Vec::new();
+        let mut of_keys = BTreeMap::new();
+        for name in readers {
+            let address = addresses.get(&name).copied().or_else(|| {
+                let told = self.readers.usb_address(&name).ok()?;
+                addresses.insert(name.clone(), told);
+                Some(told)
+            });
+            let address = address.flatten();
+            match keys.iter().find(|(_, key)| Some(**key) == address) {
+                Some((port, _)) => drop(of_keys.insert(port.clone(), name)),
+                None => others.push(name),
+            }
+        }
+        (others, of_keys)
     }
 }
 
-impl<R: Readers, K: Keys> LinkSource for Sources<R, K> {
+impl<R: Readers, K: Keys> key_port::OtherWay for Both<R, K> {
+    fn port(&self, port: &str) -> Result<Box<dyn Port>, LinkError> {
+        let (_, of_keys) = self.part(self.readers.list().names);
+        self.readers.open_port(of_keys.get(port).ok_or(LinkError::ReaderGone)?)
+    }
+}
+
+impl<R: Readers + 'static, K: Keys + 'static> LinkSource for Sources<R, K> {
     fn list(&self) -> Listing {
         // The keys first: a key is its port's slot before pcscd lists it.
-        let keys = self.keys.list();
-        let readers = self.readers.list();
+        let keys = self.0.keys.list();
+        let readers = self.0.readers.list();
         let mut names = keys.names;
-        names.extend(self.without_keys(readers.names));
+        names.extend(self.0.part(readers.names).0);
         Listing { names, trouble: readers.trouble.or(keys.trouble) }
     }
 
     fn open_port(&self, name: &str) -> Result<Box<dyn Port>, LinkError> {
-        match self.keys.open_port(name) {
-            Err(LinkError::ReaderGone) => self.readers.open_port(name),
-            opened => opened,
+        match self.0.keys.open_port(name) {
+            Err(LinkError::ReaderGone) => self.0.readers.open_port(name),
+            Err(error) => Err(error),
+            Ok(port) => Ok(Box::new(KeyPort::new(name.to_owned(), port, self.0.clone()))),
         }
     }
 }
@@ -155,8 +176,12 @@ mod tests {
     }
 
     impl Keys for Fake {
-        fn reader_addresses(&self) -> Vec<UsbAddress> {
-            self.addresses.lock().unwrap().values().filter_map(|told| told.clone().ok().flatten()).collect()
+        fn reader_addresses(&self) -> BTreeMap<String, UsbAddress> {
+            let addresses = self.addresses.lock().unwrap();
+            let told = |(port, told): (&&str, &Result<_, _>)| {
+                Some(((*port).to_owned(), told.clone().ok().flatten()?))
+            };
+            addresses.iter().filter_map(told).collect()
         }
     }
 
@@ -179,9 +204,9 @@ mod tests {
         let sources = Sources::new(readers, with(fake(&["usb 1-2"]), "usb 1-2", Ok(Some(KEY))));
         assert_eq!(sources.list().names, ["usb 1-2", "ACR"]);
         // A second key of the model, which is no HID device to us, keeps its reader.
-        sources.readers.names.lock().unwrap().push("TOKEN2 Key 01");
+        sources.0.readers.names.lock().unwrap().push("TOKEN2 Key 01");
         let other = UsbAddress { bus: 1, device: 10 };
-        sources.readers.addresses.lock().unwrap().insert("TOKEN2 Key 01", Ok(Some(other)));
+        sources.0.readers.addresses.lock().unwrap().insert("TOKEN2 Key 01", Ok(Some(other)));
         assert_eq!(sources.list().names, ["usb 1-2", "ACR", "TOKEN2 Key 01"]);
     }
 
@@ -189,12 +214,12 @@ mod tests {
     fn readers_are_asked_once_and_only_where_a_key_is_a_reader() {
         let sources = Sources::new(fake(&["ACR"]), fake(&["usb 1-2"]));
         sources.list();
-        assert_eq!(sources.readers.asked.load(Ordering::Relaxed), 0, "no key has such an interface");
-        sources.keys.addresses.lock().unwrap().insert("usb 1-2", Ok(Some(KEY)));
+        assert_eq!(sources.0.readers.asked.load(Ordering::Relaxed), 0, "no key has such an interface");
+        sources.0.keys.addresses.lock().unwrap().insert("usb 1-2", Ok(Some(KEY)));
         for _ in 0..3 {
             assert_eq!(sources.list().names, ["usb 1-2", "ACR"]);
         }
-        assert_eq!(sources.readers.asked.load(Ordering::Relaxed), 1);
+        assert_eq!(sources.0.readers.asked.load(Ordering::Relaxed), 1);
     }
 
     #[test]
@@ -204,10 +229,10 @@ mod tests {
         assert_eq!(sources.list().names, ["usb 1-2"]);
         // Pulled, and another one plugged in, between two listings; pcscd calls it the same.
         let next = UsbAddress { bus: 1, device: 10 };
-        sources.readers.addresses.lock().unwrap().insert("TOKEN2 Key 00", Ok(Some(next)));
-        sources.keys.addresses.lock().unwrap().insert("usb 1-2", Ok(Some(next)));
+        sources.0.readers.addresses.lock().unwrap().insert("TOKEN2 Key 00", Ok(Some(next)));
+        sources.0.keys.addresses.lock().unwrap().insert("usb 1-2", Ok(Some(next)));
         assert_eq!(sources.list().names, ["usb 1-2"]);
-        sources.keys.addresses.lock().unwrap().insert("usb 1-2", Ok(Some(KEY)));
+        sources.0.keys.addresses.lock().unwrap().insert("usb 1-2", Ok(Some(KEY)));
         assert_eq!(sources.list().names, ["usb 1-2", "TOKEN2 Key 00"], "that is not its reader");
     }
 
@@ -216,7 +241,7 @@ mod tests {
         let readers = with(fake(&["TOKEN2 Key 00"]), "TOKEN2 Key 00", Err(LinkError::Busy));
         let sources = Sources::new(readers, with(fake(&["usb 1-2"]), "usb 1-2", Ok(Some(KEY))));
         assert_eq!(sources.list().names, ["usb 1-2", "TOKEN2 Key 00"]);
-        sources.readers.addresses.lock().unwrap().insert("TOKEN2 Key 00", Ok(Some(KEY)));
+        sources.0.readers.addresses.lock().unwrap().insert("TOKEN2 Key 00", Ok(Some(KEY)));
         assert_eq!(sources.list().names, ["usb 1-2"]);
     }
 

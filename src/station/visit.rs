@@ -97,7 +97,8 @@ pub fn visit(slot: &mut Slot<'_>, port: &mut dyn Port, look: Look) -> After {
 }
 
 fn lost(slot: &Slot<'_>, view: SlotView, error: &LinkError) -> After {
-    if !matches!(error, LinkError::Deadline(_)) {
+    // Behind a closed fence somebody else has spoken for this slot.
+    if !slot.fence.is_closed() {
         slot.core.bus.slot(SlotView {
             doing: Doing::Look,
             says: Some(error.to_string()),
@@ -113,6 +114,8 @@ fn lost(slot: &Slot<'_>, view: SlotView, error: &LinkError) -> After {
         | LinkError::Garbled
         | LinkError::NoService => After::Soon,
         LinkError::Mute | LinkError::Refused | LinkError::NoPermission => After::WhenChanged,
+        // A key on USB that says nothing: the thread waited no longer than it should have.
+        LinkError::Deadline(_) if !slot.fence.is_closed() => After::Soon,
         LinkError::Gone
         | LinkError::Reset
         | LinkError::Deadline(_)

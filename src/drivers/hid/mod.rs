@@ -26,6 +26,7 @@ use hidapi::HidApi;
 use nix::unistd::{AccessFlags, eaccess};
 use port::HidPort;
 use std::{
+    collections::BTreeMap,
     ffi::OsStr,
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
@@ -70,10 +71,11 @@ impl HidSource {
         Self { shared, watch }
     }
 
-    /// The addresses of all plugged-in keys that pcscd lists as readers as well.
-    pub fn reader_addresses(&self) -> Vec<UsbAddress> {
+    /// The ports of all plugged-in keys that pcscd lists as readers as well, and their addresses.
+    pub fn reader_addresses(&self) -> BTreeMap<String, UsbAddress> {
         let table = self.shared.table();
-        table.keys().filter(|key| key.place.is_reader_too).filter_map(|key| key.place.address).collect()
+        let both = table.keys().filter(|key| key.place.is_reader_too);
+        both.filter_map(|key| Some((key.place.port.clone(), key.place.address?))).collect()
     }
 }
 
