@@ -124,6 +124,7 @@ one_of_each! {
         policy: BatchPolicy::default(),
         dry_run: false,
         priority: 0,
+        made_for: kiln::face::MadeFor::default(),
     }),
     Command::Batches => Looks Command::Batches,
     Command::BatchShow { .. } => Looks Command::BatchShow { name: spring() },

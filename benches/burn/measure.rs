@@ -359,6 +359,7 @@ fn prepare(kind: Kind, runtime: &tokio::runtime::Runtime, door: &StationHandle, 
         policy: BatchPolicy { seen: Some(SeenPolicy { first: 0, every: 0 }), ..BatchPolicy::default() },
         dry_run: false,
         priority: 0,
+        made_for: kiln::face::MadeFor::default(),
     }));
     ask(Command::BatchStart { name: "bench".into() });
 }

@@ -24,7 +24,7 @@ struct State {
     owing_since: Option<Instant>,
     /// Set once: for how long the call in hand had been owing its answer.
     closed_after: Option<Duration>,
-    /// What the next exchange may take longer than others.
+    /// How much longer than others exchanges may take now.
     granted: Duration,
 }
 
@@ -39,7 +39,8 @@ impl Fence {
         self.state().is_overdue(limit)
     }
 
-    /// Lets the next exchange take so much longer before it owes an answer: it waits for a person's touch.
+    /// Lets each exchange from now on take so much longer before it owes an answer, as those of a step may that waits for a
+    /// person's touch; none longer with zero.
     pub fn grant(&self, longer: Duration) {
         self.state().granted = longer;
     }
@@ -114,7 +115,7 @@ impl State {
             return Err(LinkError::Deadline(after));
         }
         let now = Instant::now();
-        let allowance = allowance + std::mem::take(&mut self.granted);
+        let allowance = allowance + self.granted;
         self.owing_since = Some(now.checked_add(allowance).unwrap_or(now));
         Ok(())
     }
@@ -259,10 +260,11 @@ mod tests {
     }
 
     #[test]
-    fn a_grant_is_for_one_exchange() {
+    fn a_grant_lasts_until_it_is_taken_back() {
         let fence = Fence::new();
-        fence.grant(Duration::from_secs(3600));
-        for overdue in [false, true] {
+        let hour = Duration::from_secs(3600);
+        for (granted, overdue) in [(Some(hour), false), (None, false), (Some(Duration::ZERO), true)] {
+            granted.into_iter().for_each(|granted| fence.grant(granted));
             let passed = fence.pass(Duration::ZERO, || Ok(fence.overdue(Duration::ZERO)));
             assert_eq!(passed, Ok(overdue));
         }

@@ -17,7 +17,8 @@ mod secret;
 mod view;
 
 pub use command::{
-    BatchPolicy, Command, Consent, ExportFormat, ImportOptions, ImportTarget, JobFilter, NewBatch, Page,
+    BatchPolicy, Command, Consent, ExportFormat, ImportOptions, ImportTarget, JobFilter, MadeFor, NewBatch,
+    Page, User,
 };
 pub use event::{DeviceState, Event, Numbered};
 pub use examine::{Examined, Lead, SeenCode, ShownRow};

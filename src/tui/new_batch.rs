@@ -6,7 +6,7 @@ use super::{
     import::{choice, with_none},
     msg::{Asked, Effect},
 };
-use crate::face::{BatchPolicy, CatalogView, Command, Failure, ImportReport, NewBatch, Reply};
+use crate::face::{BatchPolicy, CatalogView, Command, Failure, ImportReport, MadeFor, NewBatch, Reply};
 use crossterm::event::KeyEvent;
 
 /// Fields of the form.
@@ -113,6 +113,7 @@ impl Making {
             key: self.form.said(KEY),
             policy: BatchPolicy::default(),
             priority: 0,
+            made_for: MadeFor::default(),
             dry_run,
         })
     }
