@@ -92,6 +92,10 @@ const MAP: &[Row] = &[
         why: "a diagnosis comes as the document that `diagnose` writes, and changes are timed without a station",
         ..row("tui", &["diagnose"])
     },
+    Row {
+        why: "what a person has to say before a wrapped seed file opens is asked on the screen",
+        ..row("tui", &["envelope::question"])
+    },
     row("cli", &["domain", "face", "service::client"]),
     Row { why: "stateless verbs work without a station", ..row("cli", &["diagnose", "formats", "envelope"]) },
     Row {

@@ -6,8 +6,9 @@ mod support;
 use kiln::{
     domain::Profile,
     face::{
-        AuditEntry, BatchPolicy, Command, Consent, ExportFormat, Failure, FailureKind, HolderFile,
-        ImportOptions, ImportTarget, JobFilter, NewBatch, Page, Reply, Role, SecretBytes, ToClient, ToServer,
+        ActivationAsk, AuditEntry, BatchPolicy, Command, Consent, ExportFormat, ExportOptions, Failure,
+        FailureKind, HolderFile, ImportOptions, ImportTarget, JobFilter, NewBatch, Page, Reply, Role,
+        SecretBytes, ToClient, ToServer,
     },
 };
 use nix::unistd::{Gid, Uid, setegid, seteuid};
@@ -187,12 +188,17 @@ one_of_each! {
         since: None,
         until: None,
     },
-    Command::Export { .. } => Acts Command::Export {
-        format: ExportFormat::Report,
-        batch: None,
-        inventory: false,
+    Command::Export(_) => Acts Command::Export(ExportOptions {
         unproven: true,
-    },
+        ..ExportOptions::of(ExportFormat::Report)
+    }),
+    Command::ActivationCodes(_) => Acts Command::ActivationCodes(ActivationAsk {
+        batch: Some(spring()),
+        login_target: Some("entra".into()),
+        ..ActivationAsk::default()
+    }),
+    Command::Activated { .. } => Acts Command::Activated { serials: vec![serial()], code: None },
+    Command::BatchReport { .. } => Looks Command::BatchReport { name: spring() },
     Command::Scrap { .. } => Acts Command::Scrap {
         serial: serial(),
         last_four: last_four(),

@@ -4,9 +4,9 @@
 use kiln::{
     domain::{Clock, ClockState, JobState, Profile, Proof, Serial, UnixMillis, catalog::Catalog},
     face::{
-        BatchPolicy, Command, Consent, DeviceState, ExportFormat, Failure, FailureKind, HolderFile,
-        ImportOptions, ImportTarget, JobFilter, JobView, NewBatch, Numbered, Page, Reply, Role, SecretBytes,
-        SeenCode,
+        BatchPolicy, Command, Consent, DeviceState, ExportFormat, ExportOptions, Failure, FailureKind,
+        HolderFile, ImportOptions, ImportTarget, JobFilter, JobView, NewBatch, Numbered, Page, Reply, Role,
+        SecretBytes, SeenCode,
     },
     sim::{
         Bench, Challenges, Display, Fault, ForeignCard, Surroundings, VirtualToken, molto2,
@@ -240,11 +240,11 @@ async fn a_token_is_burned_seen_and_exported() {
     assert_eq!((proof, wants_eyes), (Some(Proof::Written), true), "the first of a batch wants to be seen");
     assert_eq!(token.counters().commands, 6, "no command more than needed");
 
-    let export = || Command::Export {
-        format: ExportFormat::EntraCsv { old_interval_column: false },
-        batch: Some("spring".into()),
-        inventory: false,
-        unproven: false,
+    let export = || {
+        Command::Export(ExportOptions {
+            batch: Some("spring".into()),
+            ..ExportOptions::of(ExportFormat::EntraCsv { old_interval_column: false })
+        })
     };
     let Reply::Exported(before) = shop.ask(export()).await.unwrap() else { panic!() };
     assert_eq!((before.tokens, before.left_out.len()), (0, 1));

@@ -127,6 +127,32 @@ fn a_signal_gives_the_terminal_back() {
 }
 
 #[test]
+fn a_panic_gives_the_terminal_back_and_says_what_broke() {
+    for thread in ["screen", "worker"] {
+        let kiln = Bench(Kiln::new());
+        let shell = Screen::start(
+            &kiln.path(""),
+            80,
+            24,
+            "env PS1='$ ' bash --norc --noprofile -i",
+            &[("KILN_SCREEN_PANIC", thread), ("RUST_BACKTRACE", "0")],
+        );
+        shell.until(&["$"]);
+        shell.types(&command(&kiln, ""));
+        shell.press("Enter");
+        let left = shell.until(&["breaks, as KILN_SCREEN_PANIC wants"]);
+        assert!(!left.contains("[station]"), "{thread}: {left}");
+        // Lines are read and shown again, which a raw terminal does not do.
+        shell.types("echo status $?; stty -a | tr ' ;' '\\n\\n' | grep -x -e icanon -e echo | tr a-z A-Z");
+        shell.press("Enter");
+        shell.until(&["status 101", "ICANON", "ECHO"]);
+        shell.types("exit");
+        shell.press("Enter");
+        shell.until(&["ended with 0"]);
+    }
+}
+
+#[test]
 fn it_stops_and_goes_on_like_any_program_and_finds_a_new_station_by_itself() {
     let kiln = locked_home();
     let shell = Screen::start(&kiln.path(""), 80, 24, "env PS1='$ ' bash --norc --noprofile -i", &[]);

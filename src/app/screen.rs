@@ -3,10 +3,11 @@
 use super::system_clock::SystemClock;
 use crate::{
     cli::{self, Exit, Global, Io},
-    face::{Failure, FailureKind, SecretBytes},
-    remedy::Remedy,
+    domain::{Clock, ClockState, UnixMillis},
+    envelope::question::Answer,
+    face::{BatchReport, Exported, Failure, FailureKind},
     service::{Client, ClientError, Home, Mode, launch::connect_or_start},
-    tui::{self, Desk, Left, Look, Start},
+    tui::{self, Desk, ExportTo, Exporter, Left, Look, Protect, Start},
 };
 use std::{
     ffi::OsString,
@@ -68,14 +69,19 @@ pub fn show(
     env: impl Fn(&str) -> Option<OsString>,
 ) -> Result<Left, Failure> {
     let home = home.clone();
+    let breaks = breaks(&env);
     let connector = Box::new(move |start| match start {
+        _ if breaks == Some(Breaks::Worker) => panic!("a worker breaks, as KILN_SCREEN_PANIC wants"),
         Start::IfNone => connect_or_start(&home, mode).map_err(|error| error.into_failure()),
         Start::Never => Client::connect(&home, mode).map_err(ClientError::into_failure),
     });
     let inside_tmux = env("TMUX").is_some();
-    let desk = Desk { home: env("HOME").map(PathBuf::from), read: Box::new(read) };
+    let desk = Desk { home: env("HOME").map(PathBuf::from), open: Box::new(open), export: Box::new(AsVerb) };
     let shown = match shape {
-        Shape::Screen => tui::run(connector, desk, &SystemClock, Look::find(&env), inside_tmux),
+        Shape::Screen => {
+            let clock: &dyn Clock = if breaks == Some(Breaks::Screen) { &Broken } else { &SystemClock };
+            tui::run(connector, desk, clock, Look::find(&env), inside_tmux)
+        }
         // Standard input itself is locked by whoever runs verbs.
         Shape::Lines => io::stdin()
             .as_fd()
@@ -90,12 +96,82 @@ pub fn show(
     })
 }
 
-/// Reads a seed file as `kiln import` does.
-fn read(path: &Path) -> Result<SecretBytes, Failure> {
-    cli::read_seed_file(path).map_err(|error| Failure {
-        kind: FailureKind::Environment,
-        message: error.to_string(),
-        remedy: error.remedy().into(),
-        details: Vec::new(),
-    })
+/// Where a screen breaks on purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Breaks {
+    /// In the thread that paints it.
+    Screen,
+    /// In one that talks to the station.
+    Worker,
+}
+
+/// The shipped screen never does. A debug build panics where `KILN_SCREEN_PANIC` says (`screen` or `worker`), so that a
+/// test sees the terminal given back.
+fn breaks(env: &impl Fn(&str) -> Option<OsString>) -> Option<Breaks> {
+    match env("KILN_SCREEN_PANIC").filter(|_| cfg!(debug_assertions))?.to_str()? {
+        "screen" => Some(Breaks::Screen),
+        "worker" => Some(Breaks::Worker),
+        _ => None,
+    }
+}
+
+/// The clock of a screen that breaks.
+struct Broken;
+
+impl Clock for Broken {
+    fn now(&self) -> UnixMillis {
+        panic!("the screen breaks, as KILN_SCREEN_PANIC wants")
+    }
+
+    fn state(&self) -> ClockState {
+        ClockState::Simulated
+    }
+}
+
+/// Opens a seed file as `kiln import` does, but for questions, which the screen puts.
+fn open(path: &Path, answers: &[Answer]) -> Result<tui::Opened, tui::Shut> {
+    match cli::open_seed_file(path, answers, &SystemClock) {
+        Ok(cli::Opened { name, content, notes }) => Ok(tui::Opened { name, content, notes }),
+        Err(cli::Shut::Asks(question)) => Err(tui::Shut::Asks(question)),
+        Err(cli::Shut::Failed(failure)) => Err(tui::Shut::Failed(failure)),
+    }
+}
+
+/// Writes exports as `kiln export` does.
+struct AsVerb;
+
+impl AsVerb {
+    fn outlet(to: &ExportTo) -> Result<cli::Outlet, Failure> {
+        let (age, pgp) = match &to.protect {
+            Protect::Private => (vec![], vec![]),
+            Protect::Age(recipient) => (vec![recipient.clone()], vec![]),
+            Protect::OpenPgp(file) => (vec![], vec![PathBuf::from(file)]),
+        };
+        let now = SystemClock.now().floor_second();
+        cli::Outlet::new(Path::new(&to.file), &age, &pgp, now).map_err(|error| told(&error))
+    }
+}
+
+impl Exporter for AsVerb {
+    fn check(&self, to: &ExportTo) -> Result<(), Failure> {
+        Self::outlet(to).map(drop)
+    }
+
+    fn write(&self, to: &ExportTo, exported: Exported) -> Result<String, Failure> {
+        Self::outlet(to)?.write(exported).map_err(|error| told(&error))
+    }
+
+    fn report(&self, to: &ExportTo, report: &BatchReport) -> Result<String, Failure> {
+        Self::outlet(to)?.write_report(report).map_err(|error| told(&error))
+    }
+}
+
+fn told(error: &cli::CliError) -> Failure {
+    let kind = match error.exit() {
+        Exit::Usage => FailureKind::Usage,
+        Exit::Environment => FailureKind::Environment,
+        _ => FailureKind::No,
+    };
+    let (message, remedy) = (error.to_string(), error.remedy().to_owned());
+    Failure { kind, message, remedy, details: Vec::new() }
 }

@@ -4,6 +4,7 @@
 //! here know nothing that lies under a station.
 
 use super::{
+    activate::ActivateVerb,
     alarms::AlarmsArgs,
     audit::AuditVerb,
     batch::BatchVerb,
@@ -162,7 +163,10 @@ pub enum Asks {
     /// When did a token show this code?
     When(WhenArgs),
     /// Write what is burned, in a server's format
-    Export(ExportArgs),
+    Export(Box<ExportArgs>),
+    /// Codes for a server that takes an uploaded token only after it was given one
+    #[command(subcommand)]
+    Activate(ActivateVerb),
     /// What Entra ID said about an upload, mapped back to tokens
     EntraErrors(EntraErrorsArgs),
     /// The slots, and names for them that stay
@@ -309,7 +313,7 @@ mod tests {
             "token 8.65962E+13",
             "verify 1",
             "export",
-            "export --format pskc",
+            "export --format xls",
             "clock override",
             "clock override --for 30",
             "tokens --limit 0",

@@ -1,10 +1,11 @@
-//! `kiln batch new|list|show|start|pause|retry|priority|cancel`.
+//! `kiln batch new|list|show|report|start|pause|retry|priority|cancel`.
 
 use super::{
     Ask, CliError, Exit, Io, VerbError,
     ask::answer,
+    batch_report::{self, ReportArgs},
     files, import,
-    policy::{PolicyArgs, PriorityArg, word},
+    policy::{PolicyArgs, PriorityArg},
     run::{Form, print_json},
     table::{Table, count, or_dash, plain},
     tokens::PageArgs,
@@ -27,6 +28,8 @@ pub enum BatchVerb {
     List,
     /// One batch and what it allows
     Show(ShowArgs),
+    /// All of one batch for an auditor: numbers that add up, who did what when, clocks
+    Report(ReportArgs),
     /// Let the slots take its jobs, for the first time or again
     #[command(visible_alias = "resume")]
     Start {
@@ -232,6 +235,7 @@ pub fn run(verb: BatchVerb, form: Form, io: &mut Io<'_>, station: &mut dyn Ask) 
             }
         }
         BatchVerb::Show(args) => show(args, form, io, station)?,
+        BatchVerb::Report(args) => return batch_report::run(args, form, io, station),
         BatchVerb::Start { name } => moved(Command::BatchStart { name }, form, io, station)?,
         BatchVerb::Pause { name } => moved(Command::BatchPause { name }, form, io, station)?,
         BatchVerb::Retry { name } => moved(Command::BatchRetry { name }, form, io, station)?,
@@ -346,8 +350,8 @@ fn print_detail(batch: &BatchDetail, out: &mut dyn Write) -> io::Result<()> {
     field("target", &or_dash(batch.login_target.as_ref()))?;
     field("key", batch.key.as_deref().unwrap_or("as delivered"))?;
     let policy = &batch.policy;
-    field("on factory", word(policy.factory))?;
-    field("on foreign", word(policy.foreign))?;
+    field("on factory", policy.factory.word())?;
+    field("on foreign", policy.foreign.word())?;
     field(
         "to be seen",
         &match (policy.seen.first, policy.seen.every) {

@@ -23,7 +23,7 @@ use crate::{
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     io::{BufRead, Read},
     path::PathBuf,
     sync::mpsc,
@@ -183,9 +183,6 @@ struct List {
     doubted: Option<Serial>,
     #[serde(skip)]
     line: usize,
-    /// What slots said before a hand did anything: why nothing is burned now, which is of no interest here.
-    #[serde(skip)]
-    idle: BTreeSet<String>,
     /// What lies on each slot: news of a slot come with every step of a burn.
     #[serde(skip)]
     on_slots: BTreeMap<SlotName, String>,
@@ -236,22 +233,18 @@ impl List {
 
     /// Takes what a slot shows, where that is news.
     fn slot(&mut self, view: &SlotView) -> Option<String> {
-        let is_idle = view.says.as_ref().is_some_and(|says| self.idle.contains(says));
-        let unread = view.doing == Doing::Look && view.serial.is_none() && !is_idle;
         // What a slot says when a token leaves that it has read is no news of another one.
         let leaves = view.serial.is_none()
             && self.on_slots.get(&view.slot).is_some_and(|before| !before.starts_with('?'));
-        if leaves {
+        if !view.occupied || leaves {
             self.on_slots.remove(&view.slot);
             return None;
         }
         let now = match (&view.serial, &view.says) {
             (Some(serial), _) => serial.to_string(),
-            (None, Some(says)) if unread => format!("? {says}"),
-            _ => {
-                self.on_slots.remove(&view.slot);
-                return None;
-            }
+            (None, Some(says)) if view.doing == Doing::Look => format!("? {says}"),
+            // It is being read.
+            (None, _) => return None,
         };
         if self.on_slots.insert(view.slot.clone(), now.clone()).as_ref() == Some(&now) {
             return None;
@@ -401,8 +394,6 @@ fn begin(snapshot: &Snapshot, list: &mut List, io: &mut Io<'_>) -> Result<(), Cl
         ))?;
     }
     writeln!(io.err, "put tokens on the slots, or scan or type their serials; an empty line ends the list")?;
-    let empty = |view: &&SlotView| view.serial.is_none();
-    list.idle.extend(snapshot.slots.iter().filter(empty).filter_map(|view| view.says.clone()));
     for said in snapshot.slots.iter().filter_map(|view| list.slot(view)) {
         writeln!(io.err, "{}", plain(&said))?;
     }
@@ -446,6 +437,7 @@ mod tests {
         SlotView {
             slot: SlotName(slot.into()),
             doing: if says.is_some() { Doing::Look } else { Doing::Take },
+            occupied: serial.is_some() || says.is_some(),
             serial: serial.map(|serial| serial.parse().unwrap()),
             model: serial.map(|_| "C301-i".to_owned()),
             job: None,
@@ -526,7 +518,10 @@ mod tests {
     fn taps_and_scans_become_one_list() {
         let mut state = snapshot();
         state.slots.push(view("left", Some("8659610000001"), None));
-        state.slots.push(view("right", None, Some("no batch is running")));
+        let empty = view("right", None, Some("the vault is locked"));
+        state.slots.push(SlotView { occupied: false, ..empty });
+        // It lay there before anybody listened.
+        state.slots.push(view("middle", None, Some("a security key")));
         state.batches.push(crate::cli::testing::batch("spring", "running", JobCounts::default()));
         let station = Scripted::new([]).with_news(state, vec![]);
         let mut desk = Desk::input("8659610000002\r\n8659610000001\n\n8659610000003\n");
@@ -534,7 +529,8 @@ mod tests {
         assert_eq!(desk.out(), "8659610000001\n8659610000002\n");
         assert!(desk.err().contains("batch spring is running"), "{}", desk.err());
         assert!(
-            desk.err().ends_with("2 serials, 1 of them more than once, 0 things left out\n"),
+            desk.err().contains("middle: not taken: a security key -> take it away\n")
+                && desk.err().ends_with("2 serials, 1 of them more than once, 1 things left out\n"),
             "{}",
             desk.err()
         );

@@ -107,6 +107,8 @@ impl CliError {
                 Reply::Verdict(_) => "verdict",
                 Reply::Revealed(_) => "revealed",
                 Reply::Exported(_) => "exported",
+                Reply::ActivationCodes(_) => "activation codes",
+                Reply::BatchReport(_) => "batch report",
                 Reply::Findings(_) => "findings",
                 Reply::Examined(_) => "an examination",
                 Reply::Slots(_) => "slots",

@@ -1,10 +1,7 @@
 //! Files that hold secrets: read whole into memory that is wiped, written for their owner alone and never over another.
 
 use super::{Exit, VerbError};
-use crate::{
-    face::SecretBytes,
-    remedy::{Remedy, Retry},
-};
+use crate::remedy::{Remedy, Retry};
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read, Write},
@@ -112,11 +109,6 @@ pub fn read_all(input: &mut dyn Read, name: &str) -> Result<Zeroizing<Vec<u8>>, 
 pub fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, FileError> {
     let mut file = File::open(path).map_err(|source| FileError::Read { path: shown(path), source })?;
     read_all(&mut file, &shown(path))
-}
-
-/// All of the seed file at `path`, on its way to the station.
-pub fn read_seed_file(path: &Path) -> Result<SecretBytes, FileError> {
-    Ok(SecretBytes::new(std::mem::take(&mut *read(path)?)))
 }
 
 /// The text of the file at `path`.

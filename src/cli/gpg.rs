@@ -102,12 +102,23 @@ pub fn holds(keys: &[KeyId]) -> bool {
     gpg.output().is_ok_and(|output| output.stdout.starts_with(b"sec:"))
 }
 
+/// Where gpg's agent may ask for the passphrase of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pinentry {
+    /// Also on this terminal.
+    OnTerminal,
+    /// In a window or not at all: something is painted on the terminal.
+    Elsewhere,
+}
+
 /// Lets gpg open `message`.
-pub fn open(message: &[u8]) -> Result<Plain, GpgError> {
+pub fn open(message: &[u8], pinentry: Pinentry) -> Result<Plain, GpgError> {
     let mut gpg = Command::new("gpg");
     // The status lines (GnuPG's doc/DETAILS) are for programs; what it says to people is not wanted beside ours.
     gpg.args(["--batch", "--quiet", "--no-tty", "--status-fd", "2", "--decrypt"]);
-    if std::env::var_os("GPG_TTY").is_none()
+    if pinentry == Pinentry::Elsewhere {
+        gpg.env_remove("GPG_TTY");
+    } else if std::env::var_os("GPG_TTY").is_none()
         && let Ok(terminal) = std::fs::read_link("/proc/self/fd/0")
         && terminal.starts_with("/dev/")
     {

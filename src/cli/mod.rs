@@ -5,11 +5,13 @@
 //! `--json` is the `face` type of the answer as it crosses the socket, one JSON value on one line. Secrets come from
 //! standard input, a file or a prompt, never from arguments.
 
+mod activate;
 mod alarms;
 pub mod args;
 mod ask;
 mod audit;
 mod batch;
+mod batch_report;
 mod clock;
 mod collect;
 mod completions;
@@ -34,6 +36,7 @@ mod otp_read;
 mod policy;
 mod prompt;
 mod run;
+mod seed_file;
 pub mod seed_input;
 mod sentence;
 mod slots;
@@ -58,9 +61,11 @@ pub use args::{Asks, Cli, DemoArgs, Global, Hosts, Papers, Route, Verb};
 pub use ask::{Ask, Connector, News, Start, Stream};
 pub use doctor::Premises;
 pub use error::CliError;
-pub use files::{FileError, read_seed_file};
+pub use export::Outlet;
+pub use files::FileError;
 pub use prompt::{Prompt, Terminal};
 pub use run::{run, run_diagnose, run_doctor, run_otp, run_papers};
+pub use seed_file::{Opened, Shut, open_seed_file};
 pub use sentence::Sentences;
 
 use crate::{domain::Clock, remedy::Remedy};

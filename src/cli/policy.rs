@@ -16,7 +16,7 @@ pub struct PolicyArgs {
     pub on_foreign: Option<Found>,
     /// Which tokens a person must prove by typing a displayed code, where the token itself proves too little: the
     /// FIRST so many, then each EVERY-th (0: none) [default: 1,25]
-    #[arg(long, value_name = "FIRST,EVERY", value_parser = seen)]
+    #[arg(long, value_name = "FIRST,EVERY")]
     pub seen: Option<SeenPolicy>,
     /// By what serial a key goes that tells none: one that a person gives it, or a random one [default: given]
     #[arg(long, value_name = "HOW")]
@@ -79,32 +79,5 @@ impl Found {
             Self::Ask => OnFound::Ask,
             Self::Replace => OnFound::Replace,
         }
-    }
-}
-
-/// The word that [`Found`] reads.
-pub fn word(found: OnFound) -> &'static str {
-    match found {
-        OnFound::Refuse => "refuse",
-        OnFound::Ask => "ask",
-        OnFound::Replace => "replace",
-    }
-}
-
-fn seen(text: &str) -> Result<SeenPolicy, String> {
-    let wrong = || "two numbers, as in 1,25: the first so many tokens, then each so-manieth".to_owned();
-    let (first, every) = text.split_once(',').ok_or_else(wrong)?;
-    let number = |text: &str| text.trim().parse().map_err(|_| wrong());
-    Ok(SeenPolicy { first: number(first)?, every: number(every)? })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_must_be_seen_is_two_numbers() {
-        assert_eq!(seen("3, 10"), Ok(SeenPolicy { first: 3, every: 10 }));
-        assert!(seen("3").is_err() && seen("a,b").is_err() && seen("-1,2").is_err());
     }
 }

@@ -19,6 +19,10 @@ pub trait Prompt {
     fn line(&mut self, label: &str) -> io::Result<String>;
     /// Asks for the passphrase of a private key, should it turn out to have one.
     fn for_private_key(&self) -> AskPassphrase;
+    /// Whether another program may ask on the same terminal, as gpg's agent does.
+    fn lends_terminal(&self) -> bool {
+        true
+    }
 }
 
 /// The terminal that kiln runs in, whatever standard output is.

@@ -1,7 +1,7 @@
 //! From a parsed command line to the verb's file.
 
 use super::{
-    Asks, CliError, Exit, Global, Io, alarms,
+    Asks, CliError, Exit, Global, Io, activate, alarms,
     args::Papers,
     ask::{Connector, Start, connect},
     audit, batch, clock, collect, completions, device,
@@ -90,7 +90,8 @@ fn dispatch(
         Asks::Tokens(args) => tokens::run(args, json, io, &mut *connect(connector)?),
         Asks::Token(args) => token::run(args, json, io, &mut *connect(connector)?),
         Asks::Verify(args) => verify::run(args, json, io, &mut *connect(connector)?),
-        Asks::Export(args) => export::run(args, json, io, &mut *connect(connector)?),
+        Asks::Export(args) => export::run(*args, json, io, &mut *connect(connector)?),
+        Asks::Activate(verb) => activate::run(verb, json, io, &mut *connect(connector)?),
         Asks::EntraErrors(args) => entra_errors::run(&args, json, io, &mut *connect(connector)?),
         Asks::Diagnose(args, serial) => diagnose::ask(&args, serial, json, io, &mut *connect(connector)?),
         Asks::Whose(args) => whose::run(args, json, io, &mut *connect(connector)?),

@@ -159,6 +159,7 @@ mod tests {
         SlotView {
             slot: SlotName("left".into()),
             doing: Doing::Wait,
+            occupied: true,
             serial: Some("17".parse().unwrap()),
             model: Some("c302-i".into()),
             job: Some(3),

@@ -84,6 +84,7 @@ mod tests {
             view: SlotView {
                 slot: SlotName("left".into()),
                 doing: Doing::Place,
+                occupied: false,
                 serial: None,
                 model: None,
                 job: None,

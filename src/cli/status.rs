@@ -147,6 +147,7 @@ mod tests {
         let slot = SlotView {
             slot: SlotName("ACS ACR1252 [PICC] 00 00".into()),
             doing: Doing::Look,
+            occupied: true,
             serial: Some("86596000000017".parse().unwrap()),
             model: Some("c302-i".into()),
             job: Some(3),

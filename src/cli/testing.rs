@@ -18,7 +18,7 @@ pub const NOW: UnixMillis = UnixMillis(1_767_323_045_000);
 pub struct NoArgs {}
 
 /// The time is [`NOW`].
-struct Noon;
+pub struct Noon;
 
 impl Clock for Noon {
     fn now(&self) -> UnixMillis {

@@ -3,7 +3,7 @@
 
 use super::{
     CliError, Exit, Io, VerbError, files,
-    gpg::{self, GpgError},
+    gpg::{self, GpgError, Pinentry},
     prompt::{self, Typed},
     table::plain,
 };
@@ -12,7 +12,7 @@ use crate::{
     envelope::{
         MAX_DEPTH, Plain,
         age::{self, AgeError},
-        archive::{Archive, ArchiveError},
+        archive::{self, Archive, ArchiveError},
         openpgp::{self, OpenPgpError, SecretKeys, With},
         picture::{self, At, Codes, PictureError},
     },
@@ -52,6 +52,13 @@ pub struct UnwrapArgs {
     entry: Option<String>,
 }
 
+impl UnwrapArgs {
+    /// A private key's file and an archive's entry, as far as they were said.
+    pub fn said(identity: Option<PathBuf>, entry: Option<String>) -> Self {
+        Self { identity, entry, ..Self::default() }
+    }
+}
+
 /// Why a file can't be taken out of its wrapping.
 #[derive(Debug, thiserror::Error)]
 pub enum UnwrapError {
@@ -82,18 +89,18 @@ pub enum UnwrapError {
     #[error("the file lies in more than {MAX_DEPTH} wrappings")]
     TooDeep,
     /// An archive of several files.
-    #[error("the archive holds {} files, and nobody said which:\n{}", .entries.len(), .entries.join("\n"))]
+    #[error("the archive holds {} files, and nobody said which:\n{}", .entries.len(), Lines(.entries))]
     SeveralFiles {
-        /// Their names and lengths.
-        entries: Vec<String>,
+        /// They.
+        entries: Vec<archive::Entry>,
     },
     /// No file of that name.
-    #[error("the archive holds no file \"{entry}\":\n{}", .entries.join("\n"))]
+    #[error("the archive holds no file \"{entry}\":\n{}", Lines(.entries))]
     NoSuchEntry {
         /// What was asked for.
         entry: String,
-        /// Their names and lengths.
-        entries: Vec<String>,
+        /// What it holds.
+        entries: Vec<archive::Entry>,
     },
     /// `--entry` for what is none.
     #[error("--entry names a file of an archive, and this is no archive")]
@@ -159,13 +166,13 @@ impl fmt::Display for WrongCode {
     }
 }
 
-struct Lines<'a>(&'a [WrongCode]);
+struct Lines<'a, T>(&'a [T]);
 
-impl fmt::Display for Lines<'_> {
+impl<T: fmt::Display> fmt::Display for Lines<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().enumerate().try_for_each(|(at, code)| {
+        self.0.iter().enumerate().try_for_each(|(at, line)| {
             let end = if at > 0 { "\n" } else { "" };
-            write!(f, "{end}{code}")
+            write!(f, "{end}{line}")
         })
     }
 }
@@ -184,7 +191,9 @@ impl Remedy for UnwrapError {
             Self::TooDeep => {
                 "unwrap it in part, in memory rather than on disk: gpg --decrypt FILE | kiln import -"
             }
-            Self::SeveralFiles { .. } => "say which with --entry NAME, and import one after the other",
+            Self::SeveralFiles { .. } => {
+                "say which with kiln import FILE --entry NAME, and import one after the other"
+            }
             Self::NoSuchEntry { .. } => "give one of these names to --entry, as it is spelled here",
             Self::NoArchive => "leave --entry away, or check that this is the right file",
             Self::NoCode => "make a screenshot with all of the code and a white margin, in its full size",
@@ -300,8 +309,12 @@ fn has_password(args: &UnwrapArgs, io: &Io<'_>) -> bool {
 }
 
 fn open_pgp(message: &[u8], args: &UnwrapArgs, io: &mut Io<'_>) -> Result<Plain, CliError> {
+    let pinentry = match &io.prompt {
+        Some(person) if !person.lends_terminal() => Pinentry::Elsewhere,
+        Some(_) | None => Pinentry::OnTerminal,
+    };
     if args.gpg {
-        return Ok(gpg::open(message).map_err(UnwrapError::Gpg)?);
+        return Ok(gpg::open(message, pinentry).map_err(UnwrapError::Gpg)?);
     }
     let recipients = openpgp::recipients(message).map_err(UnwrapError::OpenPgp)?;
     let keys = match &args.identity {
@@ -309,7 +322,7 @@ fn open_pgp(message: &[u8], args: &UnwrapArgs, io: &mut Io<'_>) -> Result<Plain,
         None => None,
     };
     if keys.is_none() && !recipients.keys.is_empty() && gpg::holds(&recipients.keys) {
-        return Ok(gpg::open(message).map_err(UnwrapError::Gpg)?);
+        return Ok(gpg::open(message, pinentry).map_err(UnwrapError::Gpg)?);
     }
     let by_passphrase = recipients.passphrase && keys.is_none() && has_password(args, io);
     let passphrase =
@@ -362,15 +375,13 @@ fn private_file(path: &Path, io: &mut Io<'_>) -> Result<Plain, CliError> {
 /// The file of an archive, and its name there.
 fn open_archive(bytes: &[u8], args: &UnwrapArgs, io: &mut Io<'_>) -> Result<(Plain, String), CliError> {
     let mut archive = Archive::open(bytes).map_err(UnwrapError::Archive)?;
-    let list =
-        || archive.entries().iter().map(|entry| format!("{} ({} bytes)", entry.name, entry.bytes)).collect();
     let entry = match (&args.entry, archive.entries()) {
         (Some(name), entries) => entries
             .iter()
             .find(|entry| entry.name == *name)
-            .ok_or_else(|| UnwrapError::NoSuchEntry { entry: name.clone(), entries: list() })?,
+            .ok_or_else(|| UnwrapError::NoSuchEntry { entry: name.clone(), entries: entries.to_vec() })?,
         (None, [entry]) => entry,
-        (None, _) => return Err(UnwrapError::SeveralFiles { entries: list() }.into()),
+        (None, entries) => return Err(UnwrapError::SeveralFiles { entries: entries.to_vec() }.into()),
     };
     let entry = entry.clone();
     let password = match entry.encrypted && has_password(args, io) {
@@ -449,7 +460,7 @@ mod tests {
             UnwrapError::Picture(PictureError::Damaged),
             UnwrapError::Identity { path: "f".into(), error: HolderError::EmptyPassphrase },
             UnwrapError::TooDeep,
-            UnwrapError::SeveralFiles { entries: vec!["a (1 bytes)".into()] },
+            UnwrapError::SeveralFiles { entries: vec![] },
             UnwrapError::NoSuchEntry { entry: "b".into(), entries: vec![] },
             UnwrapError::NoArchive,
             UnwrapError::NoCode,

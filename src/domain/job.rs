@@ -1,7 +1,7 @@
 //! Where a job stands, and the rules by which it moves. See the table in README, "What a job can be".
 
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 /// Where a job stands. Stored before the step it names is taken, so that a crash loses no knowledge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -179,6 +179,25 @@ pub enum OnFound {
     Replace,
 }
 
+impl OnFound {
+    /// All, the most careful first.
+    pub const ALL: [Self; 3] = [Self::Refuse, Self::Ask, Self::Replace];
+
+    /// The word that operators use.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Refuse => "refuse",
+            Self::Ask => "ask",
+            Self::Replace => "replace",
+        }
+    }
+
+    /// What a word means.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|found| found.word() == word)
+    }
+}
+
 /// How many tokens of a batch a person must prove by typing the displayed code, where the device itself offers no
 /// better proof than *written*.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -192,6 +211,21 @@ pub struct SeenPolicy {
 impl Default for SeenPolicy {
     fn default() -> Self {
         Self { first: 1, every: 25 }
+    }
+}
+
+/// A text that does not say which tokens must be seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("two numbers, as in 1,25: the first so many tokens, then each so-manieth")]
+pub struct SeenPolicyText;
+
+impl FromStr for SeenPolicy {
+    type Err = SeenPolicyText;
+
+    fn from_str(text: &str) -> Result<Self, SeenPolicyText> {
+        let (first, every) = text.split_once(',').ok_or(SeenPolicyText)?;
+        let number = |text: &str| text.trim().parse().map_err(|_| SeenPolicyText);
+        Ok(Self { first: number(first)?, every: number(every)? })
     }
 }
 
@@ -241,6 +275,17 @@ impl Default for Policy {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_must_be_seen_is_two_numbers() {
+        assert_eq!("3, 10".parse(), Ok(SeenPolicy { first: 3, every: 10 }));
+        for wrong in ["", "3", "a,b", "-1,2", "1,2,3"] {
+            assert_eq!(wrong.parse::<SeenPolicy>(), Err(SeenPolicyText), "{wrong}");
+        }
+        for found in OnFound::ALL {
+            assert_eq!(OnFound::from_word(found.word()), Some(found));
+        }
+    }
 
     #[test]
     fn a_restart_doubts_only_claimed_jobs() {

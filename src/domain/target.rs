@@ -35,6 +35,12 @@ pub struct Target {
     /// combinations are changed in silence.
     #[serde(default)]
     pub hash_by_seed_bytes: Vec<HashBySeedBytes>,
+    /// In PSKC it understands `SHA256` only, and takes `HMAC-SHA256`, the usual spelling, for SHA-1 in silence.
+    #[serde(default)]
+    pub bare_suite_only: bool,
+    /// How fast it lets tokens be activated by their codes, where an uploaded token is good for nothing before.
+    #[serde(default)]
+    pub activation: Option<Pace>,
     /// Where its administrators find the tokens. Empty: not known.
     #[serde(default)]
     pub tokens_at: String,
@@ -47,6 +53,16 @@ pub struct Target {
     /// What an operator should know besides.
     #[serde(default)]
     pub notes: String,
+}
+
+/// So many in so long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pace {
+    /// So many…
+    pub codes: u32,
+    /// …in any span of so many seconds.
+    pub seconds: u32,
 }
 
 /// A rule of a server's file format.

@@ -4,7 +4,7 @@
 
 use super::{MAX_PLAIN_BYTES, Plain, ReadError, read_all};
 use crate::remedy::{Remedy, Retry};
-use std::io::Cursor;
+use std::{fmt, io::Cursor};
 use zip::{CompressionMethod, ZipArchive, result::ZipError};
 
 /// The most entries of an archive; directories count.
@@ -118,6 +118,12 @@ pub struct Entry {
     index: usize,
     packed: u64,
     method: CompressionMethod,
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({} bytes)", self.name, self.bytes)
+    }
 }
 
 /// An archive that lists what it holds.

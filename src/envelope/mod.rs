@@ -12,6 +12,8 @@ pub mod age;
 pub mod archive;
 pub mod openpgp;
 pub mod picture;
+pub mod question;
+pub mod seal;
 
 use std::io::{self, Read};
 use zeroize::Zeroizing;

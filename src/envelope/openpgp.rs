@@ -23,7 +23,7 @@ const MAX_ARGON2_KIB: u32 = 256 << 10;
 pub struct KeyId(String);
 
 impl KeyId {
-    fn of(id: impl AsRef<[u8]>) -> Self {
+    pub(super) fn of(id: impl AsRef<[u8]>) -> Self {
         Self(data_encoding::HEXUPPER.encode(id.as_ref()))
     }
 

@@ -1,6 +1,6 @@
 //! What a client can ask of a station.
 
-use super::{Role, SecretBytes, SeenCode};
+use super::{ActivationAsk, ExportOptions, Role, SecretBytes, SeenCode};
 use crate::domain::{
     Digits, Hash, JobState, OnFound, Period, Profile, SeenPolicy, Serial, Serials, Touch, UnixTime,
     seed_text::Encoding,
@@ -240,16 +240,20 @@ pub enum Command {
         until: Option<UnixTime>,
     },
     /// Writes what is burned in a server's format.
-    Export {
+    Export(ExportOptions),
+    /// Codes by which tokens are activated at their server, as the station computes them.
+    ActivationCodes(ActivationAsk),
+    /// The server has taken the codes of these tokens.
+    Activated {
         /// Which.
-        format: ExportFormat,
-        /// Only this batch.
-        batch: Option<String>,
-        /// Not what was burned, but what the tokens of the inventory were delivered with.
-        #[serde(default)]
-        inventory: bool,
-        /// Entra: also tokens that are only *written* where the policy wanted them *seen*.
-        unproven: bool,
+        serials: Vec<Serial>,
+        /// The code that a person read from the display of the only one; none: those that the station computed.
+        code: Option<String>,
+    },
+    /// What an auditor wants to know of a batch.
+    BatchReport {
+        /// Its name.
+        name: String,
     },
     /// The slots with their readers.
     Slots,
@@ -323,6 +327,7 @@ impl Command {
             | Self::AuditVerify
             | Self::AuditAnchor
             | Self::AuditShow { .. }
+            | Self::BatchReport { .. }
             | Self::Doctor => Role::Observer,
             Self::VaultInit { .. }
             | Self::Holders
@@ -348,7 +353,9 @@ impl Command {
             | Self::DevicePressed { .. }
             | Self::DeviceCancel { .. }
             | Self::Examine { .. }
-            | Self::Export { .. }
+            | Self::Export(_)
+            | Self::ActivationCodes(_)
+            | Self::Activated { .. }
             | Self::SlotName { .. }
             | Self::SlotSerial { .. }
             | Self::OtpRead { .. }
@@ -524,27 +531,4 @@ pub enum Consent {
     Replace,
     /// One more authentication after a refused key or a link that was lost during one.
     TryKey,
-}
-
-/// What an export is written as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ExportFormat {
-    /// Entra ID's hardware OATH CSV.
-    EntraCsv {
-        /// Spell the fourth column `timeinterval`, as older pages do.
-        old_interval_column: bool,
-    },
-    /// One line for each profile, without seeds.
-    Report,
-}
-
-impl ExportFormat {
-    /// Whether what is written holds seeds.
-    pub fn holds_seeds(self) -> bool {
-        match self {
-            Self::EntraCsv { .. } => true,
-            Self::Report => false,
-        }
-    }
 }

@@ -8,23 +8,30 @@
 //!
 //! Secrets cross it only inside [`SecretBytes`].
 
+mod activation;
+mod batch_report;
 mod command;
 mod event;
 mod examine;
+mod export;
 mod finding;
 mod reply;
 mod secret;
 mod view;
 
+pub use activation::{ActivationAsk, ActivationCode, ActivationCodes, ActivationRecord};
+pub use batch_report::{BatchReport, ReportedJob, ReportedProfile, Sums};
 pub use command::{
-    BatchPolicy, Command, Consent, ExportFormat, ImportOptions, ImportTarget, JobFilter, MadeFor, NewBatch,
-    Page, User,
+    BatchPolicy, Command, Consent, ImportOptions, ImportTarget, JobFilter, MadeFor, NewBatch, Page, User,
 };
 pub use event::{DeviceState, Event, Numbered};
 pub use examine::{Examined, Lead, SeenCode, ShownRow};
+pub use export::{
+    Clocked, DuoKind, ExportFormat, ExportLine, ExportOptions, Exported, Lint, OnLint, ProfileChoice,
+};
 pub use finding::{Check, Finding, Health, Side};
 pub use reply::{
-    AuditEntry, AuditHead, BatchDetail, CatalogView, Exported, Failure, FailureKind, HolderFile, ImportLine,
+    AuditEntry, AuditHead, BatchDetail, CatalogView, Failure, FailureKind, HolderFile, ImportLine,
     ImportReport, KeyCode, KeyCodes, KeyInfo, KeyWants, Named, PageOf, RecipeView, Reply, Revealed, SlotInfo,
     Source, Verdict,
 };

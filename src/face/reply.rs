@@ -1,7 +1,8 @@
 //! What a station answers.
 
 use super::{
-    BatchView, ClockView, Examined, Finding, JobView, SecretBytes, SlotView, Snapshot, TokenLine, TokenView,
+    ActivationCodes, BatchReport, BatchView, ClockView, Examined, Exported, Finding, JobView, SecretBytes,
+    SlotView, Snapshot, TokenLine, TokenView,
 };
 use crate::domain::{Policy, Proof, Serial, UnixMillis, UnixTime};
 use serde::{Deserialize, Serialize};
@@ -38,6 +39,10 @@ pub enum Reply {
     Revealed(Revealed),
     /// To `export`.
     Exported(Exported),
+    /// To `activation_codes`.
+    ActivationCodes(ActivationCodes),
+    /// To `batch_report`.
+    BatchReport(Box<BatchReport>),
     /// To `diagnose`, `whose` and `when`: the documents that these verbs print with `--json`.
     Findings(serde_json::Value),
     /// To `examine`.
@@ -300,19 +305,6 @@ pub struct Verdict {
     /// Why a wrong code is wrong: the document that `diagnose` answers with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub diagnosis: Option<Box<serde_json::Value>>,
-}
-
-/// A file for a server.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Exported {
-    /// Its bytes.
-    pub content: SecretBytes,
-    /// How many tokens are in it.
-    pub tokens: u32,
-    /// What was left out and why, a sentence each.
-    pub left_out: Vec<String>,
-    /// The head of the audit chain after the export was recorded.
-    pub anchor: AuditHead,
 }
 
 /// Where the audit chain ends.

@@ -99,6 +99,9 @@ pub struct SlotView {
     pub slot: SlotName,
     /// What to do there now.
     pub doing: Doing,
+    /// Whether something lies on it, be it a token or not.
+    #[serde(default)]
+    pub occupied: bool,
     /// The token on it.
     pub serial: Option<Serial>,
     /// That token's model.

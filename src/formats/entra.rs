@@ -109,20 +109,30 @@ impl fmt::Display for TextColumn {
 
 impl Remedy for Refusal {
     fn remedy(&self) -> &'static str {
-        match &self.reason {
-            RefusalReason::Hotp | RefusalReason::StartTime | RefusalReason::Digits(_) => {
+        self.reason.remedy()
+    }
+
+    fn retry(&self) -> Retry {
+        Retry::Never
+    }
+}
+
+impl Remedy for RefusalReason {
+    fn remedy(&self) -> &'static str {
+        match self {
+            Self::Hotp | Self::StartTime | Self::Digits(_) => {
                 "leave this token out: it was burned for another server"
             }
-            RefusalReason::Hash(_) => {
+            Self::Hash(_) => {
                 "leave this token out; SHA-256 can be loaded through Microsoft Graph, SHA-512 not at all"
             }
-            RefusalReason::Period(_) => "leave this token out, or burn it again with a period of 30 or 60 s",
-            RefusalReason::SeedLength { .. } => "burn the token again with a seed of 20 bytes",
-            RefusalReason::Upn => "correct the user, or take it out and fill it in before the upload",
-            RefusalReason::Text(_) | RefusalReason::Formula(_) => {
+            Self::Period(_) => "leave this token out, or burn it again with a period of 30 or 60 s",
+            Self::SeedLength { .. } => "burn the token again with a seed of 20 bytes",
+            Self::Upn => "correct the user, or take it out and fill it in before the upload",
+            Self::Text(_) | Self::Formula(_) => {
                 "write manufacturer and model with letters, digits, blanks and hyphens"
             }
-            RefusalReason::SerialTwice { .. } => {
+            Self::SerialTwice { .. } => {
                 "export one profile of each token; a further one needs a serial of its own in Entra ID"
             }
         }
@@ -179,7 +189,7 @@ pub fn write(
     Ok(file)
 }
 
-fn reasons_against(row: &EntraRow<'_>) -> Vec<RefusalReason> {
+pub(super) fn reasons_against(row: &EntraRow<'_>) -> Vec<RefusalReason> {
     let Parameters { hash, digits, mode } = row.parameters;
     let mode = match mode {
         Mode::Hotp { .. } => Some(RefusalReason::Hotp),

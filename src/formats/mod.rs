@@ -1,4 +1,4 @@
-//! Seed files: bytes in, values of the domain out, and back. What a file is, is decided by its content: names and
+//! Seed files: bytes in, values of the domain out, and back ([`out`]). What a file is, is decided by its content: names and
 //! extensions lie. A line that can't be read is never dropped in silence, and doesn't hide the ones after it.
 //!
 //! No message made here holds text from a file, save single characters with their position: in a file whose columns
@@ -13,6 +13,7 @@ mod graph;
 mod json;
 mod migration;
 mod oath_csv;
+pub mod out;
 mod pskc;
 mod recognise;
 pub mod report;
@@ -28,7 +29,7 @@ mod xml;
 
 pub use oath_csv::DuoType;
 pub use recognise::Content;
-pub use seal::{FileSecret, OpensWith, UnsealError, sealed, unseal};
+pub use seal::{Cipher, FileSecret, OpensWith, SealError, SealWith, UnsealError, seal_pskc, sealed, unseal};
 pub use told::{BadLine, Field, FileError, JsonFault, Note, NoteKind, Place, Problem, Skipped, XmlFault};
 pub(crate) use xml::entity_text;
 

@@ -26,7 +26,8 @@ pub enum DuoType {
 }
 
 impl DuoType {
-    fn digits(self) -> Digits {
+    /// How long its codes are.
+    pub(super) fn digits(self) -> Digits {
         match self {
             Self::Hotp6 | Self::Totp6 => Digits::SIX,
             Self::Hotp8 | Self::Totp8 => Digits::EIGHT,

@@ -2,7 +2,10 @@
 //! a ZIP archive" and not "line 1 has no columns".
 
 use super::{Format, entra_errors, migration, oath_csv, table, told::FileError};
-use crate::remedy::{Remedy, Retry};
+use crate::{
+    domain::seed_text::{self, WrongInput},
+    remedy::{Remedy, Retry},
+};
 use std::fmt;
 
 /// A kind of file that is recognised and not read.
@@ -34,10 +37,6 @@ pub enum Content {
     Xml,
     /// Other JSON.
     Json,
-    /// Microsoft's push enrolment.
-    PhoneFactor,
-    /// Another link or QR code's content.
-    Link,
 }
 
 impl fmt::Display for Content {
@@ -56,8 +55,6 @@ impl fmt::Display for Content {
             Self::WebPage => "a web page",
             Self::Xml => "an XML file",
             Self::Json => "a JSON file",
-            Self::PhoneFactor => "Microsoft's enrolment for push approval",
-            Self::Link => "a link or another QR code's content",
         })
     }
 }
@@ -77,10 +74,6 @@ impl Remedy for Content {
             Self::Pdf | Self::WebPage => "ask the vendor for the seeds as a CSV",
             Self::Json => "export it again in a format that kiln reads (Graph, Aegis, 2FAS), or as a table",
             Self::EntraErrors => "read it with \"kiln entra-errors\", which names each token and what to do",
-            Self::PhoneFactor => {
-                "this cannot go on a token: choose a different authenticator app on the security-info page"
-            }
-            Self::Link => "this is not a seed: look for the setup key or the otpauth:// URI",
         }
     }
 
@@ -183,9 +176,10 @@ pub(super) fn format(text: &str) -> Result<Format, FileError> {
             }
         }
     }
-    match content(first) {
-        Some(content) => Err(FileError::Unreadable { content }),
-        None if looks_like_table(line) => Err(FileError::NoHeader),
+    match seed_text::foreign(first) {
+        // An address in one of many columns says nothing of the whole.
+        None | Some(WrongInput::OtherLink) if looks_like_table(line) => Err(FileError::NoHeader),
+        Some(wrong) => Err(FileError::Wrong(wrong)),
         None => Err(FileError::Unknown),
     }
 }
@@ -203,31 +197,6 @@ pub(super) fn begins(text: &str, with: &str) -> bool {
 /// Makes no folded copy: there may be seeds in the text.
 fn holds_in_any_case(text: &str, word: &str) -> bool {
     text.as_bytes().windows(word.len()).any(|window| window.eq_ignore_ascii_case(word.as_bytes()))
-}
-
-fn content(first: &str) -> Option<Content> {
-    if holds_in_any_case(first, "phonefactor://") {
-        return Some(Content::PhoneFactor);
-    }
-    let links = [
-        "FIDO:/",
-        "http",
-        "www.",
-        "WIFI:",
-        "BEGIN:VCARD",
-        "mailto:",
-        "tel:",
-        "motp://",
-        "steam://",
-        "duo://",
-        "okta",
-        "msauth",
-        "microsoft-authenticator://",
-    ];
-    let is_uri = first.split_once("://").is_some_and(|(scheme, _)| {
-        !scheme.is_empty() && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
-    });
-    (is_uri || links.into_iter().any(|link| begins(first, link))).then_some(Content::Link)
 }
 
 fn xml(head: &str) -> Result<Format, Content> {
@@ -294,12 +263,23 @@ mod tests {
             (b"<!DOCTYPE html><html>", Content::WebPage),
             (b"<x/>", Content::Xml),
             (b"[1]", Content::Json),
-            (b"phonefactor://activate?code=1", Content::PhoneFactor),
-            (b"https://example.com/", Content::Link),
-            (b"FIDO:/0123456789", Content::Link),
         ] {
             assert_eq!(named(bytes), content, "{}", String::from_utf8_lossy(bytes));
         }
+    }
+
+    #[test]
+    fn what_is_scanned_instead_of_a_seed_is_named_as_everywhere() {
+        for (text, wrong) in [
+            ("phonefactor://activate?code=1", WrongInput::PushEnrolment),
+            ("https://example.com/", WrongInput::WebLink),
+            ("FIDO:/0123456789", WrongInput::PasskeyCode),
+            ("WIFI:T:WPA;S:x;P:y;;", WrongInput::OtherQr { what: "a Wi-Fi network's QR code" }),
+        ] {
+            assert_eq!(parse(text.as_bytes(), None).unwrap_err(), FileError::Wrong(wrong), "{text}");
+        }
+        let row = b"12345,https://example.com/t/1,ann,30\n";
+        assert_eq!(parse(row, None).unwrap_err(), FileError::NoHeader);
     }
 
     #[test]
@@ -362,8 +342,6 @@ mod tests {
             WebPage,
             Xml,
             Json,
-            PhoneFactor,
-            Link,
         ] {
             assert!(content.remedy().len() > 10 && !content.to_string().is_empty());
         }

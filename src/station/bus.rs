@@ -161,6 +161,7 @@ mod tests {
         SlotView {
             slot: SlotName("left".into()),
             doing,
+            occupied: false,
             serial: None,
             model: None,
             job: None,

@@ -4,8 +4,8 @@ use crate::{
     face::{Failure, FailureKind},
     remedy::Remedy,
     store::{
-        BatchRefused, Broken, ClaimRefused, ImportRefused, MoveRefused, StoreError, TokenRefused,
-        VaultRefused,
+        ActivationRefused, BatchRefused, Broken, ClaimRefused, ImportRefused, MoveRefused, StoreError,
+        TokenRefused, VaultRefused,
     },
 };
 
@@ -48,7 +48,16 @@ macro_rules! from_store {
     )+ };
 }
 
-from_store!(VaultRefused, ImportRefused, BatchRefused, MoveRefused, ClaimRefused, TokenRefused, Broken);
+from_store!(
+    ActivationRefused,
+    VaultRefused,
+    ImportRefused,
+    BatchRefused,
+    MoveRefused,
+    ClaimRefused,
+    TokenRefused,
+    Broken
+);
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {

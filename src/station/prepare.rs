@@ -5,7 +5,7 @@ use super::{
     core::{Core, STATION},
     key,
     loose_end::{self, LooseEnd},
-    slot::Slot,
+    slot::{NO_BATCH, Slot},
     views::job_event,
     visit::{After, Guest},
 };
@@ -89,6 +89,18 @@ impl Not {
             says: says.into(),
             remedy: remedy.into(),
             doing: Doing::Look,
+            after: After::WhenChanged,
+            alarm: false,
+        }
+    }
+
+    /// There is no work for anything that lies here.
+    pub fn idle() -> Self {
+        let (says, remedy) = NO_BATCH;
+        Self::Say {
+            says: says.to_owned(),
+            remedy: remedy.to_owned(),
+            doing: Doing::Wait,
             after: After::WhenChanged,
             alarm: false,
         }
@@ -240,7 +252,7 @@ fn no_job(core: &Core, guest: &Guest<'_>) -> Result<Not, Not> {
             "take it away, or start the batch that it is for",
         )
     } else {
-        Not::look("no batch is running", "start one with \"kiln batch start\"")
+        Not::idle()
     })
 }
 

@@ -57,6 +57,9 @@ impl Hand {
     }
 }
 
+/// What a slot says, and what to do about it, while there is no work: no trouble, so hands only wait.
+pub const NO_BATCH: (&str, &str) = ("no batch is running", "start one with \"kiln batch start\"");
+
 /// What a slot's thread shares with the visits it makes.
 pub struct Slot<'a> {
     /// The station.
@@ -71,6 +74,8 @@ pub struct Slot<'a> {
     pub hand: &'a Hand,
     /// Failures of one kind in a row.
     pub breaker: super::breaker::Row,
+    /// Whether something lies here.
+    pub presence: Presence,
     /// The token that lies here, as far as it told who it is.
     pub guest: Option<Serial>,
     /// The alarm that was raised for the token that lies here, so that it is raised once.
@@ -98,6 +103,7 @@ pub fn run(core: &Core, reader: &str, fence: &Fence, hand: &Hand) {
         fence,
         hand,
         breaker: super::breaker::Row::default(),
+        presence: Presence::Empty,
         alarmed: None,
         guest: None,
     };
@@ -144,6 +150,7 @@ pub fn wait_for_leave(core: &Core, reader: &str, hung: &thread::JoinHandle<()>) 
 fn watch(slot: &mut Slot<'_>, port: &mut dyn Port) -> Result<(), LinkError> {
     let core = slot.core;
     let mut known = Presence::Empty;
+    slot.presence = known;
     let mut again = Again::Never;
     while !core.is_stopping() && !slot.fence.is_closed() {
         slot.take_name();
@@ -151,6 +158,7 @@ fn watch(slot: &mut Slot<'_>, port: &mut dyn Port) -> Result<(), LinkError> {
             slot.show_idle();
         }
         let now = port.wait_change(known, core.limits.rescan)?;
+        slot.presence = now;
         let look = match (now, known, again) {
             (Presence::Empty, _, _) => None,
             (Presence::Present, Presence::Empty, _) => Some(Look::First),
@@ -210,6 +218,7 @@ impl Slot<'_> {
         SlotView {
             slot: self.name.clone(),
             doing,
+            occupied: self.presence == Presence::Present,
             serial: None,
             model: None,
             job: None,
@@ -234,7 +243,8 @@ impl Slot<'_> {
                 "find out why before more tokens are spent, then start the batch again with \"kiln batch start\"",
             )
         } else if !running {
-            look("no batch is running", "start one with \"kiln batch start\"")
+            let (says, remedy) = NO_BATCH;
+            SlotView { doing: Doing::Wait, ..look(says, remedy) }
         } else if self.core.data_key().is_err() {
             look("the vault is locked", "open it with \"kiln unlock\"")
         } else if !self.core.clock_view().is_ok_and(|clock| clock.burns_allowed) {

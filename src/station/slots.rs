@@ -105,6 +105,7 @@ fn report_hung(core: &Core, name: &SlotName, hand: &Hand) {
     core.bus.slot(SlotView {
         slot: name.clone(),
         doing: Doing::Look,
+        occupied: true,
         serial: None,
         model: None,
         job: None,

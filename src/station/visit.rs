@@ -17,7 +17,7 @@ use crate::{
         model::{Driver, Model},
     },
     drivers::{
-        self, Found, OtherDevice, Token,
+        self, Found, Logged, OtherDevice, Token,
         token2_otp::{Attendant, Framed, Limits},
     },
     face::{Doing, Event, SlotView},
@@ -141,7 +141,8 @@ fn welcome(slot: &mut Slot<'_>, port: &mut dyn Port, look: Look, view: &mut Slot
         Opened::Card(link) => drivers::identify(link as Box<dyn ApduLink + '_>, slot.reader),
         Opened::Hid(link) => {
             let attendant = TouchLight { core, slot: slot.name.clone() };
-            drivers::identify_hid(Box::new(Framed::new(link, attendant)) as Box<dyn ApduLink + '_>)
+            let link = Logged::new(Framed::new(link, attendant), slot.reader);
+            drivers::identify_hid(Box::new(link) as Box<dyn ApduLink + '_>)
         }
     }
     .map_err(Not::Link)?;

@@ -3,7 +3,7 @@
 //! A chain alone cannot show that its end was cut off or all of it rewritten; that takes a head kept elsewhere.
 
 use super::{
-    AuditEntry, AuditHead, Broken, Listed, Page, Stamp, Store, StoreError,
+    AuditEntry, AuditHead, BatchId, Broken, Listed, Page, Stamp, Store, StoreError,
     rows::{count, to_count},
 };
 use crate::domain::Serial;
@@ -43,6 +43,22 @@ impl Store {
                 .prepare_cached(&format!("SELECT count(*) FROM audit {WANTED}"))?
                 .query_row([text], |row| count(row, 0))?;
             Ok(Listed { items, total })
+        })
+    }
+
+    /// Entries about a batch as a whole (made, started, paused, imported into, exported, …), oldest first. What was done to
+    /// each token stands with its job.
+    pub fn audit_of_batch(&self, id: BatchId, name: &str) -> Result<Vec<AuditEntry>, StoreError> {
+        // As the entry's JSON has it, whatever the name holds; imports name the row.
+        let named = format!("\"batch\":{}", serde_json::Value::from(name));
+        let numbered = format!("\"batch\":{id},");
+        self.read(|c| {
+            Ok(c.prepare_cached(&format!(
+                "SELECT {COLUMNS} FROM audit WHERE serial IS NULL AND (instr(detail, ?1) > 0
+                     OR (what = 'imported' AND instr(detail, ?2) > 0)) ORDER BY seq"
+            ))?
+            .query_map([named, numbered], entry_row)?
+            .collect::<Result<_, _>>()?)
         })
     }
 

@@ -10,6 +10,7 @@
 //!
 //! Everything here blocks; call it from a thread.
 
+mod activations;
 mod alarms;
 mod attempts;
 mod audit;
@@ -30,6 +31,7 @@ pub mod search;
 mod tests;
 mod tokens;
 
+pub use activations::{Activation, ActivationRefused, ToActivate};
 pub use error::{
     BatchRefused, Broken, ClaimRefused, ImportRefused, MoveRefused, StoreError, TokenRefused, VaultRefused,
 };

@@ -25,6 +25,7 @@ pub(super) const STEPS: &[&str] = &[
     include_str!("schema/step-004.sql"),
     include_str!("schema/step-005.sql"),
     include_str!("schema/step-006.sql"),
+    include_str!("schema/step-007.sql"),
 ];
 
 /// Opens `path` for writing, private from its first byte, at the last schema.

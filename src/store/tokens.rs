@@ -123,6 +123,14 @@ impl Store {
         })
     }
 
+    /// All that a batch ever burned, in its order, also what was replaced since.
+    pub fn mappings_of_batch(&self, batch: BatchId) -> Result<Vec<MappingRecord>, StoreError> {
+        self.read(|c| {
+            let wanted = "WHERE m.origin = 'burned' AND j.batch = ?1 ORDER BY j.position, m.profile";
+            Ok(rows::mappings(c, wanted, [batch])?)
+        })
+    }
+
     /// What tokens were delivered with and still hold, by serial.
     pub fn delivered_mappings(&self) -> Result<Vec<MappingRecord>, StoreError> {
         self.read(|c| {

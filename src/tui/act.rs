@@ -1,8 +1,10 @@
 //! What each action does to the model, and what it asks of the station.
 
 use super::{
+    codes::Codes,
     diagnose,
     dialog::{Dialog, Sure, Typed, Unlock},
+    export::Export,
     init::Init,
     input::Input,
     keys::{self, Action},
@@ -50,11 +52,13 @@ pub fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
             return on_selected_batch(model, action);
         }
         Action::Import | Action::NewBatch => return make(model, action),
+        Action::Export => return export(model),
         Action::Which => which(model),
         Action::Diagnose(what) => return diagnose::act::perform(model, what),
         Action::Verify | Action::AllowReplace | Action::AllowTry | Action::Scrap | Action::Reveal => {
             on_token(model, action);
         }
+        Action::Codes => return codes(model),
         Action::Mouse => {
             model.mouse = !model.mouse;
             model.say(if model.mouse {
@@ -119,6 +123,23 @@ fn step(model: &mut Model, by: i64) {
             Which::Audit => model.log.audit.step(by),
         },
     }
+}
+
+/// Reads the key on the selected slot.
+fn codes(model: &mut Model) -> Vec<Effect> {
+    match model.station.slots.get(model.slot_at()) {
+        Some(slot) if slot.occupied => {
+            let (codes, effects) = Codes::begin(slot.slot.clone());
+            model.dialogs.push(Dialog::Codes(codes));
+            return effects;
+        }
+        Some(slot) => {
+            let said = format!("nothing lies on {}: put the key there, or select its slot", slot.slot);
+            model.complain(said);
+        }
+        None => model.complain("there is no slot: plug a reader in"),
+    }
+    Vec::new()
 }
 
 fn open(model: &mut Model) -> Vec<Effect> {
@@ -205,6 +226,20 @@ fn make(model: &mut Model, action: Action) -> Vec<Effect> {
         _ => Dialog::Making(Box::default()),
     });
     vec![Effect::Ask(Asked::Catalog, Command::Catalog), Effect::Ask(Asked::Keys, Command::Keys)]
+}
+
+/// Opens the form for an export of the selected batch; without an open vault, what opens that comes first.
+fn export(model: &mut Model) -> Vec<Effect> {
+    let Some(name) = model.batches.current(&model.station.batches).map(|batch| batch.name.clone()) else {
+        model.complain("there is no batch to export");
+        return Vec::new();
+    };
+    if model.station.vault != Some(VaultState::Open) {
+        model.say("first the vault: seeds are sealed in it");
+        return unlock(model);
+    }
+    model.dialogs.push(Dialog::Export(Box::new(Export::of(name))));
+    vec![Effect::Ask(Asked::Catalog, Command::Catalog)]
 }
 
 /// Whether `action` makes sense for a batch in this state.

@@ -2,6 +2,8 @@
 
 use super::{
     act,
+    codes::Codes,
+    export::{Export, Stage as ExportStage},
     import::{Import, Stage},
     init::Init,
     input::{Input, Passphrase},
@@ -39,6 +41,10 @@ pub enum Dialog {
     Import(Box<Import>),
     /// Makes a batch with random seeds.
     Making(Box<Making>),
+    /// Shows the codes of a key on a slot.
+    Codes(Codes),
+    /// Exports a batch.
+    Export(Box<Export>),
     /// Shows a seed.
     Reveal(Reveal),
     /// A question that `y` answers; Enter does not.
@@ -128,7 +134,8 @@ impl Dialog {
             Self::Palette { .. } | Self::Unlock(_) | Self::Typed { .. } | Self::Init(_) | Self::Making(_) => {
                 true
             }
-            Self::Import(import) => matches!(import.stage, Stage::Filling),
+            Self::Import(import) => matches!(import.stage, Stage::Filling | Stage::Asked(..)),
+            Self::Export(export) => matches!(export.stage, ExportStage::Filling),
             _ => false,
         }
     }
@@ -139,8 +146,13 @@ impl Dialog {
             Self::Palette { input, .. } | Self::Typed { input, .. } => return Some(input),
             Self::Unlock(unlock) if !unlock.busy => return Some(&mut unlock.input),
             Self::Init(init) if !init.busy => &mut init.form,
-            Self::Import(import) if matches!(import.stage, Stage::Filling) => &mut import.form,
+            Self::Import(import) => match &mut import.stage {
+                Stage::Filling => &mut import.form,
+                Stage::Asked(_, form) => form,
+                Stage::Looking | Stage::Report(..) | Stage::Refused(..) | Stage::Importing => return None,
+            },
             Self::Making(making) if !making.busy => &mut making.form,
+            Self::Export(export) if matches!(export.stage, ExportStage::Filling) => &mut export.form,
             _ => return None,
         };
         form.input(form.at)
@@ -164,8 +176,15 @@ pub fn key(model: &mut Model, key: &KeyEvent) -> Vec<Effect> {
     if matches!(key.code, KeyCode::Esc) {
         match dialog {
             // Back to what was filled in.
-            Dialog::Import(import) if matches!(import.stage, Stage::Report(..) | Stage::Refused(..)) => {
-                import.stage = Stage::Filling;
+            Dialog::Import(import)
+                if matches!(import.stage, Stage::Asked(..) | Stage::Report(..) | Stage::Refused(..)) =>
+            {
+                import.back();
+            }
+            Dialog::Export(export)
+                if matches!(export.stage, ExportStage::Report(..) | ExportStage::Refused(..)) =>
+            {
+                export.back();
             }
             _ => drop(model.dialogs.pop()),
         }
@@ -187,6 +206,10 @@ pub fn key(model: &mut Model, key: &KeyEvent) -> Vec<Effect> {
                 return vec![Effect::Ask(asked, Command::AlarmsRead { ids })];
             }
         }
+        Dialog::Slot(_) if matches!(key.code, KeyCode::Char('o')) => {
+            model.dialogs.pop();
+            return act::perform(model, super::keys::Action::Codes);
+        }
         Dialog::Token { .. } if matches!(key.code, KeyCode::Char('v' | 'y' | 'Q' | ':')) => {
             let action = super::keys::action(super::model::View::Tokens, key);
             return action.map_or_else(Vec::new, |action| act::perform(model, action));
@@ -205,7 +228,12 @@ pub fn key(model: &mut Model, key: &KeyEvent) -> Vec<Effect> {
         }
         Dialog::Init(init) => return init.key(key),
         Dialog::Import(import) => return import.key(key),
+        Dialog::Codes(_) if matches!(key.code, KeyCode::Char('q')) => {
+            model.dialogs.pop();
+        }
+        Dialog::Codes(codes) => return codes.key(key),
         Dialog::Making(making) => return making.key(key),
+        Dialog::Export(export) => return export.key(key),
         Dialog::Sure(sure) => match key.code {
             KeyCode::Char('y' | 'Y') => {
                 let sure = sure.clone();

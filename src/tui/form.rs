@@ -2,6 +2,8 @@
 
 use super::input::Input;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use std::borrow::Cow;
+use zeroize::Zeroizing;
 
 /// One of several that can be chosen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +56,7 @@ pub struct Field {
     /// What it is for, in a word or two.
     pub label: &'static str,
     /// What it wants, shown while it has the keys.
-    pub hint: &'static str,
+    pub hint: Cow<'static, str>,
     /// What it takes.
     pub kind: Kind,
 }
@@ -62,17 +64,17 @@ pub struct Field {
 impl Field {
     /// One that takes text.
     pub fn text(label: &'static str, hint: &'static str) -> Self {
-        Self { label, hint, kind: Kind::Text(Input::default()) }
+        Self { label, hint: hint.into(), kind: Kind::Text(Input::default()) }
     }
 
     /// One that takes a secret.
-    pub fn secret(label: &'static str, hint: &'static str) -> Self {
-        Self { label, hint, kind: Kind::Secret(Input::default()) }
+    pub fn secret(label: &'static str, hint: impl Into<Cow<'static, str>>) -> Self {
+        Self { label, hint: hint.into(), kind: Kind::Secret(Input::default()) }
     }
 
     /// One that takes one of `options`.
     pub fn choice(label: &'static str, hint: &'static str, options: Vec<Choice>) -> Self {
-        Self { label, hint, kind: Kind::Choice { options, at: 0 } }
+        Self { label, hint: hint.into(), kind: Kind::Choice { options, at: 0 } }
     }
 }
 
@@ -118,6 +120,14 @@ impl Form {
     /// The same, none where it says nothing.
     pub fn said(&self, at: usize) -> Option<String> {
         Some(self.text(at)).filter(|text| !text.is_empty()).map(str::to_owned)
+    }
+
+    /// What the only field of a question says, taken out of it.
+    pub fn answer(&mut self) -> Zeroizing<String> {
+        match self.fields.first_mut().map(|field| &mut field.kind) {
+            Some(Kind::Text(input) | Kind::Secret(input)) => input.take(),
+            Some(Kind::Choice { .. }) | None => Zeroizing::new(self.text(0).to_owned()),
+        }
     }
 
     /// The text of field `at`, to be changed; none for a choice.

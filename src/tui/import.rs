@@ -4,8 +4,13 @@
 use super::{
     form::{Choice, Did, Field, Form},
     msg::Effect,
+    rules,
 };
-use crate::face::{CatalogView, Failure, ImportOptions, ImportReport, ImportTarget, Named, Reply};
+use crate::{
+    domain::Hash,
+    envelope::question::{Answer, Question},
+    face::{CatalogView, Failure, ImportOptions, ImportReport, ImportTarget, Named, Reply},
+};
 use crossterm::event::{KeyCode, KeyEvent};
 
 /// Fields of the form.
@@ -14,7 +19,9 @@ const USE: usize = 1;
 const NAME: usize = 2;
 const RECIPE: usize = 3;
 const TARGET: usize = 4;
-const KEY: usize = 5;
+const HASH: usize = 5;
+const KEY: usize = 6;
+const RULES: usize = 7;
 
 /// The names of the two uses.
 const BURN: &str = "burn";
@@ -28,6 +35,8 @@ const NAME_LETTERS: usize = 32;
 pub enum Stage {
     /// The form is being filled in.
     Filling,
+    /// It is wrapped, and only the person knows how it opens.
+    Asked(Question, Box<Form>),
     /// The station looks at the file.
     Looking,
     /// This would come of it; from this line on.
@@ -49,6 +58,8 @@ pub struct Import {
     pub problem: Option<&'static str>,
     /// Where it is.
     pub stage: Stage,
+    /// What the person said when asked how the file opens.
+    answers: Vec<Answer>,
 }
 
 impl Default for Import {
@@ -58,7 +69,7 @@ impl Default for Import {
             Choice::new(BURN, "burn them onto tokens: a new batch"),
             Choice::new(INVENTORY, "only record them: the tokens hold them already"),
         ];
-        let form = Form::new(vec![
+        let mut fields = vec![
             Field::text("file", "its path; Tab completes it"),
             Field::choice(
                 "seeds are to",
@@ -68,9 +79,21 @@ impl Default for Import {
             Field::text("batch", "a name for it"),
             Field::choice("recipe", "what is put on each token; Right changes", Vec::new()),
             Field::choice("login target", "the server that will check the codes; Right changes", Vec::new()),
+            Field::choice(
+                "hash",
+                "for files that don't say it, as the vendor states it; Right changes",
+                hashes(),
+            ),
             Field::choice("customer key", "what the tokens want before they take writes", Vec::new()),
-        ]);
-        let mut import = Self { form, found: Vec::new(), problem: None, stage: Stage::Filling };
+        ];
+        fields.extend(rules::fields());
+        let mut import = Self {
+            form: Form::new(fields),
+            found: Vec::new(),
+            problem: None,
+            stage: Stage::Filling,
+            answers: Vec::new(),
+        };
         import.take_catalog(&CatalogView::default());
         import.take_keys(&[]);
         import
@@ -95,7 +118,7 @@ impl Import {
 
     /// Whether a field is of no use for what was chosen.
     pub fn is_idle(&self, field: usize) -> bool {
-        self.form.text(USE) == INVENTORY && matches!(field, NAME | KEY)
+        self.form.text(USE) == INVENTORY && (matches!(field, NAME | KEY) || field >= RULES)
     }
 
     /// What the typed path could become came.
@@ -132,26 +155,67 @@ impl Import {
     pub fn key(&mut self, key: &KeyEvent) -> Vec<Effect> {
         match &mut self.stage {
             Stage::Filling => self.fill(key),
+            Stage::Asked(question, form) => {
+                let Did::Done = form.key(key) else { return Vec::new() };
+                let text = form.answer();
+                if text.is_empty() {
+                    return Vec::new();
+                }
+                self.answers.push(Answer { to: question.clone(), text });
+                self.look()
+            }
             Stage::Looking | Stage::Importing => Vec::new(),
             Stage::Report(_, scroll) | Stage::Refused(_, scroll) => {
                 let by = super::dialog::lines_moved(key);
                 *scroll = scroll.saturating_add_signed(by);
                 match (key.code, &self.stage) {
                     (KeyCode::Char('y' | 'Y'), Stage::Report(report, _)) if report.taken > 0 => {
-                        let mut options = self.options(false);
+                        let Some(mut options) = self.options(false) else { return Vec::new() };
                         // The person has seen which lines are left out.
                         options.good_lines_only = report.left_out > 0;
                         self.stage = Stage::Importing;
-                        vec![Effect::Import { path: self.form.text(FILE).to_owned(), options }]
+                        vec![self.import(options)]
                     }
                     (KeyCode::Char('n' | 'N' | 'b') | KeyCode::Backspace | KeyCode::Left, _) => {
-                        self.stage = Stage::Filling;
+                        self.back();
                         Vec::new()
                     }
                     _ => Vec::new(),
                 }
             }
         }
+    }
+
+    /// Back to what is filled in. What was said of how the file opens may be why it didn't.
+    pub fn back(&mut self) {
+        self.stage = Stage::Filling;
+        self.answers.clear();
+    }
+
+    fn look(&mut self) -> Vec<Effect> {
+        self.stage = Stage::Looking;
+        self.options(true).map(|options| self.import(options)).into_iter().collect()
+    }
+
+    fn import(&self, options: ImportOptions) -> Effect {
+        Effect::Import { path: self.form.text(FILE).to_owned(), answers: self.answers.clone(), options }
+    }
+
+    /// The file is wrapped: this has to be known first.
+    pub fn asks(&mut self, question: Question) {
+        let field = match &question {
+            Question::Secret(what) => Field::secret("it is", what.clone()),
+            Question::PrivateKey => Field::text(
+                "key file",
+                "the file is encrypted to a key: where is its private key (OpenPGP, age or SSH)?",
+            ),
+            Question::Entry(names) => Field::choice(
+                "which",
+                "the archive holds several files, which are imported one by one; Right changes",
+                names.iter().map(|name| Choice::new(name.clone(), name.clone())).collect(),
+            ),
+        };
+        self.stage = Stage::Asked(question, Box::new(Form::new(vec![field])));
     }
 
     fn fill(&mut self, key: &KeyEvent) -> Vec<Effect> {
@@ -189,27 +253,34 @@ impl Import {
         } else if self.form.text(NAME).is_empty() && !self.is_idle(NAME) {
             self.form.at = NAME;
             Some("the batch needs a name")
+        } else if let Err(wrong) = rules::read(&self.form, RULES) {
+            self.form.at = wrong.field;
+            Some(wrong.problem)
         } else {
             None
         };
         if self.problem.is_some() {
             return Vec::new();
         }
-        self.stage = Stage::Looking;
-        vec![Effect::Import { path: self.form.text(FILE).to_owned(), options: self.options(true) }]
+        self.look()
     }
 
-    fn options(&self, dry_run: bool) -> ImportOptions {
+    /// None where a field says something else than it should.
+    fn options(&self, dry_run: bool) -> Option<ImportOptions> {
         let burn = self.form.text(USE) == BURN;
         let target =
             if burn { ImportTarget::Batch(self.form.text(NAME).to_owned()) } else { ImportTarget::Inventory };
-        ImportOptions {
+        let rules = rules::read(&self.form, RULES).ok()?;
+        Some(ImportOptions {
             recipes: self.form.said(RECIPE).into_iter().collect(),
             login_target: self.form.said(TARGET),
             dry_run,
             key: self.form.said(KEY).filter(|_| burn),
+            hash: self.form.text(HASH).parse().ok(),
+            policy: rules.policy,
+            priority: rules.priority,
             ..ImportOptions::to(target)
-        }
+        })
     }
 
     /// What the station, or the file's reading, said. Gives the report of an import that was done.
@@ -228,6 +299,16 @@ impl Import {
         let path = self.form.text(FILE);
         path.rsplit('/').next().unwrap_or(path)
     }
+}
+
+/// A file that says its hash needs none of them.
+fn hashes() -> Vec<Choice> {
+    with_none(
+        "as the file says",
+        [Hash::Sha1, Hash::Sha256, Hash::Sha512]
+            .into_iter()
+            .map(|hash| Choice::new(hash.to_string(), hash.to_string())),
+    )
 }
 
 /// A choice of an item of the catalog.
@@ -301,7 +382,7 @@ mod tests {
         }
         let looked = press(&mut import, KeyCode::Enter);
         assert!(
-            matches!(&looked[..], [Effect::Import { path, options }] if path == "a.csv" && options.dry_run)
+            matches!(&looked[..], [Effect::Import { path, options, .. }] if path == "a.csv" && options.dry_run)
         );
         assert!(press(&mut import, KeyCode::Enter).is_empty(), "one look at a time");
         assert!(import.answered(Ok(Reply::Imported(report(22, 2)))).is_none());
@@ -335,6 +416,23 @@ mod tests {
         let effects = press(&mut import, KeyCode::Enter);
         assert!(matches!(&effects[..], [Effect::Import { options, .. }]
             if options.target == ImportTarget::Inventory));
+    }
+
+    #[test]
+    fn hash_and_rules_go_with_the_file() {
+        let mut import = Import::default();
+        type_in(&mut import, "a.csv");
+        press(&mut import, KeyCode::Down);
+        import.form.choose(HASH, "SHA-256");
+        import.form.at = RULES + 3;
+        type_in(&mut import, "x");
+        assert!(press(&mut import, KeyCode::Enter).is_empty());
+        assert_eq!(import.problem, Some("the priority is a whole number, as in 5"));
+        press(&mut import, KeyCode::Backspace);
+        type_in(&mut import, "7");
+        let effects = press(&mut import, KeyCode::Enter);
+        assert!(matches!(&effects[..], [Effect::Import { options, .. }]
+            if options.hash == Some(Hash::Sha256) && options.priority == 7 && options.policy.seen.is_none()));
     }
 
     #[test]

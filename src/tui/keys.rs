@@ -54,6 +54,8 @@ pub enum Action {
     Import,
     /// Makes a batch with random seeds.
     NewBatch,
+    /// Exports a batch.
+    Export,
     /// Changes which jobs, or which log, are shown.
     Which,
     /// Something that only the diagnose view has.
@@ -64,6 +66,8 @@ pub enum Action {
     AllowReplace,
     /// Allows one more authentication.
     AllowTry,
+    /// Reads the codes of the key on the selected slot.
+    Codes,
     /// Shows the QR code that enrols the selected token elsewhere.
     Reveal,
     /// Says that the selected token is dead.
@@ -179,6 +183,16 @@ pub const KEYS: &[Entry] = &[
     operator(on(
         &[View::Batches],
         entry(
+            &[letter('e')],
+            "e",
+            Action::Export,
+            "export",
+            "export a batch in a server's format, or labels and reports",
+        ),
+    )),
+    operator(on(
+        &[View::Batches],
+        entry(
             &[letter('R')],
             "R",
             Action::RetryBatch,
@@ -284,6 +298,10 @@ pub const KEYS: &[Entry] = &[
     operator(on(
         &[View::Station, View::Tokens],
         entry(&[letter('v')], "v", Action::Verify, "verify", "verify the code on a token's display"),
+    )),
+    operator(on(
+        &[View::Station],
+        entry(&[letter('o')], "o", Action::Codes, "", "read the codes of the key on the selected slot"),
     )),
     operator(on(
         &[View::Tokens],

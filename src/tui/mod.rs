@@ -10,8 +10,10 @@
 pub mod act;
 pub mod ansi;
 pub mod batches;
+pub mod codes;
 pub mod diagnose;
 pub mod dialog;
+pub mod export;
 pub mod form;
 pub mod import;
 pub mod init;
@@ -26,6 +28,7 @@ pub mod paged;
 pub mod palette;
 pub mod plain;
 pub mod reveal;
+pub mod rules;
 pub mod run;
 #[cfg(test)]
 mod sample;
@@ -41,9 +44,9 @@ pub mod worker;
 
 pub use look::Look;
 pub use model::Model;
-pub use msg::{Effect, Msg};
+pub use msg::{Effect, ExportTo, Msg, Protect};
 pub use run::Left;
 pub use terminal::{run, run_plain};
 pub use update::update;
 pub use view::view;
-pub use worker::{Connector, Desk, Start};
+pub use worker::{Connector, Desk, Exporter, Opened, Shut, Start};

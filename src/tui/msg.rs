@@ -3,8 +3,11 @@
 
 use super::input::Passphrase;
 use crate::{
-    domain::{Profile, Serial, UnixMillis},
-    face::{Command, Failure, Greeting, HolderFile, ImportOptions, Numbered, Reply, Role, Snapshot},
+    domain::{Profile, Serial, SlotName, UnixMillis},
+    envelope::question::{Answer, Question},
+    face::{
+        Command, ExportOptions, Failure, Greeting, HolderFile, ImportOptions, Numbered, Reply, Role, Snapshot,
+    },
 };
 use crossterm::event::{KeyEvent, MouseEvent};
 
@@ -42,6 +45,10 @@ pub enum Msg {
     Unlocked(Result<(), Failure>),
     /// What came of [`Effect::Init`].
     Made(Result<(), Failure>),
+    /// A file that was to be imported is wrapped: this has to be known first.
+    Wrapped(Question),
+    /// What came of [`Effect::Export`] or [`Effect::Report`].
+    Exported(Result<super::export::Exporting, Failure>),
     /// What a path could become, to [`Effect::Complete`].
     Completed(String, Vec<String>),
     /// The process was continued after a stop: the terminal may show anything.
@@ -87,6 +94,8 @@ pub enum Asked {
     Make(String),
     /// To [`Effect::Import`].
     Import,
+    /// The codes of the key on a slot.
+    Codes(SlotName),
     /// What enrols a profile elsewhere.
     Reveal(Serial, Profile),
     /// Who can open the vault.
@@ -108,8 +117,24 @@ pub enum Effect {
     Import {
         /// Where it lies.
         path: String,
+        /// What the person said of how it opens.
+        answers: Vec<Answer>,
         /// What to do with it.
         options: ImportOptions,
+    },
+    /// Look what would be written, or write it here.
+    Export {
+        /// What.
+        options: ExportOptions,
+        /// Where to.
+        to: ExportTo,
+    },
+    /// Write a batch's report for an auditor here.
+    Report {
+        /// Of which batch.
+        batch: String,
+        /// Where to.
+        to: ExportTo,
     },
     /// Listen to the mouse, or no longer.
     Mouse(bool),
@@ -125,4 +150,24 @@ pub enum Effect {
     Redraw,
     /// Leave.
     Quit,
+}
+
+/// Where an export goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExportTo {
+    /// The file, as it was typed.
+    pub file: String,
+    /// What protects it.
+    pub protect: Protect,
+}
+
+/// What protects an export.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Protect {
+    /// It is this account's alone.
+    Private,
+    /// Encrypted to an age recipient, or to those in a file.
+    Age(String),
+    /// Encrypted to the OpenPGP public keys in this file.
+    OpenPgp(String),
 }

@@ -5,8 +5,9 @@ use super::{
     form::{Choice, Did, Field, Form},
     import::{choice, with_none},
     msg::{Asked, Effect},
+    rules,
 };
-use crate::face::{BatchPolicy, CatalogView, Command, Failure, ImportReport, MadeFor, NewBatch, Reply};
+use crate::face::{CatalogView, Command, Failure, ImportReport, MadeFor, NewBatch, Reply};
 use crossterm::event::KeyEvent;
 
 /// Fields of the form.
@@ -16,6 +17,7 @@ const RECIPE: usize = 2;
 const TARGET: usize = 3;
 const COUNT: usize = 4;
 const KEY: usize = 5;
+const RULES: usize = 6;
 
 /// The dialog that makes a batch.
 #[derive(Debug)]
@@ -36,23 +38,25 @@ pub struct Making {
 impl Default for Making {
     /// Nothing filled in.
     fn default() -> Self {
+        let mut fields = vec![
+            Field::text("name", "what the batch is called"),
+            Field::choice("model", "the kind of token; Right changes, a letter finds", Vec::new()),
+            Field::choice("recipe", "what is put on each token; Right changes", Vec::new()),
+            Field::choice(
+                "login target",
+                "the server that will check the codes; Right changes",
+                with_none("not said: nothing is checked", std::iter::empty()),
+            ),
+            Field::text("tokens", "how many: 1 to 100000"),
+            Field::choice(
+                "customer key",
+                "what the tokens want before they take writes",
+                with_none("the one they are delivered with", std::iter::empty()),
+            ),
+        ];
+        fields.extend(rules::fields());
         Self {
-            form: Form::new(vec![
-                Field::text("name", "what the batch is called"),
-                Field::choice("model", "the kind of token; Right changes, a letter finds", Vec::new()),
-                Field::choice("recipe", "what is put on each token; Right changes", Vec::new()),
-                Field::choice(
-                    "login target",
-                    "the server that will check the codes; Right changes",
-                    with_none("not said: nothing is checked", std::iter::empty()),
-                ),
-                Field::text("tokens", "how many: 1 to 100000"),
-                Field::choice(
-                    "customer key",
-                    "what the tokens want before they take writes",
-                    with_none("the one they are delivered with", std::iter::empty()),
-                ),
-            ]),
+            form: Form::new(fields),
             looked: None,
             busy: false,
             catalog: CatalogView::default(),
@@ -96,7 +100,7 @@ impl Making {
         } else if self.form.text(COUNT).parse::<u32>().is_err() {
             Some("how many tokens?")
         } else {
-            None
+            rules::read(&self.form, RULES).err().map(|wrong| wrong.problem)
         }
     }
 
@@ -104,6 +108,7 @@ impl Making {
         if self.missing().is_some() {
             return None;
         }
+        let rules = rules::read(&self.form, RULES).ok()?;
         Some(NewBatch {
             name: self.form.text(NAME).to_owned(),
             count: self.form.text(COUNT).parse().ok()?,
@@ -111,8 +116,8 @@ impl Making {
             recipe: self.form.text(RECIPE).to_owned(),
             login_target: self.form.said(TARGET),
             key: self.form.said(KEY),
-            policy: BatchPolicy::default(),
-            priority: 0,
+            policy: rules.policy,
+            priority: rules.priority,
             made_for: MadeFor::default(),
             dry_run,
         })

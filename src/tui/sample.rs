@@ -17,6 +17,7 @@ pub fn slot(name: &str, doing: Doing, serial: Option<&str>) -> SlotView {
     SlotView {
         slot: SlotName(name.into()),
         doing,
+        occupied: serial.is_some(),
         serial: serial.map(|serial| serial.parse().unwrap()),
         model: serial.map(|_| "C301-i".into()),
         job: None,

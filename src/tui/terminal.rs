@@ -23,7 +23,7 @@ use nix::{
 use std::{
     fs::File,
     io::{self, BufRead, BufReader, Write},
-    panic,
+    panic, process,
     sync::mpsc::{Sender, channel},
     thread,
 };
@@ -60,8 +60,12 @@ fn give_back() {
     let _ = disable_raw_mode();
 }
 
+/// What a Rust program that panicked ends with.
+const PANICKED: i32 = 101;
+
 /// Shows the screen on the terminal of standard input and output until somebody leaves. Panics anywhere give the
-/// terminal back first; SIGTERM and SIGHUP leave in order.
+/// terminal back first, and end the process: a screen that lost one of its threads would go on painting over what the
+/// panic said, and show a state that no longer changes. SIGTERM and SIGHUP leave in order.
 pub fn run(
     connector: Connector,
     desk: Desk,
@@ -74,6 +78,7 @@ pub fn run(
     panic::set_hook(Box::new(move |info| {
         give_back();
         before(info);
+        process::exit(PANICKED);
     }));
     signals(out.clone())?;
     let taken = Taken::take()?;
@@ -102,6 +107,8 @@ pub fn run(
             | Effect::Init(..)
             | Effect::Complete(_)
             | Effect::Import { .. }
+            | Effect::Export { .. }
+            | Effect::Report { .. }
             | Effect::Start => {}
         }
         Ok(Handled::Done)

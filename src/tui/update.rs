@@ -3,6 +3,7 @@
 use super::{
     act, diagnose, dialog,
     dialog::Dialog,
+    export::Exporting,
     keys,
     model::{Link, Model, View, Which},
     msg::{Asked, Effect, Msg},
@@ -31,6 +32,20 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             if let Some(Dialog::Import(import)) = model.dialogs.last_mut() {
                 import.complete(&typed, found);
             }
+            Vec::new()
+        }
+        Msg::Wrapped(question) => {
+            let import = model.dialogs.iter_mut().find_map(|dialog| match dialog {
+                Dialog::Import(import) => Some(import),
+                _ => None,
+            });
+            if let Some(import) = import {
+                import.asks(question);
+            }
+            Vec::new()
+        }
+        Msg::Exported(result) => {
+            exported(model, result);
             Vec::new()
         }
         Msg::Made(result) => {
@@ -317,6 +332,7 @@ fn answered(model: &mut Model, asked: Asked, result: Result<Reply, Failure>) -> 
         }
         (Asked::Catalog, Ok(Reply::Catalog(catalog))) => match model.dialogs.last_mut() {
             Some(Dialog::Import(import)) => import.take_catalog(&catalog),
+            Some(Dialog::Export(export)) => export.take_catalog(&catalog),
             Some(Dialog::Making(making)) => {
                 making.take_catalog(&catalog);
                 return making.look();
@@ -328,6 +344,7 @@ fn answered(model: &mut Model, asked: Asked, result: Result<Reply, Failure>) -> 
             match model.dialogs.last_mut() {
                 Some(Dialog::Import(import)) => import.take_keys(&names),
                 Some(Dialog::Making(making)) => making.take_keys(&names),
+                Some(Dialog::Codes(codes)) => codes.take_keys(&names),
                 _ => {}
             }
         }
@@ -350,6 +367,13 @@ fn answered(model: &mut Model, asked: Asked, result: Result<Reply, Failure>) -> 
             }
         }
         (Asked::Import, result) => imported(model, result),
+        (Asked::Codes(slot), result) => {
+            if let Some(Dialog::Codes(codes)) = model.dialogs.last_mut()
+                && codes.slot == slot
+            {
+                codes.answered(result);
+            }
+        }
         (Asked::Reveal(serial, profile), Ok(Reply::Revealed(revealed))) => {
             match Reveal::new(serial, profile, &revealed, model.now) {
                 Some(reveal) => model.dialogs.push(Dialog::Reveal(reveal)),
@@ -407,6 +431,7 @@ fn failed(model: &mut Model, asked: &Asked, failure: Failure) {
         | Asked::Look
         | Asked::Make(_)
         | Asked::Import
+        | Asked::Codes(_)
         | Asked::Reveal(..)
         | Asked::Diagnose(_) => {}
     }
@@ -416,6 +441,26 @@ fn failed(model: &mut Model, asked: &Asked, failure: Failure) {
 }
 
 /// What came of an import, or of the look before it.
+/// An export that somebody has left in the meantime is told all the same: it is on record.
+fn exported(model: &mut Model, result: Result<Exporting, Failure>) {
+    let at = model.dialogs.iter().position(|dialog| matches!(dialog, Dialog::Export(_)));
+    let said = match (at.and_then(|at| model.dialogs.get_mut(at)), result) {
+        (Some(Dialog::Export(export)), result) => export.answered(result),
+        (_, Ok(Exporting::Written(said))) => Some(said),
+        (_, Ok(Exporting::Looked(_))) => None,
+        (_, Err(failure)) => {
+            model.dialogs.push(Dialog::Failure(failure));
+            None
+        }
+    };
+    if let Some(said) = said {
+        if let Some(at) = at {
+            model.dialogs.remove(at);
+        }
+        model.say(said);
+    }
+}
+
 fn imported(model: &mut Model, result: Result<Reply, Failure>) {
     let at = model.dialogs.iter().position(|dialog| matches!(dialog, Dialog::Import(_)));
     let (report, file) = match at.and_then(|at| model.dialogs.get_mut(at)) {

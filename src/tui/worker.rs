@@ -2,11 +2,16 @@
 //! again when the server is lost.
 
 use super::{
+    export::Exporting,
     input::Passphrase,
-    msg::{Asked, Effect, Msg},
+    msg::{Asked, Effect, ExportTo, Msg},
 };
 use crate::{
-    face::{Command, Failure, FailureKind, HolderFile, ImportOptions, Reply, SecretBytes},
+    envelope::question::{Answer, Question},
+    face::{
+        BatchReport, Command, ExportOptions, Exported, Failure, FailureKind, HolderFile, ImportOptions,
+        ImportReport, Reply, SecretBytes,
+    },
     remedy::Remedy,
     service::client::{Client, ClientError, News},
     vault::{
@@ -43,15 +48,46 @@ pub enum Start {
 /// Finds the station.
 pub type Connector = Box<dyn FnMut(Start) -> Result<Client, Failure> + Send>;
 
-/// Reads a seed file whole, into memory that is wiped.
-pub type ReadFile = Box<dyn Fn(&Path) -> Result<SecretBytes, Failure> + Send>;
+/// A seed file in plain.
+pub struct Opened {
+    /// Its name for the record.
+    pub name: String,
+    /// Its content, in memory that is wiped.
+    pub content: SecretBytes,
+    /// What the person should know.
+    pub notes: Vec<String>,
+}
+
+/// Why a seed file isn't open.
+#[derive(Debug)]
+pub enum Shut {
+    /// The person has to say something first.
+    Asks(Question),
+    /// It can't be opened.
+    Failed(Failure),
+}
+
+/// Reads a seed file and takes it out of what it is wrapped in, with what the person has said so far.
+pub type OpenFile = Box<dyn Fn(&Path, &[Answer]) -> Result<Opened, Shut> + Send>;
+
+/// Writes exports where the person sits, as `kiln export` does.
+pub trait Exporter: Send {
+    /// Refuses what could not be written: before the station is asked, so that nothing is exported in vain.
+    fn check(&self, to: &ExportTo) -> Result<(), Failure>;
+    /// Protects and writes it; gives a sentence about the file.
+    fn write(&self, to: &ExportTo, exported: Exported) -> Result<String, Failure>;
+    /// Draws a batch's report as a page and writes it likewise.
+    fn report(&self, to: &ExportTo, report: &BatchReport) -> Result<String, Failure>;
+}
 
 /// What lies where the person sits.
 pub struct Desk {
     /// What `~` stands for in a path.
     pub home: Option<PathBuf>,
-    /// Reads a seed file.
-    pub read: ReadFile,
+    /// Opens a seed file.
+    pub open: OpenFile,
+    /// Writes exports.
+    pub export: Box<dyn Exporter>,
 }
 
 /// The most names that a path is completed to.
@@ -59,16 +95,18 @@ const NAMES: usize = 200;
 
 /// The way to the threads.
 pub struct Workers {
-    questions: Sender<Question>,
+    questions: Sender<Work>,
     start: Sender<()>,
 }
 
-enum Question {
+enum Work {
     Ask(Asked, Command),
     Unlock(HolderFile, Passphrase),
     Init(String, Passphrase),
     Complete(String),
-    Import(String, ImportOptions),
+    Import(String, Vec<Answer>, ImportOptions),
+    Export(ExportOptions, ExportTo),
+    Report(String, ExportTo),
 }
 
 impl Workers {
@@ -86,18 +124,20 @@ impl Workers {
     /// Takes an effect that is for the station; gives others back.
     pub fn take(&self, effect: Effect) -> Option<Effect> {
         match effect {
-            Effect::Ask(asked, command) => self.put(Question::Ask(asked, command)),
-            Effect::Unlock(holder, passphrase) => self.put(Question::Unlock(holder, passphrase)),
-            Effect::Init(name, passphrase) => self.put(Question::Init(name, passphrase)),
-            Effect::Complete(typed) => self.put(Question::Complete(typed)),
-            Effect::Import { path, options } => self.put(Question::Import(path, options)),
+            Effect::Ask(asked, command) => self.put(Work::Ask(asked, command)),
+            Effect::Unlock(holder, passphrase) => self.put(Work::Unlock(holder, passphrase)),
+            Effect::Init(name, passphrase) => self.put(Work::Init(name, passphrase)),
+            Effect::Complete(typed) => self.put(Work::Complete(typed)),
+            Effect::Import { path, answers, options } => self.put(Work::Import(path, answers, options)),
+            Effect::Export { options, to } => self.put(Work::Export(options, to)),
+            Effect::Report { batch, to } => self.put(Work::Report(batch, to)),
             Effect::Start => drop(self.start.send(())),
             other => return Some(other),
         }
         None
     }
 
-    fn put(&self, question: Question) {
+    fn put(&self, question: Work) {
         // A thread that is gone has told why, or the program ends.
         drop(self.questions.send(question));
     }
@@ -150,7 +190,7 @@ fn hear(connector: &Mutex<Connector>, start: Start, out: &Sender<Msg>) -> Option
     })
 }
 
-fn answer(connector: &Mutex<Connector>, desk: &Desk, questions: &Receiver<Question>, out: &Sender<Msg>) {
+fn answer(connector: &Mutex<Connector>, desk: &Desk, questions: &Receiver<Work>, out: &Sender<Msg>) {
     let mut client = None;
     loop {
         // One who asks nothing holds one connection, that of the news.
@@ -167,36 +207,76 @@ fn answer(connector: &Mutex<Connector>, desk: &Desk, questions: &Receiver<Questi
             (_, Err(RecvTimeoutError::Disconnected)) => return,
         };
         let msg = match question {
-            Question::Ask(asked, command) => Msg::Answer(asked, ask(connector, &mut client, command)),
-            Question::Unlock(holder, passphrase) => {
+            Work::Ask(asked, command) => Msg::Answer(asked, ask(connector, &mut client, command)),
+            Work::Unlock(holder, passphrase) => {
                 let opened = data_key(&holder, passphrase).and_then(|data_key| {
                     ask(connector, &mut client, Command::VaultUnlock { data_key }).map(|_| ())
                 });
                 Msg::Unlocked(opened)
             }
-            Question::Init(name, passphrase) => {
+            Work::Init(name, passphrase) => {
                 let made =
                     new_holder(name, passphrase, WorkFactor::DEFAULT).and_then(|(holder, data_key)| {
                         ask(connector, &mut client, Command::VaultInit { holder, data_key }).map(|_| ())
                     });
                 Msg::Made(made)
             }
-            Question::Complete(typed) => {
+            Work::Complete(typed) => {
                 let found = complete(desk.home.as_deref(), &typed);
                 Msg::Completed(typed, found)
             }
-            Question::Import(path, options) => {
+            Work::Import(path, answers, options) => {
                 let file = expand(desk.home.as_deref(), &path);
-                let file_name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
-                let imported = (desk.read)(&file).and_then(|content| {
-                    ask(connector, &mut client, Command::Import { file_name, content, options })
+                match (desk.open)(&file, &answers) {
+                    Err(Shut::Asks(question)) => Msg::Wrapped(question),
+                    Err(Shut::Failed(failure)) => Msg::Answer(Asked::Import, Err(failure)),
+                    Ok(Opened { name: file_name, content, notes }) => {
+                        let command = Command::Import { file_name, content, options };
+                        let imported = ask(connector, &mut client, command);
+                        Msg::Answer(Asked::Import, imported.map(|reply| with_notes(reply, notes)))
+                    }
+                }
+            }
+            Work::Report(name, to) => {
+                let to = expanded(desk, to);
+                let written = desk.export.check(&to).and_then(|()| {
+                    match ask(connector, &mut client, Command::BatchReport { name })? {
+                        Reply::BatchReport(report) => {
+                            desk.export.report(&to, &report).map(Exporting::Written)
+                        }
+                        reply => Ok(Exporting::Looked(reply)),
+                    }
                 });
-                Msg::Answer(Asked::Import, imported)
+                Msg::Exported(written)
+            }
+            Work::Export(options, to) => {
+                let to = expanded(desk, to);
+                let dry_run = options.dry_run;
+                let exported = desk.export.check(&to).and_then(|()| {
+                    match ask(connector, &mut client, Command::Export(options))? {
+                        Reply::Exported(exported) if !dry_run => {
+                            desk.export.write(&to, exported).map(Exporting::Written)
+                        }
+                        reply => Ok(Exporting::Looked(reply)),
+                    }
+                });
+                Msg::Exported(exported)
             }
         };
         if out.send(msg).is_err() {
             return;
         }
+    }
+}
+
+/// What was noticed when the file was opened stands before what the station has to say.
+fn with_notes(reply: Reply, mut notes: Vec<String>) -> Reply {
+    match reply {
+        Reply::Imported(mut report) => {
+            notes.append(&mut report.notes);
+            Reply::Imported(ImportReport { notes, ..report })
+        }
+        other => other,
     }
 }
 
@@ -268,6 +348,11 @@ fn new_holder(
     Ok((holder, SecretBytes::new(*key.expose())))
 }
 
+fn expanded(desk: &Desk, to: ExportTo) -> ExportTo {
+    let file = expand(desk.home.as_deref(), &to.file).display().to_string();
+    ExportTo { file, ..to }
+}
+
 /// `~/` at the beginning stands for the person's own folder.
 fn expand(home: Option<&Path>, typed: &str) -> PathBuf {
     match (typed.strip_prefix("~/"), home) {
@@ -300,8 +385,23 @@ fn complete(home: Option<&Path>, typed: &str) -> Vec<String> {
 mod tests {
     use super::*;
 
+    /// Nothing can be written.
+    struct NoPaper;
+
+    impl Exporter for NoPaper {
+        fn check(&self, _: &ExportTo) -> Result<(), Failure> {
+            Err(no_station())
+        }
+        fn write(&self, _: &ExportTo, _: Exported) -> Result<String, Failure> {
+            Err(no_station())
+        }
+        fn report(&self, _: &ExportTo, _: &BatchReport) -> Result<String, Failure> {
+            Err(no_station())
+        }
+    }
+
     fn desk() -> Desk {
-        Desk { home: None, read: Box::new(|_| Err(no_station())) }
+        Desk { home: None, open: Box::new(|_, _| Err(Shut::Failed(no_station()))), export: Box::new(NoPaper) }
     }
 
     #[test]

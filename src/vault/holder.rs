@@ -184,6 +184,15 @@ impl Recipient {
         }
     }
 
+    /// The public key as age takes it, for an age file that is no holder's; `None` for a passphrase.
+    pub fn as_age(&self) -> Option<&dyn age::Recipient> {
+        match &self.0 {
+            To::Passphrase(..) => None,
+            To::Age(key) => Some(key),
+            To::Ssh(key) => Some(key),
+        }
+    }
+
     /// The public key as text, without its comment; `None` for a passphrase.
     pub fn text(&self) -> Option<String> {
         match &self.0 {

@@ -74,7 +74,7 @@ impl Modules {
     }
 
     /// A picture of 512×512 pixels, black on white, with modules of a whole number of pixels.
-    pub(super) fn png(&self) -> Result<Zeroizing<Vec<u8>>, png::EncodingError> {
+    pub(in crate::cli) fn png(&self) -> Result<Zeroizing<Vec<u8>>, png::EncodingError> {
         // The largest QR code has 177 modules on a side, so this is 2 at least.
         let scale = PNG_PIXELS / self.side();
         let margin = (PNG_PIXELS - scale * self.side()) / 2;

@@ -151,6 +151,11 @@ pub(super) fn check_target(file: &str, target: &Target) -> Result<(), CatalogErr
             (!target.digits.is_empty(), "digits", EMPTY),
             (!target.periods.is_empty() || target.hotp, "periods", "must not be empty where hotp is false"),
             (sound(target.seed_bytes, usize::MAX), "seed_bytes", BOUNDS_FAULT),
+            (
+                target.activation.is_none_or(|pace| pace.codes > 0 && pace.seconds > 0),
+                "activation",
+                "must let at least one code through in at least one second",
+            ),
         ],
     )
 }

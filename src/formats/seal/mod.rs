@@ -4,8 +4,10 @@
 
 mod apps;
 mod pskc;
+mod write;
 
 pub(super) use apps::{is_sealed_aegis, is_sealed_two_fas};
+pub use write::{Cipher, SealError, SealWith, seal_pskc};
 
 use super::{FileError, Format, recognise, text};
 use crate::remedy::{Remedy, Retry};
@@ -147,6 +149,9 @@ pub fn sealed(bytes: &[u8]) -> Option<(Format, OpensWith)> {
 
 /// The plain form of a file for which [`sealed`] says that it is encrypted.
 pub fn unseal(bytes: &[u8], secret: &FileSecret) -> Result<Zeroizing<Vec<u8>>, UnsealError> {
+    if bytes.len() > super::MAX_FILE_BYTES {
+        return Err(UnsealError::File(FileError::TooLarge { bytes: bytes.len() }));
+    }
     let (text, format) = told(bytes).ok_or(UnsealError::File(FileError::Unknown))?;
     match format {
         Format::Pskc => pskc::unseal(&text, secret),
@@ -188,6 +193,9 @@ mod tests {
 
     #[test]
     fn plain_files_and_junk_are_not_sealed() {
+        let long = vec![b' '; crate::formats::MAX_FILE_BYTES + 1];
+        let opened = unseal(&long, &FileSecret::passphrase("x"));
+        assert!(matches!(opened, Err(UnsealError::File(FileError::TooLarge { .. }))));
         for bytes in
             [&b""[..], b"upn,serial number,secret key\n", b"PK\x03\x04", b"{\"db\":{},\"header\":{}}"]
         {

@@ -2,7 +2,7 @@
 
 use super::{super::recognise::Content, Field};
 use crate::{
-    domain::seed_text::Encoding,
+    domain::seed_text::{Encoding, WrongInput},
     remedy::{Remedy, Retry},
 };
 use std::fmt;
@@ -37,6 +37,9 @@ pub enum FileError {
         /// What it is.
         content: Content,
     },
+    /// A link, another enrolment or a QR code of daily life.
+    #[error(transparent)]
+    Wrong(WrongInput),
     /// Its seeds are encrypted, and nobody opened it.
     #[error("the seeds in this {} are encrypted", .format)]
     Sealed {
@@ -196,6 +199,7 @@ impl Remedy for FileError {
                 "save the file as UTF-8 (\"CSV UTF-8\" in a spreadsheet) and import it again"
             }
             Self::Unreadable { content } => content.remedy(),
+            Self::Wrong(wrong) => wrong.remedy(),
             Self::Sealed { .. } => "import it with \"kiln import\", which asks for the passphrase or key",
             Self::Unknown => {
                 "check that this is the right file; give a table a first line that names its columns, or name the format with --format"
@@ -259,6 +263,7 @@ mod tests {
             FileError::NotText,
             FileError::NotUtf8 { line: 1 },
             FileError::Unreadable { content: Content::Zip },
+            FileError::Wrong(WrongInput::WebLink),
             FileError::Sealed { format: Format::Pskc },
             FileError::Unknown,
             FileError::NoHeader,

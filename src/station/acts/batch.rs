@@ -14,7 +14,12 @@ pub fn list(core: &Core) -> Result<Reply, Failure> {
 /// One batch with its policy.
 pub fn show(core: &Core, name: &str) -> Result<Reply, Failure> {
     let batch = core.store.batch_by_name(name)?.ok_or_else(|| no_batch(name))?;
-    Ok(Reply::Batch(Box::new(BatchDetail {
+    Ok(Reply::Batch(Box::new(detail(batch))))
+}
+
+/// A batch with its policy, from its record.
+pub fn detail(batch: store::BatchSummary) -> BatchDetail {
+    BatchDetail {
         batch: views::batch(&batch),
         policy: batch.policy,
         recipe: batch.recipe,
@@ -24,7 +29,7 @@ pub fn show(core: &Core, name: &str) -> Result<Reply, Failure> {
             name: source.name,
             sha256: data_encoding::HEXLOWER.encode(&source.sha256),
         }),
-    })))
+    }
 }
 
 /// Lets slots take its jobs.

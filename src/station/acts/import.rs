@@ -668,7 +668,10 @@ fn find_recipe<'a>(catalog: &'a Catalog, name: &str) -> Result<&'a Recipe, Failu
     })
 }
 
-fn find_target<'a>(catalog: &'a Catalog, name: Option<&str>) -> Result<Option<&'a Target>, Failure> {
+pub(super) fn find_target<'a>(
+    catalog: &'a Catalog,
+    name: Option<&str>,
+) -> Result<Option<&'a Target>, Failure> {
     let Some(name) = name else { return Ok(None) };
     catalog.target(name).map(Some).ok_or_else(|| {
         let known: Vec<&str> = catalog.targets().map(|target| target.name.as_str()).collect();

@@ -1,8 +1,10 @@
 //! What clients can ask for, one file for each kind of act. Acts block (they read and write the store), so they run on
 //! threads that may.
 
+mod activate;
 mod audit;
 pub(super) mod batch;
+mod batch_report;
 mod catalog;
 mod device;
 mod diagnose;
@@ -83,9 +85,10 @@ pub fn carry_out(core: &Core, command: Command, caller: &Caller) -> Result<Reply
         Command::When { serial, profile, codes, since, until } => {
             diagnose::when(core, &serial, profile, &codes, (since, until), caller)
         }
-        Command::Export { format, batch, inventory, unproven } => {
-            export::export(core, format, batch.as_deref(), inventory, unproven, who)
-        }
+        Command::Export(options) => export::export(core, &options, who),
+        Command::ActivationCodes(ask) => activate::codes(core, &ask, who),
+        Command::Activated { serials, code } => activate::activated(core, &serials, code.as_deref(), caller),
+        Command::BatchReport { name } => batch_report::report(core, &name),
         Command::Slots => slots::list(core),
         Command::SlotName { slot, name } => slots::name(core, &slot, name.as_deref(), who),
         Command::SlotSerial { slot, serial } => slots::serial(core, &slot, &serial, who),

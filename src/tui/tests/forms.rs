@@ -3,7 +3,8 @@
 use super::*;
 use crate::{
     domain::{DriftSeconds, Parameters, Profile, SeedId},
-    face::{ImportLine, ImportReport, MappingView, ReadingView, Revealed, SecretBytes},
+    envelope::question::Question,
+    face::{ImportLine, ImportReport, KeyWants, MappingView, ReadingView, Revealed, SecretBytes},
     tui::{dialog::Dialog, input::Passphrase, sample::catalog},
 };
 
@@ -84,7 +85,7 @@ fn a_file_is_imported_by_keys_alone() {
         type_in(&mut model, "autumn-24.csv\n");
         is_golden("import", &model);
         let effects = type_in(&mut model, "\n");
-        assert!(matches!(&effects[..], [Effect::Import { path, options }]
+        assert!(matches!(&effects[..], [Effect::Import { path, options, .. }]
             if path == "~/autumn-24.csv" && options.dry_run));
         answer(&mut model, Asked::Import, Reply::Imported(report()));
         is_golden("import-report", &model);
@@ -103,6 +104,45 @@ fn a_file_is_imported_by_keys_alone() {
         assert_eq!((model.view, model.batches.selected.as_deref()), (View::Batches, Some("autumn-24")));
         assert!(model.dialogs.is_empty() && text(&model).contains("still holds the seeds"));
     }
+}
+
+#[test]
+fn a_wrapped_file_asks_for_what_opens_it() {
+    for (columns, rows) in SIZES {
+        let mut model = model(columns, rows);
+        vault(&mut model, VaultState::Open);
+        type_in(&mut model, "iseeds.zip\n\n");
+        update(&mut model, Msg::Wrapped(Question::Secret("password of the archive".into())));
+        assert!(type_in(&mut model, "\n").is_empty(), "nothing was said");
+        // A scanner types digits; here they are text.
+        type_in(&mut model, "Horse4242");
+        is_golden("import-wrapped", &model);
+        assert!(!text(&model).contains("Horse"));
+        let effects = type_in(&mut model, "\n");
+        assert!(matches!(&effects[..], [Effect::Import { answers, .. }]
+            if matches!(&answers[..], [one] if *one.text == "Horse4242")));
+        update(&mut model, Msg::Wrapped(Question::Entry(vec!["a.csv".into(), "b.csv".into()])));
+        press(&mut model, KeyCode::Right);
+        let effects = type_in(&mut model, "\n");
+        assert!(matches!(&effects[..], [Effect::Import { answers, .. }]
+            if matches!(&answers[..], [_, two] if *two.text == "b.csv")));
+        answer(&mut model, Asked::Import, Reply::Imported(report()));
+        let effects = type_in(&mut model, "y");
+        assert!(matches!(&effects[..], [Effect::Import { answers, .. }] if answers.len() == 2));
+    }
+}
+
+#[test]
+fn what_did_not_open_a_file_is_asked_for_again() {
+    let mut model = model(80, 24);
+    vault(&mut model, VaultState::Open);
+    type_in(&mut model, "iseeds.zip\n\n");
+    update(&mut model, Msg::Wrapped(Question::Secret("password of the archive".into())));
+    type_in(&mut model, "wrong\n");
+    update(&mut model, Msg::Answer(Asked::Import, Err(no("the password does not open the archive"))));
+    press(&mut model, KeyCode::Esc);
+    let effects = type_in(&mut model, "\n");
+    assert!(matches!(&effects[..], [Effect::Import { answers, .. }] if answers.is_empty()));
 }
 
 #[test]
@@ -292,4 +332,84 @@ fn the_mouse_is_left_alone_until_it_is_wanted() {
     update(&mut model, mouse(MouseEventKind::Down(MouseButton::Left), at));
     assert_eq!(model.view, View::Tokens);
     assert!(matches!(update(&mut model, Msg::Continued)[..], [Effect::Redraw, Effect::Mouse(true), ..]));
+}
+
+#[test]
+fn the_codes_of_a_key_are_shown_while_they_are_good() {
+    let code = |name: &str, code: Option<&str>, wants| crate::face::KeyCode {
+        name: name.into(),
+        issuer: None,
+        account: name.into(),
+        period_s: Some(30),
+        code: code.map(str::to_owned),
+        until: code.map(|_| NOW.floor_second().plus(12)),
+        wants,
+    };
+    for (columns, rows) in SIZES {
+        let mut model = model(columns, rows);
+        model.slot = Some(SlotName("Reader 02".into()));
+        assert!(press(&mut model, KeyCode::Char('o')).is_empty(), "nothing lies there");
+        hear(&mut model, Event::Slot(slot("Reader 01", Doing::Take, Some("12345678"))));
+        model.slot = Some(SlotName("Reader 01".into()));
+        let effects = press(&mut model, KeyCode::Char('o'));
+        assert!(matches!(asked(&effects)[..], [Command::OtpRead { .. }, Command::Keys]));
+        let codes = crate::face::KeyCodes {
+            serial: "12345678".parse().unwrap(),
+            model: Some("yubikey-5".into()),
+            at: NOW.floor_second(),
+            codes: vec![
+                code("Acme:ann@example.com", Some("012345"), None),
+                code("Acme:touchy", None, Some(KeyWants::Touch)),
+                code("Bank:ann", None, Some(KeyWants::Asking)),
+            ],
+        };
+        answer(&mut model, Asked::Codes(SlotName("Reader 01".into())), Reply::Codes(codes));
+        assert!(model.wants_time(), "the seconds run");
+        is_golden("codes", &model);
+        update(&mut model, Msg::Tick(NOW.plus(12_000)));
+        assert!(!text(&model).contains("012345"), "it is over");
+        assert!(!model.wants_time());
+    }
+}
+
+#[test]
+fn a_batch_is_exported_from_the_screen() {
+    use crate::{
+        face::{AuditHead, Exported},
+        tui::{export::Exporting, msg::Msg},
+    };
+    for (columns, rows) in SIZES {
+        let mut model = model(columns, rows);
+        vault(&mut model, VaultState::Open);
+        press(&mut model, KeyCode::Char('b'));
+        let effects = press(&mut model, KeyCode::Char('e'));
+        assert!(matches!(&effects[..], [Effect::Ask(Asked::Catalog, _)]));
+        answer(&mut model, Asked::Catalog, Reply::Catalog(catalog()));
+        for _ in 0..3 {
+            press(&mut model, KeyCode::Down);
+        }
+        type_in(&mut model, "upload.csv");
+        is_golden("export-form", &model);
+        let effects = press(&mut model, KeyCode::Enter);
+        assert!(matches!(&effects[..], [Effect::Export { options, .. }] if options.dry_run));
+        let look = Exported {
+            content: SecretBytes::new([]),
+            tokens: 7,
+            left_out: vec!["token 8659610000009: nobody has seen its code yet".into()],
+            cannot_carry: vec!["all lines: the profile's title has no place in this format".into()],
+            login_target: Some("Entra ID (CSV upload)".into()),
+            lint: vec![],
+            anchor: AuditHead { entries: 17, hash: "c0ffee".into() },
+        };
+        update(&mut model, Msg::Exported(Ok(Exporting::Looked(Reply::Exported(look)))));
+        is_golden("export-look", &model);
+        let effects = press(&mut model, KeyCode::Char('y'));
+        assert!(matches!(&effects[..], [Effect::Export { options, to }]
+            if !options.dry_run && to.file == "upload.csv"));
+        update(&mut model, Msg::Exported(Err(no("2 of 7 lines would not come through"))));
+        assert!(text(&model).contains("g: good lines only"));
+        press(&mut model, KeyCode::Char('g'));
+        update(&mut model, Msg::Exported(Ok(Exporting::Written("7 tokens written to upload.csv".into()))));
+        assert!(model.dialogs.is_empty() && text(&model).contains("7 tokens written"));
+    }
 }

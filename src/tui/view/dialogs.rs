@@ -2,7 +2,7 @@
 
 use super::{
     boxes::{COLUMNS, Styled, caret, failure_lines, lines_box, open_box, room, wrapped},
-    forms, large,
+    codes, forms, large,
     paint::{first_line, fit, put, width, wrap},
     reveal, station, token,
 };
@@ -33,6 +33,8 @@ pub fn draw(model: &Model, dialog: &Dialog, area: Rect, buf: &mut Buffer) {
         Dialog::Unlock(unlock) => draw_unlock(unlock, area, buf),
         Dialog::Import(import) => forms::import(import, area, buf),
         Dialog::Making(making) => forms::making(making, area, buf),
+        Dialog::Codes(shown) => codes::draw(shown, model.now, area, buf),
+        Dialog::Export(export) => forms::export(export, area, buf),
         Dialog::Reveal(shown) => reveal::draw(model, shown, buf),
         Dialog::Sure(sure) => {
             let (question, meaning) = sure.words();
@@ -57,7 +59,7 @@ pub fn draw(model: &Model, dialog: &Dialog, area: Rect, buf: &mut Buffer) {
                 Some(slot) => slot_lines(model, slot, area),
                 None => vec![("the reader is gone".into(), BAD)],
             };
-            lines_box(&format!("{name} (Esc closes)"), lines, 0, area, buf);
+            lines_box(&format!("{name} (o: codes of a key, Esc closes)"), lines, 0, area, buf);
         }
         Dialog::Token { serial, view, scroll } => {
             let lines = match view {
@@ -218,7 +220,8 @@ fn slot_lines(model: &Model, slot: &crate::face::SlotView, area: Rect) -> Vec<St
     fact("step", slot.progress.map(|(done, of)| format!("{done} of {of}")));
     if let Some(says) = &slot.says {
         lines.push((String::new(), PLAIN));
-        lines.extend(wrapped(says, area, BAD));
+        let style = if slot.doing == Doing::Look { BAD } else { PLAIN };
+        lines.extend(wrapped(says, area, style));
     }
     if let Some(remedy) = station::remedy(model, slot) {
         lines.extend(wrapped(&format!("-> {remedy}"), area, PLAIN));

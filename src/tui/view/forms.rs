@@ -1,4 +1,4 @@
-//! Forms: the vault's first holder, a file to import and what would come of it, a batch with random seeds.
+//! Forms: the vault's first holder, a file to import and what would come of it, a batch with random seeds, an export.
 
 use super::{
     boxes::{Styled, caret, failure_lines, lines_box, room, wrapped},
@@ -7,6 +7,7 @@ use super::{
 use crate::{
     face::{ImportLine, ImportReport},
     tui::{
+        export::{Export, Look, Stage as ExportStage},
         form::{Form, Kind},
         import::{FILE, Import, Stage},
         init::Init,
@@ -45,7 +46,7 @@ fn form_lines(
     }
     lines.push((String::new(), PLAIN));
     if let Some(field) = form.fields.get(form.at) {
-        lines.extend(wrapped(field.hint, area, FRAME));
+        lines.extend(wrapped(&field.hint, area, FRAME));
     }
     (lines, cursor)
 }
@@ -106,6 +107,11 @@ pub fn import(import: &Import, area: Rect, buf: &mut Buffer) {
             lines.extend(import.problem.map(|problem| (problem.to_owned(), BAD)));
             lines.push(("Enter shows what would happen, nothing more; Esc leaves it".into(), FRAME));
             show("import a seed file", lines, cursor, area, buf);
+        }
+        Stage::Asked(_, form) => {
+            let (mut lines, cursor) = form_lines(form, |_| false, area);
+            lines.push(("Enter goes on; Esc goes back".into(), FRAME));
+            show(&format!("{} is wrapped", import.file_name()), lines, cursor, area, buf);
         }
         Stage::Looking => busy(import.file_name(), "the station looks at it", area, buf),
         Stage::Importing => busy(import.file_name(), "the seeds are being sealed", area, buf),
@@ -192,4 +198,41 @@ pub fn making(making: &Making, area: Rect, buf: &mut Buffer) {
     }
     lines.push(("Tab goes on, Esc leaves it".into(), FRAME));
     show("a batch with random seeds", lines, cursor.filter(|_| !making.busy), area, buf);
+}
+
+/// The dialog that exports a batch.
+pub fn export(export: &Export, area: Rect, buf: &mut Buffer) {
+    let title = format!("export batch {}", export.batch);
+    match &export.stage {
+        ExportStage::Filling => {
+            let (mut lines, cursor) = form_lines(&export.form, |field| export.is_idle(field), area);
+            lines.extend(export.problem.map(|problem| (problem.to_owned(), BAD)));
+            lines.push(("Enter shows what would be written, nothing more; Esc leaves it".into(), FRAME));
+            show(&title, lines, cursor, area, buf);
+        }
+        ExportStage::Looking => busy(&title, "the station looks at it", area, buf),
+        ExportStage::Writing => busy(&title, "it is being written", area, buf),
+        ExportStage::Report(look, scroll) => {
+            let answer =
+                if look.tokens > 0 { "y writes it, n goes back" } else { "nothing to write (n goes back)" };
+            let title = format!("{}: {answer}", export.file());
+            lines_box(&title, look_lines(look, area), *scroll, area, buf);
+        }
+        ExportStage::Refused(failure, scroll) => {
+            let title = format!("{title}: not so (g: good lines only, n: back)");
+            lines_box(&title, failure_lines(failure, area), *scroll, area, buf);
+        }
+    }
+}
+
+fn look_lines(look: &Look, area: Rect) -> Vec<Styled> {
+    let by = look.target.as_ref().map(|target| format!(", by the rules of {target}")).unwrap_or_default();
+    let tokens = if look.tokens == 1 { "1 token".to_owned() } else { format!("{} tokens", look.tokens) };
+    let mut lines = wrapped(&format!("{tokens} would be written{by}."), area, GOOD);
+    for (what, sentences) in [("left out", &look.left_out), ("not in the file", &look.cannot_carry)] {
+        for sentence in sentences {
+            lines.extend(wrapped(&format!("! {what}: {sentence}"), area, PLAIN));
+        }
+    }
+    lines
 }

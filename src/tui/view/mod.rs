@@ -2,6 +2,7 @@
 
 mod batches;
 mod boxes;
+mod codes;
 mod diagnose;
 mod dialogs;
 mod forms;

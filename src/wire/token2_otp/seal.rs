@@ -84,7 +84,7 @@ const KNOWN_ANSWER: u128 = 0xbf34_016b_77d8_e085_a392_a848_0937_96f5;
 /// The device of the vectors.
 #[cfg(test)]
 pub(super) fn known_device() -> DeviceKey {
-    parse_public_key(KNOWN_DEVICE.map(u128::to_be_bytes).as_flattened()).unwrap()
+    parse_public_key(KNOWN_DEVICE.map(u128::to_be_bytes).as_flattened()).expect("a point of the vectors")
 }
 
 /// Seals something known and compares: what a broken host writes, nobody knows. Takes about a millisecond.

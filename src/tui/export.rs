@@ -1,0 +1,404 @@
+//! Seeds out, by the screen: as what, for which server, where to and how protected; then what would be written, what
+//! stays out and what the server would make of it; then, on a person's word, the file. It is written and encrypted here,
+//! by the client, as `kiln export` does it.
+
+use super::{
+    form::{Choice, Did, Field, Form},
+    import::{choice, with_none},
+    msg::{Effect, ExportTo, Protect},
+};
+use crate::{
+    domain::Profile,
+    face::{
+        CatalogView, Clocked, DuoKind, ExportFormat, ExportOptions, Failure, OnLint, ProfileChoice, Reply,
+    },
+};
+use crossterm::event::{KeyCode, KeyEvent};
+
+/// Fields of the form.
+const FORMAT: usize = 0;
+const TARGET: usize = 1;
+const PROFILE: usize = 2;
+const FILE: usize = 3;
+const PROTECT: usize = 4;
+const TO: usize = 5;
+
+/// Formats by the words of `kiln export --format`, and what people read. The rest of them have choices of their own.
+const FORMATS: [(&str, &str); 16] = [
+    ("entra", "Entra ID's CSV"),
+    ("graph", "Microsoft Graph, a bulk upload"),
+    ("pskc", "PSKC container (RFC 6030)"),
+    ("pskc-pi", "PSKC container for privacyIDEA"),
+    ("privacyidea", "privacyIDEA's CSV"),
+    ("okta", "Okta's fields as a table"),
+    ("tseeds", "Deepnet tseeds.csv"),
+    ("hseeds", "Deepnet hseeds.csv"),
+    ("tseeds-xml", "DualShield XML"),
+    ("duo-totp6", "lines for Duo, TOTP 6"),
+    ("duo-totp8", "lines for Duo, TOTP 8"),
+    ("key-uris", "key URIs, one in each line"),
+    ("qr-sheet", "QR codes to print (HTML)"),
+    ("labels", "labels to print (HTML), no seeds"),
+    ("report", "one line for each profile (CSV), no seeds"),
+    (AUDIT, "the batch for an auditor (HTML), no seeds"),
+];
+
+/// What is no export: a report that the station answers and this side draws.
+const AUDIT: &str = "audit";
+
+/// The format that a word names.
+fn format(word: &str) -> ExportFormat {
+    let deepnet = |kind| ExportFormat::DeepnetCsv { kind, encoding: None };
+    match word {
+        "graph" => ExportFormat::GraphJson,
+        "pskc" => ExportFormat::Pskc { for_privacyidea: false },
+        "pskc-pi" => ExportFormat::Pskc { for_privacyidea: true },
+        "privacyidea" => ExportFormat::PrivacyideaCsv,
+        "okta" => ExportFormat::OktaCsv { encoding: None, factor_profile: None },
+        "tseeds" => deepnet(Clocked::Time),
+        "hseeds" => deepnet(Clocked::Counter),
+        "tseeds-xml" => {
+            ExportFormat::DualShieldXml { kind: Clocked::Time, manufacturer_code: None, product_code: None }
+        }
+        "duo-totp6" => ExportFormat::Duo { kind: DuoKind::Totp6 },
+        "duo-totp8" => ExportFormat::Duo { kind: DuoKind::Totp8 },
+        "key-uris" => ExportFormat::KeyUris,
+        "qr-sheet" => ExportFormat::QrSheet,
+        "labels" => ExportFormat::Labels { qr: false, html: true },
+        "report" => ExportFormat::Report,
+        _ => ExportFormat::EntraCsv { old_interval_column: false },
+    }
+}
+
+/// The names of the protections.
+const PRIVATE: &str = "private";
+const AGE: &str = "age";
+const PGP: &str = "pgp";
+
+/// Where an export is.
+#[derive(Debug)]
+pub enum Stage {
+    /// The form is being filled in.
+    Filling,
+    /// The station looks at what would be written.
+    Looking,
+    /// This would be; from this line on.
+    Report(Box<Look>, u16),
+    /// It can't be, or not so; from this line on.
+    Refused(Failure, u16),
+    /// It is being written.
+    Writing,
+}
+
+/// What came of a look.
+#[derive(Debug)]
+pub struct Look {
+    /// Tokens that would go in.
+    pub tokens: u32,
+    /// Those that would not.
+    pub left_out: Vec<String>,
+    /// What has no place in the format.
+    pub cannot_carry: Vec<String>,
+    /// By whose rules it was looked at.
+    pub target: Option<String>,
+}
+
+/// The dialog that exports a batch.
+#[derive(Debug)]
+pub struct Export {
+    /// Of which batch.
+    pub batch: String,
+    /// What is filled in.
+    pub form: Form,
+    /// What is missing in the form.
+    pub problem: Option<&'static str>,
+    /// Where it is.
+    pub stage: Stage,
+    /// What the server would refuse stays out.
+    good_lines_only: bool,
+}
+
+impl Export {
+    /// Nothing filled in but the batch.
+    pub fn of(batch: String) -> Self {
+        let formats = FORMATS.iter().map(|(name, label)| Choice::new(*name, *label)).collect();
+        let protections = vec![
+            Choice::new(PRIVATE, "a file that this account alone can read"),
+            Choice::new(AGE, "encrypted with age"),
+            Choice::new(PGP, "encrypted with OpenPGP"),
+        ];
+        let form = Form::new(vec![
+            Field::choice("format", "what is written; Right changes, a letter finds", formats),
+            Field::choice("login target", "the server that will read it; Right changes", Vec::new()),
+            Field::text(
+                "profile",
+                "one of each token, by number or title; empty: all, or the first that fits",
+            ),
+            Field::text("file", "its path; there must be none of that name"),
+            Field::choice("protection", "Right changes", protections),
+            Field::text(
+                "to",
+                "age1…, an SSH public key, or a FILE of them; for OpenPGP a FILE with public keys",
+            ),
+        ]);
+        let mut export = Self { batch, form, problem: None, stage: Stage::Filling, good_lines_only: false };
+        export.take_catalog(&CatalogView::default());
+        export
+    }
+
+    /// What targets there are.
+    pub fn take_catalog(&mut self, catalog: &CatalogView) {
+        let targets = catalog.targets.iter().map(choice);
+        self.form.offer(TARGET, with_none("the batch's, else the format's own", targets));
+    }
+
+    /// Whether a field is of no use for what was chosen.
+    pub fn is_idle(&self, field: usize) -> bool {
+        let for_people = matches!(self.form.text(FORMAT), "labels" | "report" | AUDIT);
+        match field {
+            TARGET | PROFILE => for_people,
+            TO => self.form.text(PROTECT) == PRIVATE,
+            _ => false,
+        }
+    }
+
+    /// The file as it was typed.
+    pub fn file(&self) -> &str {
+        self.form.text(FILE)
+    }
+
+    /// Lets `key` fill in, page through what would be, or say yes to it.
+    pub fn key(&mut self, key: &KeyEvent) -> Vec<Effect> {
+        match &mut self.stage {
+            Stage::Filling => self.fill(key),
+            Stage::Looking | Stage::Writing => Vec::new(),
+            Stage::Report(_, scroll) | Stage::Refused(_, scroll) => {
+                *scroll = scroll.saturating_add_signed(super::dialog::lines_moved(key));
+                match (key.code, &self.stage) {
+                    (KeyCode::Char('y' | 'Y'), Stage::Report(look, _)) if look.tokens > 0 => {
+                        self.stage = Stage::Writing;
+                        vec![self.effect(false)]
+                    }
+                    // What the server takes, and no more: looked at again before it is written.
+                    (KeyCode::Char('g' | 'G'), Stage::Refused(..)) if !self.good_lines_only => {
+                        self.good_lines_only = true;
+                        self.stage = Stage::Looking;
+                        vec![self.effect(true)]
+                    }
+                    (KeyCode::Char('n' | 'N' | 'b') | KeyCode::Backspace | KeyCode::Left, _) => {
+                        self.back();
+                        Vec::new()
+                    }
+                    _ => Vec::new(),
+                }
+            }
+        }
+    }
+
+    /// To the form, as it was filled in.
+    pub fn back(&mut self) {
+        self.stage = Stage::Filling;
+        self.good_lines_only = false;
+    }
+
+    fn fill(&mut self, key: &KeyEvent) -> Vec<Effect> {
+        match self.form.key(key) {
+            Did::Moved => {
+                while self.is_idle(self.form.at) {
+                    self.form.key(key);
+                }
+            }
+            Did::Edited => self.problem = None,
+            Did::Done => return self.done(),
+            Did::Nothing => {}
+        }
+        Vec::new()
+    }
+
+    fn done(&mut self) -> Vec<Effect> {
+        self.problem = if self.form.text(FILE).is_empty() {
+            self.form.at = FILE;
+            Some("which file?")
+        } else if self.form.text(TO).is_empty() && !self.is_idle(TO) {
+            self.form.at = TO;
+            Some("to whom is it encrypted?")
+        } else {
+            None
+        };
+        if self.problem.is_some() {
+            return Vec::new();
+        }
+        if self.form.text(FORMAT) == AUDIT {
+            // Nothing can stay out of it, and it shows no secret.
+            self.stage = Stage::Writing;
+            return vec![Effect::Report { batch: self.batch.clone(), to: self.to() }];
+        }
+        self.stage = Stage::Looking;
+        vec![self.effect(true)]
+    }
+
+    fn to(&self) -> ExportTo {
+        let to = self.form.text(TO).to_owned();
+        let protect = match self.form.text(PROTECT) {
+            AGE => Protect::Age(to),
+            PGP => Protect::OpenPgp(to),
+            _ => Protect::Private,
+        };
+        ExportTo { file: self.form.text(FILE).to_owned(), protect }
+    }
+
+    fn effect(&self, dry_run: bool) -> Effect {
+        let profile =
+            self.form.said(PROFILE).filter(|_| !self.is_idle(PROFILE)).map(|text| match text.parse::<u8>() {
+                Ok(number) => ProfileChoice::Number(Profile::new(number)),
+                Err(_) => ProfileChoice::Title(text),
+            });
+        let options = ExportOptions {
+            batch: Some(self.batch.clone()),
+            profile,
+            login_target: self.form.said(TARGET).filter(|_| !self.is_idle(TARGET)),
+            on_lint: if self.good_lines_only { OnLint::GoodLinesOnly } else { OnLint::Refuse },
+            dry_run,
+            ..ExportOptions::of(format(self.form.text(FORMAT)))
+        };
+        Effect::Export { options, to: self.to() }
+    }
+
+    /// What the station, or the file's writing, said. Gives the sentence about a file that was written.
+    pub fn answered(&mut self, result: Result<Exporting, Failure>) -> Option<String> {
+        match result {
+            Ok(Exporting::Looked(Reply::Exported(exported))) => {
+                let look = Look {
+                    tokens: exported.tokens,
+                    left_out: exported.left_out,
+                    cannot_carry: exported.cannot_carry,
+                    target: exported.login_target,
+                };
+                self.stage = Stage::Report(Box::new(look), 0);
+                None
+            }
+            Ok(Exporting::Looked(_)) => {
+                self.stage = Stage::Filling;
+                None
+            }
+            Ok(Exporting::Written(said)) => Some(said),
+            Err(failure) => {
+                self.stage = Stage::Refused(failure, 0);
+                None
+            }
+        }
+    }
+}
+
+/// How far an export came.
+#[derive(Debug)]
+pub enum Exporting {
+    /// The station has said what would be written.
+    Looked(Reply),
+    /// It is written; a sentence about the file.
+    Written(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        face::{AuditHead, Exported, SecretBytes},
+        tui::sample::{catalog, failure},
+    };
+    use crossterm::event::KeyModifiers;
+
+    fn press(export: &mut Export, code: KeyCode) -> Vec<Effect> {
+        export.key(&KeyEvent::new(code, KeyModifiers::NONE))
+    }
+
+    fn type_in(export: &mut Export, text: &str) {
+        for c in text.chars() {
+            press(export, KeyCode::Char(c));
+        }
+    }
+
+    fn looked() -> Result<Exporting, Failure> {
+        Ok(Exporting::Looked(Reply::Exported(Exported {
+            content: SecretBytes::new([]),
+            tokens: 3,
+            left_out: vec!["token 4: nobody has seen its code yet".into()],
+            cannot_carry: vec![],
+            login_target: None,
+            lint: vec![],
+            anchor: AuditHead { entries: 1, hash: "00".into() },
+        })))
+    }
+
+    fn filled() -> Export {
+        let mut export = Export::of("spring".into());
+        export.take_catalog(&catalog());
+        for _ in 0..3 {
+            press(&mut export, KeyCode::Down);
+        }
+        type_in(&mut export, "out.csv");
+        export
+    }
+
+    #[test]
+    fn nothing_is_written_before_it_was_looked_at_and_answered_with_yes() {
+        let mut export = filled();
+        let effects = press(&mut export, KeyCode::Enter);
+        assert!(matches!(&effects[..], [Effect::Export { options, to }]
+            if options.dry_run && options.batch.as_deref() == Some("spring")
+                && to.file == "out.csv" && matches!(to.protect, Protect::Private)));
+        assert!(press(&mut export, KeyCode::Enter).is_empty(), "one look at a time");
+        assert!(export.answered(looked()).is_none());
+        for code in [KeyCode::Enter, KeyCode::Char(' '), KeyCode::Char('g')] {
+            assert!(press(&mut export, code).is_empty());
+        }
+        let effects = press(&mut export, KeyCode::Char('y'));
+        assert!(matches!(&effects[..], [Effect::Export { options, .. }]
+            if !options.dry_run && options.on_lint == OnLint::Refuse));
+        assert_eq!(export.answered(Ok(Exporting::Written("done".into()))).as_deref(), Some("done"));
+    }
+
+    #[test]
+    fn what_the_server_would_refuse_stays_out_on_a_persons_word() {
+        let mut export = filled();
+        press(&mut export, KeyCode::Enter);
+        export.answered(Err(failure("2 of 5 lines would not come through")));
+        assert!(press(&mut export, KeyCode::Char('y')).is_empty());
+        let effects = press(&mut export, KeyCode::Char('g'));
+        assert!(matches!(&effects[..], [Effect::Export { options, .. }]
+            if options.dry_run && options.on_lint == OnLint::GoodLinesOnly));
+        export.answered(looked());
+        let effects = press(&mut export, KeyCode::Char('y'));
+        assert!(matches!(&effects[..], [Effect::Export { options, .. }]
+            if !options.dry_run && options.on_lint == OnLint::GoodLinesOnly));
+    }
+
+    #[test]
+    fn an_encrypted_file_wants_to_know_to_whom() {
+        let mut export = filled();
+        press(&mut export, KeyCode::Down);
+        press(&mut export, KeyCode::Right);
+        assert!(press(&mut export, KeyCode::Enter).is_empty());
+        assert_eq!((export.problem, export.form.at), (Some("to whom is it encrypted?"), TO));
+        type_in(&mut export, "age1xyz");
+        let effects = press(&mut export, KeyCode::Enter);
+        assert!(matches!(&effects[..], [Effect::Export { to, .. }]
+            if matches!(&to.protect, Protect::Age(to) if to == "age1xyz")));
+    }
+
+    #[test]
+    fn the_report_for_an_auditor_is_written_at_once() {
+        let mut export = filled();
+        export.form.choose(FORMAT, AUDIT);
+        let effects = press(&mut export, KeyCode::Enter);
+        assert!(matches!(&effects[..], [Effect::Report { batch, to }]
+            if batch == "spring" && to.file == "out.csv"));
+    }
+
+    #[test]
+    fn every_format_on_offer_is_one() {
+        for (word, _) in FORMATS.iter().skip(1).filter(|(word, _)| *word != AUDIT) {
+            assert_ne!(format(word), ExportFormat::EntraCsv { old_interval_column: false }, "{word}");
+        }
+    }
+}
