@@ -203,14 +203,14 @@ fn every_zone_in_quarters_of_an_hour() {
         assert!(!found.ask_another_code);
     }
     found(&ahead(19_800), &[Cause::Zone], "+05:30 from UTC", "the clock of 86596000000000");
-    found(&ahead(-3_600), &[Cause::Zone], "summer time", "only a burn sets");
+    found(&ahead(-3_600), &[Cause::Zone], "summer time", "kiln drift resync");
 }
 
 #[test]
 fn dates_and_resets() {
     const DAY: i64 = 86_400;
     for days in [-400, -31, -2, 1, 7, 400] {
-        found(&ahead(days * DAY), &[Cause::Date], "date", "only a burn sets");
+        found(&ahead(days * DAY), &[Cause::Date], "date", "kiln drift resync");
     }
     // 2025-03-04 and 2027-03-04, then 2026-02-04.
     found(&ahead(-365 * DAY), &[Cause::Date], "1 year behind", "sets the clock");
@@ -220,14 +220,14 @@ fn dates_and_resets() {
     found(&ahead(30 * DAY), &[Cause::Date], "date", "sets the clock");
     for start in [0, 946_684_800, 1_262_304_000, 1_577_836_800] {
         let runs_for = 3 * DAY + 12_345;
-        found(&ahead(start + runs_for - AT), &[Cause::Date], "was reset", "sets the clock");
+        found(&ahead(start + runs_for - AT), &[Cause::Date], "was reset", "set its clock");
     }
 }
 
 #[test]
 fn periods() {
     for period in [60, 15, 20, 45, 90, 120, 300] {
-        let remedy = if period == 60 { "timeStep" } else { "kiln batch new" };
+        let remedy = if period == 60 { "timeStep" } else { "kiln drift resync" };
         found(&Token { period, ..recorded() }, &[Cause::Period], "changes its code every", remedy);
     }
 }
@@ -354,7 +354,7 @@ fn earlier_seeds_and_parameters() {
     }
     let records = Records::of(recorded()).and(0, Standing::Before, other_settings.clone());
     let found = records.explain(&other_settings.codes());
-    is(&found, &[Cause::PreviousParameters], "SHA-256", "kiln batch new");
+    is(&found, &[Cause::PreviousParameters], "SHA-256", "kiln drift resync");
     let both = Token { seed: seed_of(1), ..other_settings };
     let records = Records::of(recorded()).and(0, Standing::Before, both.clone());
     is(&records.explain(&both.codes()), &[Cause::PreviousSeed, Cause::PreviousParameters], "earlier", "");

@@ -237,6 +237,79 @@ fn a_molto2_torn_off_at_any_command_loses_nothing() {
     isolated("a_molto2_torn_off_at_any_command_loses_nothing", LIMIT, || yanked(&MOLTO2));
 }
 
+#[test]
+fn a_clock_that_is_set_while_the_server_is_killed_at_any_crossing_loses_no_seed() {
+    isolated("a_clock_that_is_set_while_the_server_is_killed_at_any_crossing_loses_no_seed", LIMIT, || {
+        killed_while_setting(&SINGLE)
+    });
+}
+
+/// The same matrix for tokens that are burned already and whose clocks are set: the configuration clears the seed that is
+/// there, so that the same one has to come again. Every token has a case of its own.
+fn killed_while_setting(family: &Family) {
+    let pcscd = Pcscd::start(&family.readers);
+    let scene = family.scene();
+    let crossings = family.crossings();
+    let station = scene.start(&[]);
+    scene.random_batch(BATCH, crossings.len(), family.model, family.recipe);
+    let watch = Watch::start(&scene.kiln);
+    let mut tokens = Vec::new();
+    for n in 0..crossings.len() {
+        let reader = &pcscd.readers()[n % pcscd.readers().len()];
+        if n >= pcscd.readers().len() {
+            pcscd.await_removal(reader);
+        }
+        let mut token = Token::place_new(family.model, &family.serial(n), reader, &[]);
+        watch.until_taken(&[token.serial.clone()]);
+        token.take();
+        tokens.push(token);
+    }
+    drop(watch);
+    let seeds: Vec<Vec<String>> = tokens.iter().map(Token::seeds).collect();
+    // Whatever a clock shows, it is off by more than nothing.
+    scene.run(&["drift", "resync", "--threshold", "0", "--name", "sweep"]);
+    station.stop(&scene.kiln);
+
+    for (crossing, token) in crossings.iter().zip(&mut tokens) {
+        pcscd.await_removal(&token.reader);
+        let mut station = scene.start(&[("KILN_CROSSING", crossing)]);
+        token.place();
+        let status = station.wait(LONG);
+        assert_eq!(status.signal(), Some(Signal::SIGKILL as i32), "at {crossing}: {status}");
+        token.take();
+    }
+    let _station = scene.start(&[]);
+    for (crossing, token) in crossings.iter().zip(&tokens) {
+        let job = scene.job_of("sweep", &token.serial);
+        let state = job.as_ref().map_or("none", |job| job["state"].as_str().expect("a state is a word"));
+        let meant = match crossing.as_str() {
+            "before-claim" => "none",
+            "ended" => "burned",
+            _ => "unfinished",
+        };
+        assert_eq!(state, meant, "killed at {crossing}");
+    }
+    // The last one is done.
+    let watch = Watch::start(&scene.kiln);
+    let mut done = tokens.split_off(tokens.len() - 1);
+    return_all(&pcscd, &mut tokens, |round| {
+        let serials: Vec<String> = round.iter().map(|token| token.serial.clone()).collect();
+        watch.until_taken(&serials);
+    });
+    tokens.append(&mut done);
+    let jobs = scene.jobs("sweep");
+    assert_eq!(jobs.len(), tokens.len(), "one job for each token");
+    assert!(jobs.iter().all(|job| job["state"] == "burned"), "{jobs:?}");
+    for (token, seeds) in tokens.iter_mut().zip(&seeds) {
+        assert_eq!(token.seeds(), *seeds, "token {} holds the seed that it held", token.serial);
+        let shown = token.read(0);
+        scene.run(&["verify", &token.serial, &shown.code]);
+        let (attempts, wrong) = (token.stat("auth_attempts"), token.stat("wrong_answers"));
+        assert!(attempts <= 3 && wrong == 0, "{}: {attempts} attempts, {wrong} wrong", token.serial);
+    }
+    scene.run(&["audit", "verify"]);
+}
+
 fn killed(family: &Family) {
     let pcscd = Pcscd::start(&family.readers);
     let scene = family.scene();

@@ -7,8 +7,8 @@ use kiln::{
     domain::Profile,
     face::{
         ActivationAsk, AuditEntry, BatchPolicy, Command, Consent, ExportFormat, ExportOptions, Failure,
-        FailureKind, HolderFile, ImportOptions, ImportTarget, JobFilter, NewBatch, Page, Reply, Role,
-        SecretBytes, ToClient, ToServer,
+        FailureKind, HolderFile, ImportOptions, ImportTarget, JobFilter, NewBatch, NewSweep, Page, Reply,
+        Role, SecretBytes, ToClient, ToServer,
     },
 };
 use nix::unistd::{Gid, Uid, setegid, seteuid};
@@ -134,6 +134,8 @@ one_of_each! {
     Command::BatchRetry { .. } => Acts Command::BatchRetry { name: spring() },
     Command::BatchPriority { .. } => Acts Command::BatchPriority { name: spring(), priority: 3 },
     Command::BatchCancel { .. } => Acts Command::BatchCancel { name: spring() },
+    Command::Resync(_) => Acts Command::Resync(NewSweep::default()),
+    Command::Swept { .. } => Looks Command::Swept { name: spring(), page: Page::default() },
     Command::AlarmsRead { .. } => Acts Command::AlarmsRead { ids: vec![1] },
     Command::Jobs { .. } => Looks Command::Jobs {
         batch: spring(),

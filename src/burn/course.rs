@@ -201,6 +201,7 @@ impl Course {
                 | Step::Configure(_)
                 | Step::WriteSeed(_)
                 | Step::WriteTitle(_)
+                | Step::SetClock(_)
                 | Step::WriteCredential(_)
                 | Step::SetPassword,
                 Answer::Done,
@@ -285,6 +286,7 @@ fn name(step: &Step) -> String {
         Step::Configure(profile) => format!("the configuration of profile {profile}"),
         Step::WriteSeed(profile) => format!("the seed of profile {profile}"),
         Step::WriteTitle(profile) => format!("the title of profile {profile}"),
+        Step::SetClock(profile) => format!("setting the clock of profile {profile}"),
         Step::ReadProfile(profile) => format!("reading profile {profile} back"),
         Step::ReadClock => "reading the clock back".into(),
         Step::WriteCredential(profile) => format!("the credential of profile {profile}"),

@@ -5,6 +5,7 @@ mod course;
 mod judge;
 mod names;
 mod plan;
+pub mod resync;
 
 pub use course::{Agreement, Answer, Begins, CLOCK_TOLERANCE_S, Course, Ending, GoesOn, Next, ProfileState};
 pub use judge::{KeyStanding, KeyUse, MIN_TRIES_LEFT, Occupancy, Verdict, holding, judge, key_use};

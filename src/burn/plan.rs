@@ -43,6 +43,8 @@ pub enum Step {
     WriteSeed(Profile),
     /// The title of a profile.
     WriteTitle(Profile),
+    /// The clock of a profile and nothing else, where the token has a command for that.
+    SetClock(Profile),
     /// Occupancy, parameters and title of a profile, where the device tells them.
     ReadProfile(Profile),
     /// Serial and clock.
@@ -65,6 +67,7 @@ impl Step {
             | Self::Configure(_)
             | Self::WriteSeed(_)
             | Self::WriteTitle(_)
+            | Self::SetClock(_)
             | Self::WriteCredential(_)
             | Self::SetPassword => true,
             Self::Authenticate

@@ -14,6 +14,7 @@ use super::{
     device::DeviceVerb,
     diagnose::DiagnoseArgs,
     doctor::DoctorArgs,
+    drift::DriftArgs,
     entra_errors::EntraErrorsArgs,
     export::ExportArgs,
     holder::HolderVerb,
@@ -162,6 +163,8 @@ pub enum Asks {
     Whose(WhoseArgs),
     /// When did a token show this code?
     When(WhenArgs),
+    /// The tokens' clocks, as they were read
+    Drift(DriftArgs),
     /// Write what is burned, in a server's format
     Export(Box<ExportArgs>),
     /// Codes for a server that takes an uploaded token only after it was given one
@@ -306,6 +309,9 @@ mod tests {
             "init --ssh f --passphrase-file g",
             "key add a",
             "key add a --hex --ascii",
+            "drift resync --threshold -3",
+            "drift resync --threshold soon",
+            "drift swept",
             "token",
             "token 1 allow 1 --replace",
             "token allow 1",
@@ -347,6 +353,9 @@ mod tests {
             ("tokens alice --all", true),
             ("token 0012", true),
             ("token scrap 0012", true),
+            ("drift resync --batch a --threshold 0", true),
+            ("drift resync 0012 0013 --profile 3", true),
+            ("drift swept a --limit 3", true),
             ("verify 0012 123456", true),
             ("export --format report -o -", true),
             ("entra-errors errors.csv", true),

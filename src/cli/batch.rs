@@ -11,7 +11,10 @@ use super::{
     tokens::PageArgs,
 };
 use crate::domain::{Digits, Hash, JobState, ParameterError, Period, Touch};
-use crate::face::{BatchDetail, BatchView, Command, JobFilter, JobView, MadeFor, NewBatch, Reply, User};
+use crate::face::{
+    BatchDetail, BatchView, Command, JobFilter, JobView, MadeFor, NewBatch, Reply, ResyncView, SweepView,
+    User,
+};
 use crate::remedy::{Remedy, Retry};
 use clap::{Args, Subcommand};
 use std::{
@@ -272,6 +275,11 @@ fn moved(command: Command, form: Form, io: &mut Io<'_>, station: &mut dyn Ask) -
     let batch = answer!(station, command, Reply::Batch(batch) => batch);
     match form {
         Form::Json => print_json(io.out, &batch),
+        Form::Text if batch.batch.sweep.is_some() => {
+            let so_far = batch.batch.sweep.as_ref().map(SweepView::words).unwrap_or_default();
+            writeln!(io.err, "sweep {} is {}: {so_far}", plain(&batch.batch.name), batch.batch.state)?;
+            Ok(())
+        }
         Form::Text => {
             let left = count(left(&batch.batch), "job");
             writeln!(io.err, "batch {} is {}: {left} to go", plain(&batch.batch.name), batch.batch.state)?;
@@ -322,18 +330,18 @@ pub fn jobs_table(jobs: &[JobView]) -> Table {
         table.row([
             job.job.to_string(),
             job.position.to_string(),
-            job.state.to_string(),
+            job.resync.map_or(job.state.word(), |resync| resync.word(job.state)).to_owned(),
             or_dash(job.serial.as_ref()),
             format!("{}{to_see}", or_dash(job.proof)),
             or_dash(job.upn.as_ref()),
-            job.reason.clone().unwrap_or_default(),
+            job.reason.clone().or_else(|| job.resync.map(ResyncView::words)).unwrap_or_default(),
         ]);
     }
     table
 }
 
 fn print_detail(batch: &BatchDetail, out: &mut dyn Write) -> io::Result<()> {
-    let BatchView { name, state, reason, jobs, proofs, created, priority } = &batch.batch;
+    let BatchView { name, state, reason, jobs, proofs, created, priority, sweep } = &batch.batch;
     let mut field = |name: &str, value: &str| writeln!(out, "{name:<10} {}", plain(value));
     field("batch", name)?;
     field("state", state)?;
@@ -342,6 +350,11 @@ fn print_detail(batch: &BatchDetail, out: &mut dyn Write) -> io::Result<()> {
     }
     field("priority", &priority.to_string())?;
     field("created", &created.floor_second().to_string())?;
+    if let Some(sweep) = sweep {
+        field("sets", &format!("the clocks of {}", sweep.of_whom()))?;
+        field("so far", &sweep.words())?;
+        return field("each", &format!("kiln drift swept {name}"));
+    }
     if let Some(source) = &batch.source {
         field("file", &source.name)?;
         field("sha256", &source.sha256)?;
@@ -450,6 +463,7 @@ proofs     5 written
             profiles: 1,
             proof: Some(Proof::Written),
             wants_eyes: true,
+            resync: None,
         };
         let station = Scripted::new([Reply::Jobs(PageOf { total: 1, items: vec![job] })]);
         let mut desk = Desk::default();

@@ -102,6 +102,7 @@ impl CliError {
                 Reply::Batches(_) => "batches",
                 Reply::Batch(_) => "batch",
                 Reply::Jobs(_) => "jobs",
+                Reply::Swept(_) => "swept tokens",
                 Reply::Tokens(_) => "tokens",
                 Reply::Token(_) => "token",
                 Reply::Verdict(_) => "verdict",

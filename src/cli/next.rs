@@ -1,6 +1,6 @@
 //! What a person would do next, from the state of the station.
 
-use crate::face::{Snapshot, VaultState};
+use crate::face::{BatchView, Snapshot, VaultState};
 
 /// A sentence for each thing that waits for a person, most pressing first. Never empty.
 pub fn steps(snapshot: &Snapshot) -> Vec<String> {
@@ -44,15 +44,16 @@ pub fn steps(snapshot: &Snapshot) -> Vec<String> {
                 .into(),
         );
     }
-    let running =
-        snapshot.batches.iter().any(|batch| batch.state == "running" && super::batch::left(batch) > 0);
+    let waits = |batch: &BatchView| batch.sweep.is_some() || super::batch::left(batch) > 0;
+    let running = snapshot.batches.iter().any(|batch| batch.state == "running" && waits(batch));
     if running && snapshot.slots.is_empty() {
         steps.push("plug in a reader: none is there".into());
     } else if running && snapshot.vault == VaultState::Open && snapshot.clock.burns_allowed {
         steps.push("switch tokens on and put them on the readers; look on with: kiln watch".into());
     }
     if steps.is_empty() {
-        let finished = snapshot.batches.iter().rev().find(|batch| batch.state == "done");
+        let finished =
+            snapshot.batches.iter().rev().find(|batch| batch.state == "done" && batch.sweep.is_none());
         if let Some(batch) = finished {
             let name = &batch.name;
             steps.push(format!(

@@ -7,7 +7,7 @@ use super::{
     audit, batch, clock, collect, completions, device,
     diagnose::{self, DiagnoseArgs},
     doctor::{self, DoctorArgs, Premises},
-    entra_errors, export, holder, import, init, key, man,
+    drift, entra_errors, export, holder, import, init, key, man,
     otp::{self, OtpArgs},
     otp_read, slots, status, stop, token, tokens, unlock, verify, watch, when, whose,
 };
@@ -96,6 +96,7 @@ fn dispatch(
         Asks::Diagnose(args, serial) => diagnose::ask(&args, serial, json, io, &mut *connect(connector)?),
         Asks::Whose(args) => whose::run(args, json, io, &mut *connect(connector)?),
         Asks::When(args) => when::run(args, json, io, &mut *connect(connector)?),
+        Asks::Drift(args) => drift::run(args, json, io, &mut *connect(connector)?),
         Asks::Device(verb) => device::run(verb, json, io, connector),
         Asks::OtpRead(args) => otp_read::run(args, json, io, &mut *connect(connector)?),
         Asks::Collect(verb) => collect::run(verb, json, io, connector),

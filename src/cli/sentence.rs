@@ -6,7 +6,7 @@ use super::{
     table::{or_dash, plain},
 };
 use crate::domain::{Serial, SlotName};
-use crate::face::{Doing, Event, Numbered, SlotView, Snapshot};
+use crate::face::{Doing, Event, Numbered, ResyncView, SlotView, Snapshot};
 use std::collections::HashMap;
 
 /// Turns events into sentences. Remembers what each slot said last: a slot tells every step of a burn, and for people
@@ -68,12 +68,14 @@ impl Sentences {
                 let clock = drift.map(|drift| format!(", its clock {drift}")).unwrap_or_default();
                 vec![format!("{slot}: token {serial}{model}{clock}")]
             }
-            Event::Job { job, batch, state, serial, slot, proof, wants_eyes, reason } => {
+            Event::Job { job, batch, state, serial, slot, proof, wants_eyes, reason, resync } => {
+                let state = resync.map_or(state.word(), |resync| resync.word(*state));
                 let mut line = format!("job {job} of {batch}: {state}");
                 for (before, what) in [
                     (", token ", serial.as_ref().map(Serial::to_string)),
                     (" on ", slot.as_ref().map(SlotName::to_string)),
                     (", proof: ", proof.map(|proof| proof.to_string())),
+                    (", its clock ", resync.map(ResyncView::words).filter(|words| !words.is_empty())),
                     (": ", reason.clone()),
                 ] {
                     if let Some(what) = what {
@@ -89,8 +91,11 @@ impl Sentences {
             }
             Event::Batch(batch) => {
                 let reason = batch.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
-                let (burned, all) = (batch.jobs.burned, batch.jobs.total());
-                vec![format!("batch {}: {}{reason}, {burned} of {all} burned", batch.name, batch.state)]
+                let so_far = match &batch.sweep {
+                    Some(sweep) => sweep.words(),
+                    None => format!("{} of {} burned", batch.jobs.burned, batch.jobs.total()),
+                };
+                vec![format!("batch {}: {}{reason}, {so_far}", batch.name, batch.state)]
             }
             Event::Clock(clock) => vec![format!("clock {}; burns {}", clock.state, burns(clock))],
             Event::Vault { state } => vec![format!("the vault is {}", vault(*state))],
@@ -202,6 +207,7 @@ mod tests {
                     proof: Some(Proof::Written),
                     wants_eyes: true,
                     reason: None,
+                    resync: None,
                 },
                 "job 3 of spring: burned, token 17 on left, proof: written\n  \
                  -> switch it off and on, then: kiln verify 17 CODE",

@@ -217,5 +217,6 @@ pub fn batch(name: &str, state: &str, jobs: JobCounts) -> BatchView {
         proofs,
         created: NOW,
         priority: 0,
+        sweep: None,
     }
 }

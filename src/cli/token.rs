@@ -108,6 +108,9 @@ fn print(token: &TokenView, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "user       {}", plain(&or_dash(line.upn.as_ref())))?;
     writeln!(out, "proof      {}", proof(line))?;
     writeln!(out, "last seen  {}", or_dash(line.last_seen.map(|at| at.floor_second())))?;
+    if let Some(at) = token.clock_set {
+        writeln!(out, "clock set  {}", at.floor_second())?;
+    }
     if let Some(at) = line.scrapped {
         writeln!(out, "scrapped   {}", at.floor_second())?;
     }
@@ -186,6 +189,7 @@ mod tests {
                 uncertainty_ms: 500,
                 clock: ClockState::Simulated,
             }],
+            clock_set: Some(NOW),
             jobs: vec![],
         }
     }
@@ -202,6 +206,7 @@ model      c302-i
 user       alice@example.com
 proof      written
 last seen  2026-01-02T03:04:05Z
+clock set  2026-01-02T03:04:05Z
 
 profile 0: TOTP SHA-1 6 digits 30 s
   seed     abababababababababababababababab

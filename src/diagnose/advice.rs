@@ -8,7 +8,7 @@ use super::{
     reading::Kind,
     sweep::Member,
 };
-use crate::domain::{Mode, UnixTime};
+use crate::domain::{Driver, Mode, UnixTime};
 
 /// What is wrong, in one sentence without a full stop.
 pub(super) fn what(member: &Member) -> String {
@@ -228,9 +228,19 @@ fn change<'k>(known: &'k Known<'_>) -> &'k str {
         .unwrap_or("delete the token at the server and enter it again")
 }
 
-/// How a token comes to hold what is on record of it: with a new seed, since a burn writes seed, parameters and clock.
+/// Whether the profile holds what is on record of it, as far as anybody knows: that can be written once more.
+fn is_on_record(known: &Known<'_>) -> bool {
+    known.current().is_some_and(|held| held.standing == Standing::Current)
+}
+
+/// How a token comes to hold what is on record of it. Where its clock is set by writing everything again, that is all it
+/// takes; else a new seed, since a burn writes seed, parameters and clock.
 pub(super) fn burn_again(known: &Known<'_>) -> String {
+    let rewrites = known.model.is_some_and(|model| model.driver == Driver::Token2Single);
     match &known.serial {
+        Some(serial) if rewrites && is_on_record(known) => format!(
+            "write the seed and the parameters on record to {serial} once more (kiln drift resync {serial} --threshold 0, then put it on a slot)"
+        ),
         Some(serial) => {
             format!(
                 "burn a new seed onto {serial} (kiln batch new, then allow it at the slot) and enrol that"
@@ -308,7 +318,11 @@ fn late_remedy(offset: Option<Offset>, known: &Known<'_>) -> String {
 }
 
 fn clock_remedy(cause: Cause, known: &Known<'_>) -> String {
+    let has_clock = known.model.is_none_or(|model| model.driver.has_clock());
     let anew = match &known.serial {
+        Some(serial) if has_clock && is_on_record(known) => {
+            format!("set its clock (kiln drift resync {serial}, then put it on a slot): its seed and parameters stay")
+        }
         Some(serial) => format!("only a burn sets the clock of {serial}: {}", burn_again(known)),
         None => "set the token's clock again from a computer whose clock is right (in UTC); a token whose clock can't be set must be replaced".into(),
     };
@@ -463,9 +477,19 @@ mod tests {
         let drift = member(vec![Cause::Drift], Reason::Plain, 600);
         assert_eq!(
             remedy(&drift, &known),
-            "only a burn sets the clock of 86596000000001: burn a new seed onto 86596000000001 (kiln batch new, then allow it at the \
-             slot) and enrol that; Entra ID (CSV upload) can't be made to follow it"
+            "set its clock (kiln drift resync 86596000000001, then put it on a slot): its seed and parameters stay; Entra ID \
+             (CSV upload) can't be made to follow it"
         );
+        // What is to be written once more can be where that is how a clock is set.
+        let hash = member(vec![Cause::T0], Reason::T0(7), 0);
+        assert!(remedy(&hash, &known).contains("burn a new seed onto"), "{}", remedy(&hash, &known));
+        known.model = catalog.model("c301-i");
+        let again = remedy(&hash, &known);
+        assert!(again.contains("kiln drift resync 86596000000001 --threshold 0"), "{again}");
+        // What only waits for the token is not on it.
+        known.history[0].standing = Standing::Waiting;
+        assert!(remedy(&drift, &known).starts_with("only a burn sets the clock of 86596000000001"));
+        known.history[0].standing = Standing::Current;
         known.target = catalog.target("privacyidea");
         assert!(
             remedy(&drift, &known).contains("privacyIDEA (Tokens > the serial)"),

@@ -299,6 +299,7 @@ impl Recipe {
             }
         };
         let from_file = planned.seed == SeedFrom::File;
+        let counter = if from_file { facts.stated.counter } else { facts.random_counts.then_some(0) };
         let parameters = Stated {
             hash: planned.hash.or(facts.stated.hash),
             digits: planned.digits.or(facts.stated.digits),
@@ -306,8 +307,7 @@ impl Recipe {
             // Start and counter belong to the file's seed; a new seed begins at its own.
             t0: facts.stated.t0.filter(|_| from_file),
             // A fixed period means time-based codes.
-            counter: if from_file { facts.stated.counter } else { facts.random_counts.then_some(0) }
-                .filter(|_| planned.period.is_none()),
+            counter: counter.filter(|_| planned.period.is_none()),
         }
         .or_standard();
         let title = match planned.title.as_ref().map(|title| title.fill(|fact| facts.get(fact))).transpose() {

@@ -67,6 +67,15 @@ impl fmt::Display for UnixMillis {
 #[serde(transparent)]
 pub struct DriftSeconds(pub f64);
 
+impl DriftSeconds {
+    /// So many milliseconds.
+    pub fn from_millis(millis: i64) -> Self {
+        let seconds = millis.div_euclid(1000);
+        let rest = i32::try_from(millis.rem_euclid(1000)).unwrap_or_default();
+        Self(i32::try_from(seconds).map_or(f64::INFINITY, f64::from) + f64::from(rest) / 1000.0)
+    }
+}
+
 impl fmt::Display for DriftSeconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:+.1} s", self.0)

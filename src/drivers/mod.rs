@@ -199,6 +199,16 @@ impl<L: ApduLink> Unlocked<'_, L> {
         }
     }
 
+    /// Sets the clock through one profile and leaves the rest as it is; only a Molto2 has such a command.
+    pub fn set_clock(&mut self, profile: Profile, at: UnixTime) -> Result<(), WriteError> {
+        match self {
+            Self::Single(_) | Self::Key(_) | Self::OtpKey(_) => {
+                Err(lacking(self.driver(), Change::Clock(profile)))
+            }
+            Self::Molto2(token) => token.sync_time(profile, at),
+        }
+    }
+
     /// Deletes the seed of a profile for good.
     pub fn delete_seed(&mut self, profile: Profile) -> Result<Deleted, WriteError> {
         match self {
@@ -402,6 +412,10 @@ mod tests {
         assert_eq!(
             token.write_title(Profile::ZERO, "x"),
             Err(lacking(Family::Token2Single, Change::Title(Profile::ZERO)))
+        );
+        assert_eq!(
+            token.set_clock(Profile::ZERO, UnixTime(0)),
+            Err(lacking(Family::Token2Single, Change::Clock(Profile::ZERO)))
         );
         assert_eq!(
             token.delete_seed(Profile::ZERO),

@@ -97,6 +97,15 @@ pub enum Command {
         /// Its name.
         name: String,
     },
+    /// Makes a batch that sets the clocks of tokens on record as they are put down, and lets it run.
+    Resync(NewSweep),
+    /// The tokens that came to such a batch, the last one first.
+    Swept {
+        /// The batch's name.
+        name: String,
+        /// Which page.
+        page: Page,
+    },
     /// Alarms were read: they are shown to nobody any more.
     AlarmsRead {
         /// Their numbers. Those that another has read meanwhile, or that are over, are no error.
@@ -317,6 +326,7 @@ impl Command {
             | Self::Batches
             | Self::BatchShow { .. }
             | Self::Jobs { .. }
+            | Self::Swept { .. }
             | Self::Tokens { .. }
             | Self::Token { .. }
             | Self::Diagnose { .. }
@@ -343,6 +353,7 @@ impl Command {
             | Self::BatchRetry { .. }
             | Self::BatchPriority { .. }
             | Self::BatchCancel { .. }
+            | Self::Resync(_)
             | Self::AlarmsRead { .. }
             | Self::Verify { .. }
             | Self::Reveal { .. }
@@ -499,6 +510,22 @@ pub struct User {
     /// The token's serial, where it is given; whichever comes else.
     #[serde(default)]
     pub serial: Option<Serial>,
+}
+
+/// A batch that sets clocks: of which tokens, and from how far off on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewSweep {
+    /// Its name; none: one with the day in it.
+    pub name: Option<String>,
+    /// Clocks that are further off are set, in seconds. None: two seconds where tokens are named, else a third of what
+    /// the server of each token forgives.
+    pub threshold_s: Option<u32>,
+    /// Only tokens that hold something of this batch.
+    pub of_batch: Option<String>,
+    /// Only these; empty: all that are on record.
+    pub serials: Vec<Serial>,
+    /// Only the clock of this profile, where a token has one for each.
+    pub profile: Option<Profile>,
 }
 
 /// Which jobs of a batch.

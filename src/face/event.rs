@@ -1,6 +1,6 @@
 //! What happens at a station, as it happens. Events are news: the snapshot is the truth.
 
-use super::{BatchView, ClockView, Doing, SlotView, VaultState, Who};
+use super::{BatchView, ClockView, Doing, ResyncView, SlotView, VaultState, Who};
 use crate::domain::{DriftSeconds, JobState, Proof, Serial, SlotName, UnixMillis};
 use serde::{Deserialize, Serialize};
 
@@ -75,6 +75,9 @@ pub enum Event {
         wants_eyes: bool,
         /// Why, where it isn't plain.
         reason: Option<String>,
+        /// How far off the token's clock is, where the job sets that instead of burning.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        resync: Option<ResyncView>,
     },
     /// A batch changed in state or numbers.
     Batch(BatchView),

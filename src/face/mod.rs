@@ -22,7 +22,8 @@ mod view;
 pub use activation::{ActivationAsk, ActivationCode, ActivationCodes, ActivationRecord};
 pub use batch_report::{BatchReport, ReportedJob, ReportedProfile, Sums};
 pub use command::{
-    BatchPolicy, Command, Consent, ImportOptions, ImportTarget, JobFilter, MadeFor, NewBatch, Page, User,
+    BatchPolicy, Command, Consent, ImportOptions, ImportTarget, JobFilter, MadeFor, NewBatch, NewSweep, Page,
+    User,
 };
 pub use event::{DeviceState, Event, Numbered};
 pub use examine::{Examined, Lead, SeenCode, ShownRow};
@@ -37,8 +38,8 @@ pub use reply::{
 };
 pub use secret::SecretBytes;
 pub use view::{
-    Alarm, BatchView, ClockView, Doing, JobCounts, JobView, MappingView, ProofCounts, ReadingView, SlotView,
-    Snapshot, TokenLine, TokenView, VaultState, Who,
+    Alarm, BatchView, ClockView, Doing, JobCounts, JobView, MappingView, ProofCounts, ReadingView,
+    ResyncView, SlotView, Snapshot, SweepView, SweptView, TokenLine, TokenView, VaultState, Who,
 };
 
 use serde::{Deserialize, Serialize};

@@ -2,7 +2,7 @@
 
 use super::{
     ActivationCodes, BatchReport, BatchView, ClockView, Examined, Exported, Finding, JobView, SecretBytes,
-    SlotView, Snapshot, TokenLine, TokenView,
+    SlotView, Snapshot, SweptView, TokenLine, TokenView,
 };
 use crate::domain::{Policy, Proof, Serial, UnixMillis, UnixTime};
 use serde::{Deserialize, Serialize};
@@ -25,10 +25,12 @@ pub enum Reply {
     Catalog(CatalogView),
     /// To `batches`.
     Batches(Vec<BatchView>),
-    /// To `batch_show`, `batch_start` and `batch_pause`.
+    /// To `batch_show`, `batch_start`, `batch_pause` and `resync`.
     Batch(Box<BatchDetail>),
     /// To `jobs`.
     Jobs(PageOf<JobView>),
+    /// To `swept`.
+    Swept(PageOf<SweptView>),
     /// To `tokens`.
     Tokens(PageOf<TokenLine>),
     /// To `token`.

@@ -196,6 +196,118 @@ pub struct BatchView {
     /// Of several that run the one with the highest number is served first, then the oldest.
     #[serde(default)]
     pub priority: i32,
+    /// What it sweeps, where it sets clocks instead of burning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<SweepView>,
+}
+
+/// A batch that sets the clocks of tokens on record: which, and how many of those that came stand how.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SweepView {
+    /// Clocks that are further off are set, in milliseconds; none: by what the server of each token forgives.
+    pub threshold_ms: Option<u64>,
+    /// Only tokens of this batch.
+    pub of_batch: Option<String>,
+    /// Only the clock of this profile, where a token has one for each.
+    pub profile: Option<Profile>,
+    /// How many tokens it names; 0: it is for any.
+    pub serials: u32,
+    /// Clocks that were set.
+    pub set: u64,
+    /// Clocks that were right.
+    pub right: u64,
+    /// Tokens that were taken away in between.
+    pub unfinished: u64,
+    /// Tokens that refused before anything was written.
+    pub failed: u64,
+    /// Tokens of which too little is on record.
+    pub refused: u64,
+    /// Tokens of which nothing is on record.
+    pub not_known: u64,
+    /// Tokens that it is not for.
+    pub not_meant: u64,
+}
+
+impl SweepView {
+    /// Whose clocks it sets, and from how far off on.
+    pub fn of_whom(&self) -> String {
+        let tokens = match self.serials {
+            0 if self.of_batch.is_none() => "all tokens on record".to_owned(),
+            0 => "the tokens".to_owned(),
+            1 => "1 token".to_owned(),
+            n => format!("{n} tokens"),
+        };
+        let of = self.of_batch.as_ref().map(|batch| format!(" of batch {batch}")).unwrap_or_default();
+        let profile = self.profile.map(|profile| format!(" in profile {profile}")).unwrap_or_default();
+        let off = match self.threshold_ms {
+            Some(ms) => format!("more than {} s", ms / 1000),
+            None => "more than a third of what their server forgives".to_owned(),
+        };
+        format!("{tokens}{of}{profile}, where they are off by {off}")
+    }
+
+    /// In words, without those that nothing is said of.
+    pub fn words(&self) -> String {
+        let counts = [
+            (self.set, "set"),
+            (self.right, "right"),
+            (self.unfinished, "unfinished"),
+            (self.failed, "failed"),
+            (self.refused, "refused"),
+            (self.not_known, "not known"),
+            (self.not_meant, "not meant"),
+        ];
+        let said: Vec<String> =
+            counts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
+        if said.is_empty() { "no token yet".to_owned() } else { said.join(", ") }
+    }
+}
+
+/// A token that came to a sweep.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SweptView {
+    /// Which.
+    pub serial: Serial,
+    /// When it was there last.
+    pub at: UnixMillis,
+    /// Its clock minus the station's when it came, in milliseconds.
+    pub before_ms: Option<i64>,
+    /// And when it left, where it was set.
+    pub after_ms: Option<i64>,
+    /// `set`, `right`, `unfinished`, `failed`, `refused`, `not known` or `not meant`.
+    pub outcome: String,
+    /// Why, where that isn't plain.
+    pub reason: Option<String>,
+}
+
+/// How far off a clock was that a job sets, in milliseconds: token minus station.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResyncView {
+    /// Before.
+    pub before_ms: Option<i64>,
+    /// Afterwards.
+    pub after_ms: Option<i64>,
+}
+
+impl ResyncView {
+    /// What a job in `state` is called that sets a clock: it burns nothing.
+    pub fn word(self, state: JobState) -> &'static str {
+        match state {
+            JobState::Burned => "set",
+            state => state.word(),
+        }
+    }
+
+    /// Both drifts, as far as they are known: the same words wherever they are read.
+    pub fn words(self) -> String {
+        let [before, after] = [self.before_ms, self.after_ms].map(|ms| ms.map(DriftSeconds::from_millis));
+        match (before, after) {
+            (Some(before), Some(after)) => format!("{before} before, {after} now"),
+            (Some(before), None) => format!("{before} before"),
+            (None, Some(after)) => format!("{after} now"),
+            (None, None) => String::new(),
+        }
+    }
 }
 
 /// One job.
@@ -225,6 +337,9 @@ pub struct JobView {
     pub proof: Option<Proof>,
     /// Whether a person should type the code from the display.
     pub wants_eyes: bool,
+    /// How far off the token's clock is, where the job sets that instead of burning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resync: Option<ResyncView>,
 }
 
 /// Something that wants a person. It stays until an operator has read it or its cause is over.
@@ -288,6 +403,9 @@ pub struct TokenView {
     pub mappings: Vec<MappingView>,
     /// Readings of its clock, newest first.
     pub readings: Vec<ReadingView>,
+    /// Since when its clock is right as far as kiln knows: when it was set last.
+    #[serde(default)]
+    pub clock_set: Option<UnixMillis>,
     /// Its jobs, newest first.
     pub jobs: Vec<JobView>,
 }

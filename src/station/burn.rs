@@ -7,6 +7,7 @@ use super::{
     core::{Core, STATION},
     loose_end::{self, LooseEnd},
     prepare::{Door, Ready},
+    resync,
     slot::Slot,
     views::job_event,
     visit::{After, Guest, TOUCH_PATIENCE, drift_of, reading},
@@ -18,7 +19,10 @@ use crate::{
     face::{Doing, SlotView},
     link::ApduLink,
     remedy::Remedy,
-    store::{AlarmAbout, AttemptResult, BurnDone, EntryDone, JobRecord, MoveRefused, NewReading, StoreError},
+    store::{
+        AlarmAbout, AttemptResult, BurnDone, EntryDone, JobKind, JobRecord, MoveRefused, NewReading,
+        ResyncDone, Stamp, StoreError,
+    },
 };
 use std::{
     cell::Cell,
@@ -194,7 +198,11 @@ impl Work<'_> {
                     ..self.view.clone()
                 }
             }
-            None => SlotView { progress, ..self.view.clone() },
+            None => SlotView {
+                progress,
+                says: resync::says_step(&self.ready.job, step).or_else(|| self.view.says.clone()),
+                ..self.view.clone()
+            },
         });
     }
 
@@ -244,6 +252,7 @@ impl Work<'_> {
             | Step::Configure(_)
             | Step::WriteSeed(_)
             | Step::WriteTitle(_)
+            | Step::SetClock(_)
             | Step::ReadProfile(_)
             | Step::ReadClock => Answer::Refused("a key has no such command".into()),
         }
@@ -312,6 +321,7 @@ impl Work<'_> {
                 Ok(write) => done(token.write_title(*profile, write.title.as_deref().unwrap_or_default())),
                 Err(answer) => answer,
             },
+            Step::SetClock(profile) => done(token.set_clock(*profile, self.landing_time())),
             Step::ReadProfile(profile) => match token.public_block(*profile) {
                 Ok(block) => Answer::Profile(ProfileState {
                     filled: block.seed_present,
@@ -382,18 +392,9 @@ impl Work<'_> {
         (core.crossing)("before-end");
         match ending {
             Ending::Burned(proofs) => {
-                let done = BurnDone {
-                    job,
-                    serial: self.guest.serial.clone(),
-                    entries: proofs
-                        .into_iter()
-                        .map(|(profile, proof)| EntryDone { profile, proof, detail: None })
-                        .collect(),
-                    reading: last_reading,
-                    clock_override: self.ready.clock_override,
-                    seen: self.ready.batch.policy.seen,
-                };
-                let record = core.store.burned(done, &stamp)?;
+                let entries = proofs.into_iter();
+                let entries = entries.map(|(profile, proof)| EntryDone { profile, proof, detail: None });
+                let record = self.record_done(entries.collect(), last_reading, &stamp)?;
                 (core.crossing)("ended");
                 core.bus.say(job_event(&record, Some(&slot.name)));
                 slot.breaker.succeed();
@@ -405,10 +406,16 @@ impl Work<'_> {
                 (core.crossing)("ended");
                 core.bus.say(job_event(&record, Some(&slot.name)));
                 let kind = if key_refused.is_some() { Failing::KeyRefused } else { Failing::Refused };
-                let remedy = if key_refused.is_some() {
-                    "put the token aside; check which customer key it was set up with; do not guess"
-                } else {
-                    self.advice.get().unwrap_or("put the token aside; its seed is free for another one")
+                let remedy = match (key_refused, self.ready.job.kind) {
+                    (Some(_), _) => {
+                        "put the token aside; check which customer key it was set up with; do not guess"
+                    }
+                    (None, JobKind::Burn) => {
+                        self.advice.get().unwrap_or("put the token aside; its seed is free for another one")
+                    }
+                    (None, JobKind::Resync) => {
+                        self.advice.get().unwrap_or("put the token aside; nothing on it was changed")
+                    }
                 };
                 self.went_wrong(slot, &record, &reason, remedy, Some(kind))?;
                 Ok(After::Take)
@@ -442,8 +449,12 @@ impl Work<'_> {
                     }
                     GoesOn::WithItsKey => (
                         format!(
-                            "it may hold its seed already, so its job waits for it; find out which key it takes; do \
-                             not guess; then: kiln token allow {} --try-key",
+                            "{} its job waits for it; find out which key it takes; do not guess; then: kiln token \
+                             allow {} --try-key",
+                            match self.ready.job.kind {
+                                JobKind::Burn => "it may hold its seed already, so",
+                                JobKind::Resync => "its clock may be half set, so",
+                            },
                             self.guest.serial
                         ),
                         Failing::KeyRefused,
@@ -455,9 +466,34 @@ impl Work<'_> {
         }
     }
 
+    /// What was done is on record from here on.
+    fn record_done(
+        &self,
+        entries: Vec<EntryDone>,
+        reading: Option<NewReading>,
+        stamp: &Stamp,
+    ) -> Result<JobRecord, MoveRefused> {
+        let Ready { job, batch, plan, clock_override, .. } = self.ready;
+        let (serial, clock_override, job_id) = (self.guest.serial.clone(), *clock_override, job.id);
+        match job.kind {
+            JobKind::Burn => {
+                let seen = batch.policy.seen;
+                let done = BurnDone { job: job_id, serial, entries, reading, clock_override, seen };
+                self.core.store.burned(done, stamp)
+            }
+            JobKind::Resync => {
+                let rewrote = plan.steps.iter().any(|step| matches!(step, Step::WriteSeed(_)));
+                let done = ResyncDone { job: job_id, serial, entries, rewrote, reading, clock_override };
+                self.core.store.resynced(done, stamp)
+            }
+        }
+    }
+
     fn show_burned(&self, slot: &Slot<'_>, record: &JobRecord, last_reading: Option<NewReading>) {
         let serial = &self.guest.serial;
-        let (says, remedy) = if record.wants_eyes {
+        let (says, remedy) = if record.kind == JobKind::Resync {
+            (resync::says_set(record), resync::what_then(self.core, record))
+        } else if record.wants_eyes {
             (
                 "burned; this one wants a person's eyes".to_owned(),
                 Some(format!(

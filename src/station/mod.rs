@@ -16,6 +16,7 @@ mod key;
 mod loose_end;
 mod prepare;
 mod reads;
+mod resync;
 mod searches;
 mod slot;
 mod slots;

@@ -5,6 +5,7 @@ use super::{
     core::{Core, STATION},
     key,
     loose_end::{self, LooseEnd},
+    resync,
     slot::{NO_BATCH, Slot},
     views::job_event,
     visit::{After, Guest},
@@ -20,8 +21,8 @@ use crate::{
     link::{ApduLink, LinkError},
     remedy::Remedy,
     store::{
-        AttemptId, BatchId, BatchState, BatchSummary, ClaimRefused, ConsentTo, JobRecord, OverrideId,
-        StoreError,
+        AttemptId, BatchId, BatchState, BatchSummary, ClaimRefused, ConsentTo, JobKind, JobRecord,
+        OverrideId, Stamp, StoreError,
     },
     vault::Fingerprint,
 };
@@ -160,7 +161,16 @@ pub fn prepare<L: ApduLink>(
                 false
             }
         };
-        let Some(job) = core.store.next_job(&guest.serial, &guest.model.name, fits)? else {
+        let model = &guest.model.name;
+        let job = match core.store.own_job(&guest.serial, model)? {
+            Some(own) => Some(own),
+            // What is on record and in a sweep is nobody's free token.
+            None => match resync::begin(slot, guest, token)? {
+                Some(ready) => return Ok(ready),
+                None => core.store.free_job(&guest.serial, model, fits)?,
+            },
+        };
+        let Some(job) = job else {
             return Err(match misfit {
                 Some((job, batch, error)) => {
                     Not::look(format!("job {job} of batch \"{batch}\" does not fit: {error}"), error.remedy())
@@ -180,6 +190,9 @@ pub fn prepare<L: ApduLink>(
                 alarm: false,
             });
         }
+        if job.kind == JobKind::Resync {
+            return resync::go_on(slot, guest, token, job);
+        }
         let free = job.state == JobState::Queued;
         match ready(slot, guest, token, job) {
             // Another slot was faster (and its token may have left again already), or the batch was paused meanwhile:
@@ -187,16 +200,28 @@ pub fn prepare<L: ApduLink>(
             Err(Either::Claim(
                 ClaimRefused::Taken(_) | ClaimRefused::OtherSerial(_) | ClaimRefused::BatchNotRunning(_),
             )) if free => {}
-            Err(Either::Claim(error)) => return Err(Not::look(error.to_string(), error.remedy())),
-            Err(Either::Not(not)) => return Err(not),
+            Err(either) => return Err(either.into_not()),
             Ok(ready) => return Ok(ready),
         }
     }
 }
 
-enum Either {
+/// Why a job is not this token's: because of the token, or because of the job.
+pub enum Either {
+    /// There may be no other job for it.
     Not(Not),
+    /// There may be.
     Claim(ClaimRefused),
+}
+
+impl Either {
+    /// What there is to say, where no other job is looked for.
+    pub fn into_not(self) -> Not {
+        match self {
+            Self::Not(not) => not,
+            Self::Claim(error) => Not::look(error.to_string(), error.remedy()),
+        }
+    }
 }
 
 impl<E: Into<Not>> From<E> for Either {
@@ -214,7 +239,8 @@ fn no_job(core: &Core, guest: &Guest<'_>) -> Result<Not, Not> {
     if known.as_ref().is_some_and(|token| token.line.scrapped_at.is_some()) {
         return Ok(Not::take(format!("token {serial} was scrapped"), "keep it apart from the others"));
     }
-    for job in known.iter().flat_map(|token| &token.jobs) {
+    let burns = known.iter().flat_map(|token| &token.jobs).filter(|job| job.kind == JobKind::Burn);
+    for job in burns {
         let (number, batch, state) = (job.id, &job.batch_name, job.batch_state);
         match job.state {
             JobState::Failed if state != BatchState::Cancelled => {
@@ -238,6 +264,9 @@ fn no_job(core: &Core, guest: &Guest<'_>) -> Result<Not, Not> {
             | JobState::Scrapped
             | JobState::Cancelled => {}
         }
+    }
+    if let Some(not) = resync::leave_alone(core, guest)? {
+        return Ok(not);
     }
     let mut held = known.iter().flat_map(|token| &token.holdings);
     if let Some(batch) = held.rfind(|mapping| mapping.batch.is_some()).and_then(|m| m.batch.as_ref()) {
@@ -265,15 +294,7 @@ fn ready<L: ApduLink>(
     let core = slot.core;
     let serial = &guest.serial;
     core.data_key()?;
-    let clock = core.clock.state();
-    let clock_override = core.store.active_override(core.clock.now())?;
-    if !clock.is_trusted() && clock_override.is_none() {
-        return Err(Not::look(
-            format!("the station's clock is {clock}: tokens would be set wrong"),
-            "let chrony or systemd-timesyncd set it, or see \"kiln clock override\"",
-        )
-        .into());
-    }
+    let clock_override = clock_gate(core)?;
     let batch = core
         .store
         .batch_by_name(&job.batch_name)?
@@ -343,44 +364,55 @@ fn ready<L: ApduLink>(
         }
         None => {
             let plan = rules::plan(writes, &filled, guest.model.read_back.occupancy);
-            let key = key_for(core, &batch, guest.model)?;
-            claim_locked(slot, serial, &job, &batch, &plan, key, &consent)
-                .map(|(job, door)| (job, plan, door))
+            let (key, fingerprint) = key_for(core, &batch, guest.model)?;
+            let plan_text = serde_json::to_string(&plan).unwrap_or_default();
+            claim_locked(slot, serial, batch.id, (key, fingerprint), &consent, |stamp| {
+                core.store.claim_to_try(job.id, serial, &slot.name, &plan_text, fingerprint, stamp)
+            })
+            .map(|(job, door)| (job, plan, door))
         }
     };
     let (job, plan, door) = claimed?;
     (core.crossing)("claimed");
-    Ok(Ready { job, batch, plan, seeds, door, clock_override: clock_override.map(|o| o.id) })
+    Ok(Ready { job, batch, plan, seeds, door, clock_override })
+}
+
+/// Lets nobody set a token from a clock that is not trusted; the permission, where a person gave one.
+pub fn clock_gate(core: &Core) -> Result<Option<OverrideId>, Not> {
+    let clock = core.clock.state();
+    let permission = core.store.active_override(core.clock.now())?;
+    if !clock.is_trusted() && permission.is_none() {
+        return Err(Not::look(
+            format!("the station's clock is {clock}: tokens would be set wrong"),
+            "let chrony or systemd-timesyncd set it, or see \"kiln clock override\"",
+        ));
+    }
+    Ok(permission.map(|permission| permission.id))
 }
 
 /// What a person allowed, and whether this burn is what it was allowed for.
-struct Consent {
+#[derive(Default)]
+pub struct Consent {
     words: Vec<ConsentTo>,
     serves: bool,
 }
 
-/// Claims a job for a token that takes a key, and records the attempt to come.
-fn claim_locked(
+/// Claims a job for a token that takes a key, and records the attempt to come: both by `claim`.
+pub fn claim_locked(
     slot: &Slot<'_>,
     serial: &Serial,
-    job: &JobRecord,
-    batch: &BatchSummary,
-    plan: &Plan,
+    batch: BatchId,
     (key, fingerprint): (CustomerKey, Fingerprint),
     consent: &Consent,
+    claim: impl FnOnce(&Stamp) -> Result<(JobRecord, AttemptId), ClaimRefused>,
 ) -> Result<(JobRecord, Door), Either> {
     let core = slot.core;
-    let plan_text = serde_json::to_string(plan).unwrap_or_default();
     // One at a time from the look at the key's standing to the record of the attempt, or two slots would both find
     // that nobody has tried the key yet.
     let _turn = core.key_turn();
-    let trust = may_authenticate(core, serial, Some(batch.id), fingerprint)?;
+    let trust = may_authenticate(core, serial, Some(batch), fingerprint)?;
     (core.crossing)("before-claim");
-    let stamp = core.stamp(STATION);
-    let (job, attempt) = core
-        .store
-        .claim_to_try(job.id, serial, &slot.name, &plan_text, fingerprint, &stamp)
-        .map_err(Either::Claim)?;
+    let (job, attempt) = claim(&core.stamp(STATION)).map_err(Either::Claim)?;
     slot.hand.hold(job.id);
     slot.hand.attempt_made(attempt);
     core.bus.say(job_event(&job, Some(&slot.name)));

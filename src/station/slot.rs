@@ -11,7 +11,7 @@ use crate::{
     face::{Doing, SlotView},
     link::{LinkError, Port, Presence},
     remedy::Remedy,
-    store::{AlarmAbout, AttemptId, JobId},
+    store::{AlarmAbout, AttemptId, JobId, JobKind},
 };
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -261,8 +261,11 @@ impl Slot<'_> {
     fn view_of_place(&self) -> SlotView {
         let mut view = self.view(Doing::Place);
         let lost = self.core.store.unfinished_at(&self.name).ok().flatten();
-        if let Some(serial) = lost.and_then(|job| job.serial) {
-            view.says = Some(format!("token {serial} was lost here in the middle of its burn"));
+        if let Some((serial, kind)) = lost.and_then(|job| Some((job.serial?, job.kind))) {
+            view.says = Some(match kind {
+                JobKind::Burn => format!("token {serial} was lost here in the middle of its burn"),
+                JobKind::Resync => format!("token {serial} was lost here while its clock was being set"),
+            });
             view.remedy = Some("put it back, and leave it until the slot says take".to_owned());
         }
         view

@@ -1,10 +1,10 @@
 //! From the store's records to what clients see.
 
 use crate::{
-    domain::{DriftSeconds, JobState, Proof, SlotName},
+    domain::{DriftSeconds, JobState, Proof, SlotName, UnixMillis},
     face::{
         AuditEntry, AuditHead, BatchView, Event, JobCounts, JobView, MappingView, ProofCounts, ReadingView,
-        TokenLine, TokenView,
+        ResyncView, SweepView, SweptView, TokenLine, TokenView,
     },
     store,
 };
@@ -29,6 +29,7 @@ pub fn batch(batch: &store::BatchSummary) -> BatchView {
         },
         created: batch.created_at,
         priority: batch.priority,
+        sweep: batch.sweep.as_ref().map(sweep),
     }
 }
 
@@ -47,6 +48,42 @@ pub fn job(job: &store::JobRecord) -> JobView {
         profiles: u32::try_from(job.entries.len()).unwrap_or(u32::MAX),
         proof: job.proof,
         wants_eyes: job.wants_eyes,
+        resync: resync(job),
+    }
+}
+
+/// How far off the clock was that a job sets; `None` for one that burns.
+pub fn resync(job: &store::JobRecord) -> Option<ResyncView> {
+    (job.kind == store::JobKind::Resync)
+        .then_some(ResyncView { before_ms: job.drift_before_ms, after_ms: job.drift_after_ms })
+}
+
+/// What a sweep is for, and how far it is.
+fn sweep((sweep, counts): &(store::Sweep, store::SweptCounts)) -> SweepView {
+    SweepView {
+        threshold_ms: sweep.threshold_ms,
+        of_batch: sweep.of_batch.clone(),
+        profile: sweep.profile,
+        serials: u32::try_from(sweep.serials.len()).unwrap_or(u32::MAX),
+        set: counts.set,
+        right: counts.right,
+        unfinished: counts.unfinished,
+        failed: counts.failed,
+        refused: counts.refused,
+        not_known: counts.not_known,
+        not_meant: counts.not_meant,
+    }
+}
+
+/// What became of the clock of a token that came to a sweep.
+pub fn swept(swept: &store::Swept) -> SweptView {
+    SweptView {
+        serial: swept.serial.clone(),
+        at: swept.at,
+        before_ms: swept.before_ms,
+        after_ms: swept.after_ms,
+        outcome: swept.outcome.word().to_owned(),
+        reason: swept.reason.clone(),
     }
 }
 
@@ -70,8 +107,16 @@ pub fn token(token: &store::TokenRecord) -> TokenView {
         line: token_line(&token.line),
         mappings: token.holdings.iter().chain(&token.history).map(mapping).collect(),
         readings: token.readings.iter().map(reading).collect(),
+        clock_set: clock_set(token),
         jobs: token.jobs.iter().map(job).collect(),
     }
+}
+
+/// When the token's clock was set last: by a burn, or alone.
+fn clock_set(token: &store::TokenRecord) -> Option<UnixMillis> {
+    let all = token.holdings.iter().chain(&token.history);
+    let burned = all.filter(|held| held.origin == store::MappingOrigin::Burned).map(|held| held.since);
+    burned.chain(token.clock_set.first().copied()).max()
 }
 
 fn mapping(mapping: &store::MappingRecord) -> MappingView {
@@ -101,9 +146,7 @@ pub fn reading(record: &store::ReadingRecord) -> ReadingView {
 
 /// A drift in the unit that people read.
 pub fn drift(millis: i64) -> DriftSeconds {
-    let seconds = millis.div_euclid(1000);
-    let rest = i32::try_from(millis.rem_euclid(1000)).unwrap_or_default();
-    DriftSeconds(i32::try_from(seconds).map_or(f64::INFINITY, f64::from) + f64::from(rest) / 1000.0)
+    DriftSeconds::from_millis(millis)
 }
 
 /// The end of the audit chain.
@@ -136,5 +179,6 @@ pub fn job_event(job: &store::JobRecord, slot: Option<&SlotName>) -> Event {
         proof: job.proof,
         wants_eyes: job.wants_eyes,
         reason: job.reason.clone(),
+        resync: resync(job),
     }
 }

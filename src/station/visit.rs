@@ -7,7 +7,7 @@ use super::{
     core::STATION,
     device, key,
     prepare::{Not, not_read, prepare},
-    reads,
+    reads, resync,
     slot::Slot,
     views,
 };
@@ -57,6 +57,8 @@ pub struct Guest<'a> {
     pub model: &'a Model,
     /// How long one exchange takes, there and back; of a token without a clock, all that it took to find out who it is.
     pub round_trip: Duration,
+    /// Its clock, as it was read just now; `None` for one without.
+    pub reading: Option<NewReading>,
 }
 
 /// How long a key may wait for a touch before its exchange is overdue: longer than any key does by itself (15 s are usual).
@@ -186,7 +188,7 @@ fn welcome(slot: &mut Slot<'_>, port: &mut dyn Port, look: Look, view: &mut Slot
             "take it away; if it is programmable, add its model under profiles/models",
         ));
     };
-    let guest = Guest { serial, model, round_trip };
+    let guest = Guest { serial, model, round_trip, reading };
     match reading {
         Some(reading) if look == Look::First => {
             core.store.reading(&guest.serial, &model.name, reading, &core.stamp(STATION));
@@ -201,6 +203,7 @@ fn welcome(slot: &mut Slot<'_>, port: &mut dyn Port, look: Look, view: &mut Slot
     }
     let ready = prepare(slot, &guest, &mut token)?;
     view.job = Some(ready.job.id.0);
+    view.says = resync::says(&ready.job);
     Ok(burn(slot, &guest, &mut token, ready, view))
 }
 

@@ -2,8 +2,9 @@
 
 use super::{
     BatchId, BatchMove, BatchRefused, BatchState, BatchSummary, JobCounts, NewBatch, ProofCounts, SeedState,
-    SourceFile, Stamp, Store, StoreError, audit, holders,
+    SourceFile, Stamp, Store, StoreError, SweptCounts, audit, holders,
     rows::{count, json, to_count, to_json},
+    sweeps,
 };
 use crate::domain::{JobEvent, JobState, Proof};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
@@ -50,7 +51,7 @@ impl Store {
             };
             let (next, reason) = match (batch_move, state) {
                 (BatchMove::Start, S::Draft | S::Paused) => {
-                    if !has_open_jobs(tx, id)? {
+                    if sweeps::sweep_of(tx, id)?.is_none() && !has_open_jobs(tx, id)? {
                         return Err(BatchRefused::Empty(name));
                     }
                     (S::Running, None)
@@ -58,7 +59,9 @@ impl Store {
                 (BatchMove::Pause { reason }, S::Running) => (S::Paused, reason),
                 (BatchMove::Cancel, S::Draft | S::Running | S::Paused) => {
                     cancel_all(tx, id, &stamp)?;
-                    (S::Cancelled, None)
+                    // A sweep has nothing that waits: it is over when a person says so.
+                    let is_sweep = sweeps::sweep_of(tx, id)?.is_some();
+                    (if is_sweep { S::Done } else { S::Cancelled }, None)
                 }
                 (BatchMove::Start | BatchMove::Pause { .. } | BatchMove::Cancel, state) => {
                     return Err(BatchRefused::BadState { name, state });
@@ -78,6 +81,9 @@ impl Store {
             };
             if state == BatchState::Cancelled {
                 return Err(BatchRefused::BadState { name, state });
+            }
+            if sweeps::sweep_of(tx, id)?.is_some() {
+                return Err(BatchRefused::Sweep(name));
             }
             let mut moved = 0;
             for from in JobState::ALL {
@@ -195,7 +201,11 @@ pub(super) fn set_state(
 pub(super) fn settle(tx: &Transaction<'_>, id: BatchId, stamp: &Stamp) -> rusqlite::Result<()> {
     let state: BatchState =
         tx.query_row("SELECT state FROM batches WHERE id = ?1", [id], |row| row.get(0))?;
-    if matches!(state, BatchState::Running | BatchState::Paused) && !has_open_jobs(tx, id)? {
+    let is_done = || match sweeps::sweep_of(tx, id)? {
+        Some(sweep) => sweeps::is_done(tx, id, &sweep),
+        None => Ok(true),
+    };
+    if matches!(state, BatchState::Running | BatchState::Paused) && !has_open_jobs(tx, id)? && is_done()? {
         set_state(tx, id, BatchState::Done, None, stamp)?;
     }
     Ok(())
@@ -243,6 +253,7 @@ fn summary_row(row: &Row<'_>) -> rusqlite::Result<BatchSummary> {
         counts: JobCounts::default(),
         proofs: ProofCounts::default(),
         waiting_for_eyes: 0,
+        sweep: sweeps::column(row, 12)?.map(|sweep| (sweep, SweptCounts::default())),
     })
 }
 
@@ -254,7 +265,7 @@ fn summaries(
     let mut batches: Vec<BatchSummary> = connection
         .prepare_cached(&format!(
             "SELECT b.id, b.name, b.state, b.reason, b.policy, b.priority, b.recipe, b.target, b.key_name,
-                 b.created_at, i.file_name, i.file_sha256
+                 b.created_at, i.file_name, i.file_sha256, b.sweep
              FROM batches b LEFT JOIN imports i
                  ON i.id = (SELECT min(id) FROM imports WHERE batch = b.id AND file_name IS NOT NULL) {rest}"
         ))?
@@ -286,6 +297,7 @@ fn tally(connection: &Connection, batch: &mut BatchSummary) -> rusqlite::Result<
     let queued = next_position(connection, batch.id)? - to_count(tallied);
     *batch.counts.of_mut(JobState::Queued) =
         u64::try_from(queued).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(3, queued))?;
+    batch.sweep = sweeps::tally(connection, batch.id, batch.sweep.take().map(|(sweep, _)| sweep))?;
     Ok(())
 }
 

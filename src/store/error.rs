@@ -188,6 +188,9 @@ pub enum ImportRefused {
     /// The batch to add to was called off.
     #[error("batch \"{0}\" was cancelled and takes no more jobs")]
     BatchCancelled(String),
+    /// The batch to add to sets clocks.
+    #[error("batch \"{0}\" sets clocks and takes no seeds")]
+    Sweep(String),
     /// The key that the batch names is not in the vault.
     #[error("there is no key \"{0}\" in the vault")]
     NoKey(String),
@@ -216,7 +219,7 @@ impl Remedy for ImportRefused {
             Self::NoBatch(_) => {
                 "look at the names with \"kiln batch list\", or make it with \"kiln batch new\""
             }
-            Self::BatchCancelled(_) => "import into a new batch",
+            Self::BatchCancelled(_) | Self::Sweep(_) => "import into a new batch",
             Self::NoKey(_) => "add it with \"kiln key add\", or look at the names with \"kiln key list\"",
             Self::NoSerial { .. } => "give each line its serial, or import it to be burned",
             Self::BadEntries { .. } => "check the recipe: each profile once, and at least one",
@@ -230,6 +233,7 @@ impl Remedy for ImportRefused {
             | Self::BatchExists(_)
             | Self::NoBatch(_)
             | Self::BatchCancelled(_)
+            | Self::Sweep(_)
             | Self::NoKey(_)
             | Self::NoSerial { .. }
             | Self::BadEntries { .. } => Retry::AfterOperator,
@@ -253,6 +257,9 @@ pub enum BatchRefused {
     /// There is nothing to burn in it.
     #[error("batch \"{0}\" has no job to burn")]
     Empty(String),
+    /// It sets clocks: no job of it waits in a queue.
+    #[error("batch \"{0}\" sets clocks, and makes its jobs as tokens come")]
+    Sweep(String),
     /// It stands where that is not possible.
     #[error("batch \"{name}\" is {state}")]
     BadState {
@@ -275,6 +282,7 @@ impl Remedy for BatchRefused {
             Self::Empty(_) => {
                 "import a file into it first, or put its failed jobs back with \"kiln batch retry\""
             }
+            Self::Sweep(_) => "put the token down again: it gets a new job",
             Self::BadState { .. } => "look at what it can do with \"kiln batch show\"",
             Self::Store(error) => error.remedy(),
         }
@@ -282,9 +290,12 @@ impl Remedy for BatchRefused {
 
     fn retry(&self) -> Retry {
         match self {
-            Self::NoBatch(_) | Self::Exists(_) | Self::NoKey(_) | Self::Empty(_) | Self::BadState { .. } => {
-                Retry::AfterOperator
-            }
+            Self::NoBatch(_)
+            | Self::Exists(_)
+            | Self::NoKey(_)
+            | Self::Empty(_)
+            | Self::Sweep(_)
+            | Self::BadState { .. } => Retry::AfterOperator,
             Self::Store(error) => error.retry(),
         }
     }
@@ -502,6 +513,7 @@ mod tests {
             Box::new(ImportRefused::BatchExists(name())),
             Box::new(ImportRefused::NoBatch(name())),
             Box::new(ImportRefused::BatchCancelled(name())),
+            Box::new(ImportRefused::Sweep(name())),
             Box::new(ImportRefused::NoKey(name())),
             Box::new(ImportRefused::NoSerial { job: 0 }),
             Box::new(ImportRefused::BadEntries { job: 0 }),
@@ -510,6 +522,7 @@ mod tests {
             Box::new(BatchRefused::Exists(name())),
             Box::new(BatchRefused::NoKey(name())),
             Box::new(BatchRefused::Empty(name())),
+            Box::new(BatchRefused::Sweep(name())),
             Box::new(BatchRefused::BadState { name: name(), state: BatchState::Done }),
             Box::new(BatchRefused::Store(StoreError::Stopped)),
             Box::new(ClaimRefused::Taken(bad)),

@@ -46,7 +46,7 @@ impl Finder {
                       || coalesce(m.proof, ''), char(31))
                   FROM mappings m WHERE m.serial = t.serial AND m.ended_at IS NULL),
                  (SELECT b.name || char(31) || j.state FROM jobs j JOIN batches b ON b.id = j.batch
-                  WHERE j.serial = t.serial ORDER BY j.id DESC LIMIT 1)
+                  WHERE j.serial = t.serial AND b.sweep IS NULL ORDER BY j.id DESC LIMIT 1)
              FROM token_changes c JOIN tokens t ON t.serial = c.serial WHERE c.at > ?1 ORDER BY c.at",
         )?;
         let mut rows = changed.query([self.at])?;

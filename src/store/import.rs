@@ -3,7 +3,7 @@
 use super::{
     BatchId, BatchState, Duplicate, DuplicateOf, Existing, ImportDone, ImportInto, ImportRefused, JobId,
     NewBatch, NewEntry, NewJob, NewSeed, SeedState, SourceFile, Stamp, Store, audit, batches, holders,
-    rows::to_json, tokens,
+    rows::to_json, sweeps, tokens,
 };
 use crate::{
     domain::{ClockState, JobState, Profile, Serial, Touch, UnixMillis},
@@ -95,6 +95,9 @@ fn destination(
             let Some((id, state)) = batches::find(tx, name)? else {
                 return Err(ImportRefused::NoBatch(name.clone()));
             };
+            if sweeps::sweep_of(tx, id)?.is_some() {
+                return Err(ImportRefused::Sweep(name.clone()));
+            }
             match state {
                 BatchState::Cancelled => return Err(ImportRefused::BatchCancelled(name.clone())),
                 // A batch that had come to its end does not go on by itself because a file was added.

@@ -27,6 +27,7 @@ pub mod records;
 mod rows;
 mod schema;
 pub mod search;
+mod sweeps;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -38,6 +39,7 @@ pub use error::{
 pub use lent::NotLent;
 pub use peek::{OnDisk, SCHEMA, peek};
 pub use records::*;
+pub use sweeps::{ResyncDone, RunningSweep, Sweep, Swept, SweptCounts, SweptOutcome};
 
 use crate::domain::UnixMillis;
 use rusqlite::{Connection, Transaction, TransactionBehavior};

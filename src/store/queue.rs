@@ -2,12 +2,12 @@
 //! here it is looked up, obeyed and recorded.
 
 use super::{
-    AttemptId, BatchState, BurnDone, ClaimRefused, EntryDone, JobFilter, JobId, JobRecord, Listed,
-    MoveRefused, Page, Stamp, Store, StoreError, attempts, audit,
+    AttemptId, BatchState, BurnDone, ClaimRefused, EntryDone, JobFilter, JobId, JobKind, JobRecord, Listed,
+    MoveRefused, Page, Stamp, Store, StoreError, SweptOutcome, attempts, audit,
     batches::{self, PROOF_RANK, ranked},
     clock,
     rows::{self, count, to_count, to_json},
-    tokens,
+    sweeps, tokens,
 };
 use crate::{
     domain::{JobEvent, JobState, Profile, Proof, Serial, SlotName},
@@ -18,6 +18,10 @@ use rusqlite::{
     types::{ToSql, Value},
 };
 use serde_json::json;
+
+/// Of a batch (`b`): the token (`?1`) was not burned in it.
+const NOT_BURNED_HERE: &str = "NOT EXISTS (SELECT 1 FROM jobs o WHERE o.serial = ?1 AND o.batch = b.id
+    AND o.state = 'burned')";
 
 impl Store {
     /// What a start finds: every claimed job becomes unfinished (its token may or may not hold the seed), every
@@ -36,7 +40,10 @@ impl Store {
                     continue;
                 }
                 for job in begun(tx, state)? {
-                    let reason = "the station stopped during the burn";
+                    let reason = match job.kind {
+                        JobKind::Burn => "the station stopped during the burn",
+                        JobKind::Resync => "the station stopped while the clock was being set",
+                    };
                     doubt(tx, &job, after, reason, &stamp)?;
                     recovered.push(job.id);
                 }
@@ -46,17 +53,24 @@ impl Store {
         })
     }
 
-    /// The job that a token of this serial and model would get: the one it has begun, else one reserved for it, else
-    /// the next free one whose model fits, by its batch's priority, then by age and position. Free and reserved jobs
-    /// come from running batches only, and not from one that this token was burned in. A job that was begun is named
-    /// whatever its batch's state, so that the reason for waiting can be said. Of the free jobs those that do not `fit`
-    /// the token are passed over: a file may hold seeds for several kinds of token and not say which is for which.
+    /// The job that a token of this serial and model would get: its own, else a free one.
     pub fn next_job(
         &self,
         serial: &Serial,
         model: &str,
-        mut fits: impl FnMut(&JobRecord) -> bool,
+        fits: impl FnMut(&JobRecord) -> bool,
     ) -> Result<Option<JobRecord>, StoreError> {
+        match self.own_job(serial, model)? {
+            Some(own) => Ok(Some(own)),
+            None => self.free_job(serial, model, fits),
+        }
+    }
+
+    /// The job that is this token's and no other's: the one it has begun, else one reserved for it, by its batch's
+    /// priority, then by age and position. Reserved jobs come from running batches only, and not from one that this token
+    /// was burned in. A job that was begun is named whatever its batch's state, so that the reason for waiting can be
+    /// said.
+    pub fn own_job(&self, serial: &Serial, model: &str) -> Result<Option<JobRecord>, StoreError> {
         self.read(|c| {
             let begun =
                 rows::jobs(c, "WHERE j.serial = ?1 AND j.state IN ('claimed', 'unfinished')", [serial])?;
@@ -66,23 +80,34 @@ impl Store {
             if tokens::is_scrapped(c, serial)? {
                 return Ok(None);
             }
-            let not_burned_here = "NOT EXISTS (SELECT 1 FROM jobs o WHERE o.serial = ?1 AND o.batch = b.id
-                 AND o.state = 'burned')";
             let reserved = rows::jobs(
                 c,
                 &format!(
                     "WHERE j.reserved = ?1 AND j.state = 'queued' AND b.state = 'running'
-                     AND (j.model IS NULL OR j.model = ?2) AND {not_burned_here}
+                     AND (j.model IS NULL OR j.model = ?2) AND {NOT_BURNED_HERE}
                      ORDER BY b.priority DESC, b.id, j.position LIMIT 1"
                 ),
                 params![serial, model],
             )?;
-            if let Some(job) = reserved.into_iter().next() {
-                return Ok(Some(job));
+            Ok(reserved.into_iter().next())
+        })
+    }
+
+    /// The next free job whose model fits, by its batch's priority, then by age and position, likewise. Those that do not
+    /// `fit` the token are passed over: a file may hold seeds for several kinds of token and not say which is for which.
+    pub fn free_job(
+        &self,
+        serial: &Serial,
+        model: &str,
+        mut fits: impl FnMut(&JobRecord) -> bool,
+    ) -> Result<Option<JobRecord>, StoreError> {
+        self.read(|c| {
+            if tokens::is_scrapped(c, serial)? {
+                return Ok(None);
             }
             let running: Vec<i64> = c
                 .prepare_cached(&format!(
-                    "SELECT b.id FROM batches b WHERE b.state = 'running' AND {not_burned_here}
+                    "SELECT b.id FROM batches b WHERE b.state = 'running' AND {NOT_BURNED_HERE}
                      ORDER BY b.priority DESC, b.id"
                 ))?
                 .query_map([serial], |row| row.get(0))?
@@ -188,6 +213,7 @@ impl Store {
                 [job.id],
             )?;
             shift(tx, &job, next, Some(&reason), &stamp)?;
+            sweeps::note(tx, &job, SweptOutcome::Failed, Some(&reason), &stamp)?;
             batches::settle(tx, job.batch, &stamp)?;
             rows::job(tx, job.id)?.ok_or(MoveRefused::NoJob)
         })
@@ -405,6 +431,7 @@ fn doubt(
     stamp: &Stamp,
 ) -> rusqlite::Result<()> {
     tx.execute("UPDATE jobs SET may_hold_seed = 1 WHERE id = ?1", [job.id])?;
+    sweeps::note(tx, job, SweptOutcome::Unfinished, Some(reason), stamp)?;
     shift(tx, job, next, Some(reason), stamp)
 }
 
@@ -422,7 +449,8 @@ fn renumber(tx: &Transaction<'_>, job: JobId, moved: &[(Profile, Profile)]) -> r
     Ok(())
 }
 
-fn claim(
+/// Gives a job to a token. Its seeds become the token's, or, where its clock alone is to be set, must be so already.
+pub(super) fn claim(
     tx: &Transaction<'_>,
     job: JobId,
     serial: &Serial,
@@ -433,15 +461,24 @@ fn claim(
     let job = rows::job(tx, job)?.ok_or(ClaimRefused::NoJob)?;
     let next = may_claim(tx, &job, serial)?;
     tokens::meet(tx, serial, None, stamp)?;
-    let bound = tx
-        .prepare_cached(
+    let bind = match job.kind {
+        JobKind::Burn => {
             "UPDATE seeds SET state = 'bound', bound_to = ?2
              WHERE id IN (SELECT seed FROM job_entries WHERE job = ?1)
-                 AND (state = 'free' OR (state = 'bound' AND bound_to = ?2))",
-        )?
-        .execute(params![job.id, serial])?;
+                 AND (state = 'free' OR (state = 'bound' AND bound_to = ?2))"
+        }
+        JobKind::Resync => {
+            "UPDATE seeds SET state = 'on-token' WHERE id IN (SELECT seed FROM job_entries WHERE job = ?1)
+                 AND state = 'on-token' AND bound_to = ?2"
+        }
+    };
+    let bound = tx.prepare_cached(bind)?.execute(params![job.id, serial])?;
     if bound != job.entries.len() {
-        return Err(StoreError::Rule(format!("a seed of job {} is not free", job.id)).into());
+        let is_not = match job.kind {
+            JobKind::Burn => "free",
+            JobKind::Resync => "the token's any more",
+        };
+        return Err(StoreError::Rule(format!("a seed of job {} is not {is_not}", job.id)).into());
     }
     tx.execute(
         "UPDATE jobs SET state = ?2, serial = ?3, slot = ?4, plan = ?5, reason = NULL, moved_at = ?6
@@ -477,7 +514,7 @@ pub(super) fn weigh_proof(tx: &Transaction<'_>, job: JobId) -> rusqlite::Result<
     Ok(())
 }
 
-fn check_entries(job: &JobRecord, done: &[EntryDone]) -> Result<(), MoveRefused> {
+pub(super) fn check_entries(job: &JobRecord, done: &[EntryDone]) -> Result<(), MoveRefused> {
     let of_job = |entry: &EntryDone| job.entries.iter().any(|one| one.profile == entry.profile);
     if let Some(stray) = done.iter().find(|entry| !of_job(entry)) {
         return Err(MoveRefused::OtherEntries(stray.profile));

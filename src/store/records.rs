@@ -78,6 +78,7 @@ macro_rules! words {
         }
     };
 }
+pub(super) use words;
 
 words!(
     /// Where a batch stands.
@@ -518,6 +519,8 @@ pub struct BatchSummary {
     pub proofs: ProofCounts,
     /// How many of those a person should still prove.
     pub waiting_for_eyes: u64,
+    /// Of which tokens it sets the clocks, and how far it is; `None` for a batch that burns.
+    pub sweep: Option<(super::Sweep, super::SweptCounts)>,
 }
 
 /// What a person or the station wants a batch to do.
@@ -553,6 +556,15 @@ pub struct EntryRecord {
     pub touch: Touch,
 }
 
+/// What a job does to its token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobKind {
+    /// Gives it seeds.
+    Burn,
+    /// Sets its clock, and leaves it the seeds that it has.
+    Resync,
+}
+
 /// A job as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobRecord {
@@ -564,6 +576,8 @@ pub struct JobRecord {
     pub batch_name: String,
     /// Where that batch stands.
     pub batch_state: BatchState,
+    /// What it does.
+    pub kind: JobKind,
     /// Its place in the batch, from 0.
     pub position: u64,
     /// Where it stands.
@@ -588,6 +602,10 @@ pub struct JobRecord {
     pub wants_eyes: bool,
     /// When it moved last.
     pub moved_at: UnixMillis,
+    /// How far off the token's clock was before it was set, in milliseconds; of a job that sets clocks.
+    pub drift_before_ms: Option<i64>,
+    /// And afterwards.
+    pub drift_after_ms: Option<i64>,
     /// What else the source said.
     pub facts: JobFacts,
     /// What goes where, by profile.
@@ -820,6 +838,8 @@ pub struct TokenRecord {
     pub history: Vec<MappingRecord>,
     /// Its clock, latest first.
     pub readings: Vec<ReadingRecord>,
+    /// When its clock was set without a burn, latest first.
+    pub clock_set: Vec<UnixMillis>,
     /// Jobs that are reserved for it or were burned onto it, latest first.
     pub jobs: Vec<JobRecord>,
 }

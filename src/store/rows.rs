@@ -1,9 +1,10 @@
 //! How values stand in columns, and rows read as records.
 
 use super::records::{
-    AlarmId, AttemptId, AttemptOutcome, BatchId, BatchState, ConsentTo, EndedBy, EntryRecord, JobId,
+    AlarmId, AttemptId, AttemptOutcome, BatchId, BatchState, ConsentTo, EndedBy, EntryRecord, JobId, JobKind,
     JobRecord, LentFrom, MappingOrigin, MappingRecord, OverrideId, ProofRecord, SeedOrigin, SeedState,
 };
+use super::sweeps::SweptOutcome;
 use crate::{
     domain::{JobState, Profile, Proof, SeedId, Serial, SlotName, Touch, UnixMillis},
     vault::{Fingerprint, HolderKind, Sealed},
@@ -42,7 +43,8 @@ as_word!(
     EndedBy,
     AttemptOutcome,
     LentFrom,
-    ConsentTo
+    ConsentTo,
+    SweptOutcome
 );
 
 /// Values that stand as the number inside.
@@ -163,7 +165,8 @@ pub(super) fn to_count(number: u64) -> i64 {
 }
 
 const JOB: &str = "SELECT j.id, j.batch, b.name, b.state, j.position, j.state, j.reason, j.reserved, j.model,
-    j.serial, j.slot, j.plan, j.may_hold_seed, j.moved_at, j.facts, j.wants_eyes, j.proof
+    j.serial, j.slot, j.plan, j.may_hold_seed, j.moved_at, j.facts, j.wants_eyes, j.proof, b.sweep IS NOT NULL,
+    j.drift_before_ms, j.drift_after_ms
     FROM jobs j JOIN batches b ON b.id = j.batch ";
 
 fn job_row(row: &Row<'_>) -> rusqlite::Result<JobRecord> {
@@ -172,6 +175,7 @@ fn job_row(row: &Row<'_>) -> rusqlite::Result<JobRecord> {
         batch: row.get(1)?,
         batch_name: row.get(2)?,
         batch_state: row.get(3)?,
+        kind: if row.get(17)? { JobKind::Resync } else { JobKind::Burn },
         position: count(row, 4)?,
         state: row.get(5)?,
         reason: row.get(6)?,
@@ -185,6 +189,8 @@ fn job_row(row: &Row<'_>) -> rusqlite::Result<JobRecord> {
         facts: json(row, 14)?,
         wants_eyes: row.get(15)?,
         proof: row.get(16)?,
+        drift_before_ms: row.get(18)?,
+        drift_after_ms: row.get(19)?,
         entries: Vec::new(),
     })
 }

@@ -1,6 +1,7 @@
 //! The store's rules, on a real file.
 
 mod searching;
+mod sweeps;
 mod tallies;
 
 use super::{search::HeldSeed, *};

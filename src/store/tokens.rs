@@ -7,6 +7,7 @@ use super::{
     batches::{self, PROOF_RANK, ranked},
     clock, finder, queue,
     rows::{self, to_count, to_json},
+    sweeps,
 };
 use crate::domain::{JobEvent, JobState, Mode, Parameters, Profile, Proof, SeedId, Serial};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
@@ -62,6 +63,7 @@ impl Store {
                     [serial],
                 )?,
                 readings: clock::readings(c, serial)?,
+                clock_set: sweeps::clock_set(c, serial)?,
                 jobs: rows::jobs(c, "WHERE j.serial = ?1 OR j.reserved = ?1 ORDER BY j.id DESC", [serial])?,
             }))
         })
@@ -242,6 +244,7 @@ impl Store {
                 return Err(TokenRefused::BeingBurned(serial));
             }
             meet(tx, &serial, None, &stamp)?;
+            sweeps::end_begun(tx, &serial, &stamp)?;
             tx.execute("UPDATE tokens SET reset_at = ?2 WHERE serial = ?1", params![serial, stamp.now])?;
             tx.execute(
                 "UPDATE seeds SET state = 'retired' WHERE state = 'on-token' AND id IN (
@@ -326,7 +329,7 @@ fn line_sql(rest: &str) -> String {
              (SELECT min({PROOF_RANK}) {held}),
              (SELECT m.upn {held} AND m.upn IS NOT NULL ORDER BY m.profile LIMIT 1),
              (SELECT b.name FROM jobs j JOIN batches b ON b.id = j.batch WHERE j.serial = t.serial
-              ORDER BY j.id DESC LIMIT 1)
+              AND b.sweep IS NULL ORDER BY j.id DESC LIMIT 1)
          FROM tokens t {rest}"
     )
 }
@@ -422,7 +425,9 @@ fn end_jobs(tx: &Transaction<'_>, serial: &Serial, stamp: &Stamp) -> rusqlite::R
 fn retire_or_hold(tx: &Transaction<'_>, serial: &Serial, done: &mut Scrapped) -> rusqlite::Result<()> {
     let seeds: Vec<(SeedId, SeedOrigin, bool)> = tx
         .prepare_cached(
-            "SELECT s.id, s.origin, EXISTS (SELECT 1 FROM job_entries e WHERE e.seed = s.id)
+            "SELECT s.id, s.origin, EXISTS (
+                 SELECT 1 FROM job_entries e JOIN jobs j ON j.id = e.job JOIN batches b ON b.id = j.batch
+                 WHERE e.seed = s.id AND b.sweep IS NULL)
              FROM seeds s WHERE s.bound_to = ?1 AND s.state IN ('bound', 'on-token')",
         )?
         .query_map([serial], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
@@ -448,7 +453,7 @@ fn release(
 ) -> rusqlite::Result<()> {
     let losers = rows::jobs(
         tx,
-        "WHERE j.serial = ?1 AND j.state = 'scrapped' AND EXISTS (
+        "WHERE j.serial = ?1 AND j.state = 'scrapped' AND b.sweep IS NULL AND EXISTS (
              SELECT 1 FROM job_entries e JOIN seeds s ON s.id = e.seed
              WHERE e.job = j.id AND s.state = 'bound' AND s.bound_to = ?1) ORDER BY j.id",
         [serial],

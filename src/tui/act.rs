@@ -10,8 +10,9 @@ use super::{
     keys::{self, Action},
     model::{Link, Model, View, Which},
     msg::{Asked, Effect},
+    sweep::Sweeping,
 };
-use crate::face::{BatchView, Command, Consent, VaultState};
+use crate::face::{BatchView, Command, Consent, NewSweep, VaultState};
 
 /// Does it.
 pub fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
@@ -52,6 +53,11 @@ pub fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
             return on_selected_batch(model, action);
         }
         Action::Import | Action::NewBatch => return make(model, action),
+        Action::Sweep => {
+            let sweeping = Sweeping::new(&model.station.batches);
+            model.dialogs.push(Dialog::Sweep(Box::new(sweeping)));
+        }
+        Action::Resync => return resync(model),
         Action::Export => return export(model),
         Action::Which => which(model),
         Action::Diagnose(what) => return diagnose::act::perform(model, what),
@@ -335,6 +341,19 @@ fn on_token(model: &mut Model, action: Action) {
             model.aim = Some(serial);
         }
     }
+}
+
+/// Nobody is asked whether: the token keeps its seed and its parameters.
+fn resync(model: &mut Model) -> Vec<Effect> {
+    let Some(serial) = model.selected_serial() else {
+        model.complain("no token is selected: choose one, or scan its serial");
+        return Vec::new();
+    };
+    let said = format!("put token {serial} on a slot: its clock is set there");
+    // A diagnosis found it wrong, however its clock reads: it is written to at any rate.
+    let threshold_s = (model.view == View::Diagnose).then_some(0);
+    let sweep = NewSweep { serials: vec![serial], threshold_s, ..NewSweep::default() };
+    vec![Effect::Ask(Asked::Act(said), Command::Resync(sweep))]
 }
 
 fn typed(model: &mut Model, what: Typed) {

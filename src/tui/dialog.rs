@@ -12,6 +12,7 @@ use super::{
     new_batch::Making,
     palette,
     reveal::Reveal,
+    sweep::Sweeping,
 };
 use crate::{
     domain::{Profile, Serial, SlotName},
@@ -41,6 +42,8 @@ pub enum Dialog {
     Import(Box<Import>),
     /// Makes a batch with random seeds.
     Making(Box<Making>),
+    /// Starts a sweep.
+    Sweep(Box<Sweeping>),
     /// Shows the codes of a key on a slot.
     Codes(Codes),
     /// Exports a batch.
@@ -131,9 +134,12 @@ impl Dialog {
     /// Whether it takes text: then digits are not a scan.
     pub fn takes_text(&self) -> bool {
         match self {
-            Self::Palette { .. } | Self::Unlock(_) | Self::Typed { .. } | Self::Init(_) | Self::Making(_) => {
-                true
-            }
+            Self::Palette { .. }
+            | Self::Unlock(_)
+            | Self::Typed { .. }
+            | Self::Init(_)
+            | Self::Making(_)
+            | Self::Sweep(_) => true,
             Self::Import(import) => matches!(import.stage, Stage::Filling | Stage::Asked(..)),
             Self::Export(export) => matches!(export.stage, ExportStage::Filling),
             _ => false,
@@ -152,6 +158,7 @@ impl Dialog {
                 Stage::Looking | Stage::Report(..) | Stage::Refused(..) | Stage::Importing => return None,
             },
             Self::Making(making) if !making.busy => &mut making.form,
+            Self::Sweep(sweeping) => &mut sweeping.form,
             Self::Export(export) if matches!(export.stage, ExportStage::Filling) => &mut export.form,
             _ => return None,
         };
@@ -233,6 +240,12 @@ pub fn key(model: &mut Model, key: &KeyEvent) -> Vec<Effect> {
         }
         Dialog::Codes(codes) => return codes.key(key),
         Dialog::Making(making) => return making.key(key),
+        Dialog::Sweep(sweeping) => {
+            if let Some(effect) = sweeping.key(key) {
+                model.dialogs.pop();
+                return vec![effect];
+            }
+        }
         Dialog::Export(export) => return export.key(key),
         Dialog::Sure(sure) => match key.code {
             KeyCode::Char('y' | 'Y') => {

@@ -54,6 +54,10 @@ pub enum Action {
     Import,
     /// Makes a batch with random seeds.
     NewBatch,
+    /// Sets the clocks of tokens right, one after another.
+    Sweep,
+    /// Sets the clock of the selected token right.
+    Resync,
     /// Exports a batch.
     Export,
     /// Changes which jobs, or which log, are shown.
@@ -179,6 +183,26 @@ pub const KEYS: &[Entry] = &[
     operator(on(
         BATCH_VIEWS,
         entry(&[letter('n')], "n", Action::NewBatch, "", "make a batch with random seeds"),
+    )),
+    operator(on(
+        BATCH_VIEWS,
+        entry(
+            &[letter('r')],
+            "r",
+            Action::Sweep,
+            "",
+            "set the clocks of tokens right, one after another (a sweep)",
+        ),
+    )),
+    operator(on(
+        &[View::Tokens, View::Diagnose],
+        entry(
+            &[letter('r')],
+            "r",
+            Action::Resync,
+            "",
+            "set the clock of the selected token right, as soon as it lies on a slot",
+        ),
     )),
     operator(on(
         &[View::Batches],

@@ -35,6 +35,7 @@ mod sample;
 mod scan;
 pub mod sentence;
 pub mod state;
+mod sweep;
 mod terminal;
 #[cfg(test)]
 mod tests;

@@ -39,6 +39,7 @@ pub fn batch(name: &str, state: &str) -> BatchView {
         proofs: ProofCounts::default(),
         created: NOW,
         priority: 0,
+        sweep: None,
     }
 }
 
@@ -57,6 +58,7 @@ pub fn job(number: i64, state: JobState) -> JobView {
         profiles: 1,
         proof: None,
         wants_eyes: false,
+        resync: None,
     }
 }
 
@@ -71,6 +73,7 @@ pub fn job_event(number: i64, state: JobState, serial: &str) -> Event {
         proof: None,
         wants_eyes: false,
         reason: None,
+        resync: None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     domain::UnixMillis,
-    face::{DeviceState, Event, Numbered, SlotView, VaultState},
+    face::{DeviceState, Event, Numbered, ResyncView, SlotView, VaultState},
 };
 
 /// One line of the log.
@@ -35,13 +35,15 @@ pub fn said(numbered: &Numbered, before: Option<&SlotView>) -> Option<Said> {
             let clock = drift.map(|drift| format!(", its clock {drift}")).unwrap_or_default();
             (format!("{slot}: token {serial}{model}{clock}"), false)
         }
-        Event::Job { job, batch, state, serial, slot, proof, reason, .. } => {
+        Event::Job { job, batch, state, serial, slot, proof, reason, resync, .. } => {
             use crate::domain::JobState as S;
-            let mut text = format!("job {job} of {batch}: {state}");
+            let word = resync.map_or(state.word(), |resync| resync.word(*state));
+            let mut text = format!("job {job} of {batch}: {word}");
             for (before, what) in [
                 (", token ", serial.as_ref().map(ToString::to_string)),
                 (" on ", slot.as_ref().map(ToString::to_string)),
                 (", proof: ", proof.map(|proof| proof.to_string())),
+                (", its clock ", resync.map(ResyncView::words).filter(|words| !words.is_empty())),
                 (": ", reason.clone()),
             ] {
                 if let Some(what) = what {

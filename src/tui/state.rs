@@ -109,7 +109,7 @@ impl Station {
                 Err(place) => self.slots.insert(place, slot),
             },
             Event::SlotGone { slot } => self.slots.retain(|known| known.slot != slot),
-            Event::Job { job, batch, state, serial, slot, proof, wants_eyes, reason } => {
+            Event::Job { job, batch, state, serial, slot, proof, wants_eyes, reason, resync } => {
                 if state == JobState::Burned {
                     self.pace.burned(at);
                 }
@@ -126,6 +126,7 @@ impl Station {
                     profiles: 1,
                     proof: None,
                     wants_eyes: false,
+                    resync,
                 });
                 if let Some(serial) = serial.clone().filter(|_| wants_eyes) {
                     self.wants_eyes(Eyes { serial, batch, profiles: view.profiles });
@@ -137,6 +138,7 @@ impl Station {
                     view.slot = slot;
                     view.proof = proof;
                     view.reason = reason;
+                    view.resync = resync;
                     self.queue.push(view);
                     self.sort_queue();
                 }

@@ -146,6 +146,7 @@ fn token(serial: &str) -> TokenView {
         },
         mappings: Vec::new(),
         readings: Vec::new(),
+        clock_set: None,
         jobs: vec![job(3, JobState::Burned)],
     }
 }

@@ -21,6 +21,7 @@ pub mod pcscd;
 pub mod scene;
 pub mod screen;
 pub mod seed_file;
+pub mod shop;
 pub mod tool;
 pub mod wiretap;
 pub mod yubikit;

@@ -174,7 +174,7 @@ fn what_types_no_codes_says_so() {
 mod story {
     use super::*;
     use crate::domain::otp::code_at;
-    use crate::link::{LinkSource, Opened};
+    use crate::link::{HidLink, LinkSource, Opened, Report};
     use crate::sim::{Bench, Challenges, Surroundings, VirtualToken, token2_otp as sim};
     use std::sync::Arc;
     use std::time::Duration;
@@ -311,5 +311,30 @@ mod story {
         let finger = std::thread::spawn(move || key.touch_within(Duration::from_secs(60)));
         assert_eq!(session.enter().erase_all(), Ok(()));
         assert!(finger.join().unwrap());
+    }
+
+    /// A key whose function is off on USB.
+    struct Silent;
+
+    impl HidLink for Silent {
+        fn send(&mut self, _: &Report) -> Result<(), LinkError> {
+            Ok(())
+        }
+
+        fn receive(&mut self, _: Duration) -> Result<Option<Report>, LinkError> {
+            Ok(None)
+        }
+    }
+
+    #[test]
+    fn a_port_can_find_out_whether_the_function_answers_there() {
+        let soon = Limits { silence: Duration::ZERO, ..Limits::default() };
+        assert_eq!(answers_on(Silent, soon), Ok(false), "it is off");
+        let silent = identify_hid(Framed::new(Silent, ()).with_limits(soon)).unwrap();
+        assert!(matches!(silent, Found::Other(crate::drivers::OtherDevice::SilentOtpKey)), "{silent:?}");
+        let (bench, _, session) = placed(settings(), "port");
+        drop(session);
+        let Ok(Opened::Hid(link)) = bench.open_port("port").unwrap().open() else { panic!("a USB port") };
+        assert_eq!(answers_on(link, Limits::default()), Ok(true));
     }
 }

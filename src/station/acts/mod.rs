@@ -14,6 +14,7 @@ mod export;
 mod import;
 mod opened;
 mod read;
+mod resync;
 mod reveal;
 mod slots;
 mod tokens;
@@ -52,6 +53,8 @@ pub fn carry_out(core: &Core, command: Command, caller: &Caller) -> Result<Reply
         Command::BatchRetry { name } => batch::retry(core, &name, who),
         Command::BatchPriority { name, priority } => batch::prioritise(core, &name, priority, who),
         Command::BatchCancel { name } => batch::cancel(core, &name, who),
+        Command::Resync(new) => resync::sweep(core, &new, who),
+        Command::Swept { name, page } => resync::swept(core, &name, page),
         Command::AlarmsRead { ids } => super::alarms::read(core, &ids, who).map(|()| Reply::Done),
         Command::Jobs { batch, filter, page } => batch::jobs(core, &batch, &filter, page),
         Command::Tokens { query, page } => tokens::list(core, &query, page),

@@ -6,7 +6,7 @@ use crate::{
     domain::{Clock, JobState, Profile, Seed, SeedId, Serial, UnixMillis, UnixTime},
     face::Failure,
     store::{
-        BatchSummary, JobRecord, MappingOrigin, MappingRecord, NewReading, ReadingRecord, TokenLine,
+        BatchSummary, JobKind, JobRecord, MappingOrigin, MappingRecord, NewReading, ReadingRecord, TokenLine,
         TokenRecord, TokenRefused, search::HeldSeed,
     },
     vault::DataKey,
@@ -141,7 +141,7 @@ fn on_record(core: &Core, serial: &Serial) -> Result<TokenRecord, Failure> {
         upn: None,
         batch: Some(first.batch_name.clone()),
     };
-    Ok(TokenRecord { line, holdings: vec![], history: vec![], readings: vec![], jobs })
+    Ok(TokenRecord { line, holdings: vec![], history: vec![], readings: vec![], clock_set: vec![], jobs })
 }
 
 /// The batch that burned the profile, or is to burn it.
@@ -156,6 +156,10 @@ fn batch_of(core: &Core, token: &TokenRecord, profile: Profile) -> Result<Option
 
 /// How the seeds of a job that is not done stand to its token.
 fn standing(job: &JobRecord) -> Option<Standing> {
+    if job.kind == JobKind::Resync {
+        // It puts nothing on the token but what is there.
+        return None;
+    }
     match job.state {
         JobState::Claimed | JobState::Unfinished => Some(Standing::Unfinished),
         JobState::Queued if job.may_hold_seed => Some(Standing::Unfinished),
@@ -208,11 +212,13 @@ fn history<'s>(token: &TokenRecord, seeds: &'s [(SeedId, Seed)]) -> Vec<Held<'s>
     mapped.chain(not_done).collect()
 }
 
-/// When a token's clock was set last before `before` as far as the records go: by a burn. Else since it is on record.
+/// When a token's clock was set last before `before` as far as the records go: by a burn, or alone. Else since it is on
+/// record.
 fn set_at(token: &TokenRecord, before: Option<UnixMillis>) -> UnixMillis {
     let all = || token.holdings.iter().chain(&token.history);
     let burned = all().filter(|mapping| mapping.origin == MappingOrigin::Burned).map(|mapping| mapping.since);
-    let last = burned.filter(|since| before.is_none_or(|before| *since < before)).max();
+    let set = burned.chain(token.clock_set.iter().copied());
+    let last = set.filter(|since| before.is_none_or(|before| *since < before)).max();
     last.or_else(|| all().map(|mapping| mapping.since).min()).unwrap_or(token.line.first_seen)
 }
 
@@ -229,9 +235,10 @@ pub(super) fn clock_run_until(token: &TokenRecord, mapping: &MappingRecord) -> C
 
 fn run_between(token: &TokenRecord, set_at: UnixMillis, until: Option<UnixMillis>) -> ClockRun {
     let burned = |record: &ReadingRecord| {
-        // Of a token that was never burned here, every reading counts.
-        let all = token.holdings.iter().chain(&token.history);
-        record.at >= set_at || all.into_iter().all(|mapping| mapping.origin == MappingOrigin::Delivered)
+        // Of a token whose clock was never set here, every reading counts.
+        let mut all = token.holdings.iter().chain(&token.history);
+        let never_set = token.clock_set.is_empty() && all.all(|held| held.origin == MappingOrigin::Delivered);
+        record.at >= set_at || never_set
     };
     let readings = token
         .readings

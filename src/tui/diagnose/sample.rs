@@ -14,17 +14,16 @@ pub fn finding(cause: Cause, posterior: f64) -> Finding {
     let (what, remedy) = match cause {
         Cause::Hash => (
             "the token calculates with SHA-256",
-            "burn 86596100000001 again with the parameters on record: Entra ID takes SHA-1 only",
+            "write the seed and the parameters on record to 86596100000001 once more (kiln drift resync 86596100000001 \
+             --threshold 0, then put it on a slot): Entra ID takes SHA-1 only",
         ),
         Cause::Zone => (
             "the token's clock was set in local time: it is +02:00 from UTC (2 h 0 min ahead)",
-            "only a burn sets the clock of 86596100000001: burn a new seed onto 86596100000001 (kiln batch new, then \
-             allow it at the slot) and enrol that",
+            "set its clock (kiln drift resync 86596100000001, then put it on a slot): its seed and parameters stay",
         ),
         _ => (
             "the token's clock is 61 s ahead",
-            "only a burn sets the clock of 86596100000001: burn a new seed onto 86596100000001 (kiln batch new, then \
-             allow it at the slot) and enrol that",
+            "set its clock (kiln drift resync 86596100000001, then put it on a slot): its seed and parameters stay",
         ),
     };
     Finding {
@@ -132,6 +131,7 @@ pub fn token(serial: &str, profiles: u8) -> TokenView {
         },
         mappings: (0..profiles).map(mapping).collect(),
         readings: Vec::new(),
+        clock_set: None,
         jobs: Vec::new(),
     }
 }

@@ -82,12 +82,19 @@ pub fn next(model: &Model) -> String {
     }
 }
 
+/// A remedy as it is done here: the command line that sets a clock is a key.
+pub fn here(remedy: &str) -> String {
+    let Some((before, rest)) = remedy.split_once("kiln drift resync ") else { return remedy.to_owned() };
+    let rest = rest.trim_start_matches(|c: char| c.is_ascii_alphanumeric());
+    format!("{before}r{}", rest.strip_prefix(" --threshold 0").unwrap_or(rest))
+}
+
 /// What to do with explanations at hand.
 fn after(found: &Found, diagnosis: &Diagnosis, model: &Model) -> String {
     let odds = odds(diagnosis, &found.answers);
     let likeliest = ranked(&odds).first().copied();
     if let Some(n) = likeliest.filter(|n| is_sure(diagnosis, &odds, *n)) {
-        return format!("do: {}", diagnosis.findings[n].remedy);
+        return format!("do: {}", here(&diagnosis.findings[n].remedy));
     }
     if let Some(question) = question::question(found, model.now) {
         // Few options leave room to say that a whole code does as well, and better.
@@ -100,7 +107,7 @@ fn after(found: &Found, diagnosis: &Diagnosis, model: &Model) -> String {
     if model.diagnose.shows.is_some() {
         return likeliest.map_or_else(
             || "ask what else the display shows".into(),
-            |n| format!("do: {}", diagnosis.findings[n].remedy),
+            |n| format!("do: {}", here(&diagnosis.findings[n].remedy)),
         );
     }
     if diagnosis.findings.is_empty() {

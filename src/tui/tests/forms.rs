@@ -4,7 +4,10 @@ use super::*;
 use crate::{
     domain::{DriftSeconds, Parameters, Profile, SeedId},
     envelope::question::Question,
-    face::{ImportLine, ImportReport, KeyWants, MappingView, ReadingView, Revealed, SecretBytes},
+    face::{
+        BatchView, ImportLine, ImportReport, JobCounts, JobView, KeyWants, MappingView, ReadingView,
+        ResyncView, Revealed, SecretBytes, SweepView,
+    },
     tui::{dialog::Dialog, input::Passphrase, sample::catalog},
 };
 
@@ -332,6 +335,95 @@ fn the_mouse_is_left_alone_until_it_is_wanted() {
     update(&mut model, mouse(MouseEventKind::Down(MouseButton::Left), at));
     assert_eq!(model.view, View::Tokens);
     assert!(matches!(update(&mut model, Msg::Continued)[..], [Effect::Redraw, Effect::Mouse(true), ..]));
+}
+
+/// A sweep that is under way, with a slot in the middle of a token and one that has done with another.
+fn sweeping(columns: u16, rows: u16) -> Model {
+    let mut model = model(columns, rows);
+    vault(&mut model, VaultState::Open);
+    let sweep =
+        SweepView { threshold_ms: Some(5_000), set: 12, right: 30, refused: 1, ..SweepView::default() };
+    let jobs = JobCounts { burned: 12, claimed: 1, ..JobCounts::default() };
+    hear(&mut model, Event::Batch(BatchView { sweep: Some(sweep), jobs, ..batch("june", "running") }));
+    let on = |slot: &str, doing, serial: &str| SlotView {
+        slot: SlotName(slot.into()),
+        doing,
+        occupied: true,
+        serial: Some(serial.parse().unwrap()),
+        model: Some("C301-i".into()),
+        job: Some(40),
+        progress: None,
+        drift: Some(DriftSeconds(-75.2)),
+        says: None,
+        remedy: None,
+    };
+    hear(
+        &mut model,
+        Event::Slot(SlotView {
+            progress: Some((2, 4)),
+            says: Some("setting its clock: -75.2 s off; the same seed again".into()),
+            ..on("Reader 01", Doing::Wait, "8659610000001")
+        }),
+    );
+    hear(
+        &mut model,
+        Event::Slot(SlotView {
+            says: Some("clock set: -12.0 s before, +0.4 s now".into()),
+            drift: Some(DriftSeconds(0.4)),
+            ..on("Reader 03", Doing::Take, "8659610000003")
+        }),
+    );
+    model
+}
+
+#[test]
+fn a_sweep_shows_on_slots_among_batches_and_in_its_jobs() {
+    for (columns, rows) in SIZES {
+        let mut model = sweeping(columns, rows);
+        is_golden("sweep-station", &model);
+        model.batches.selected = Some("june".into());
+        type_in(&mut model, "b");
+        let set = |n: i64, before_ms, after_ms| JobView {
+            batch: "june".into(),
+            resync: Some(ResyncView { before_ms: Some(before_ms), after_ms }),
+            proof: after_ms.is_some().then_some(Proof::Written),
+            ..job(n, if after_ms.is_some() { JobState::Burned } else { JobState::Unfinished })
+        };
+        let items = vec![set(40, -75_200, None), set(41, -12_000, Some(400)), set(42, 31_900, Some(-100))];
+        let of = model.batches.of.clone();
+        answer(&mut model, Asked::Jobs(of, 0), Reply::Jobs(PageOf { total: 3, items }));
+        is_golden("sweep-batches", &model);
+    }
+}
+
+#[test]
+fn a_sweep_is_started_by_a_small_form_from_views_and_palette() {
+    for (columns, rows) in SIZES {
+        let mut model = model(columns, rows);
+        vault(&mut model, VaultState::Open);
+        press(&mut model, KeyCode::Char('r'));
+        is_golden("sweep-form", &model);
+    }
+    let mut model = model(80, 24);
+    vault(&mut model, VaultState::Open);
+    type_in(&mut model, ":clocks of tokens\n");
+    assert!(matches!(model.dialogs.last(), Some(Dialog::Sweep(_))));
+    let effects = type_in(&mut model, "\t5\n");
+    assert!(asked(&effects).iter().any(|command| matches!(command, Command::Resync(sweep)
+        if sweep.threshold_s == Some(5) && sweep.of_batch.is_none() && sweep.serials.is_empty())));
+    assert!(model.dialogs.is_empty());
+}
+
+#[test]
+fn the_clock_of_the_token_in_question_is_set_with_one_key() {
+    let mut model = model(80, 24);
+    vault(&mut model, VaultState::Open);
+    type_in(&mut model, "d86596100000001\n");
+    let effects = press(&mut model, KeyCode::Char('r'));
+    assert!(asked(&effects).iter().any(|command| matches!(command, Command::Resync(sweep)
+        if sweep.serials == ["86596100000001".parse().unwrap()] && sweep.threshold_s == Some(0))));
+    model.role = Role::Observer;
+    assert!(asked(&press(&mut model, KeyCode::Char('r'))).is_empty(), "who looks on sets nothing");
 }
 
 #[test]

@@ -77,6 +77,9 @@ fn about(detail: &BatchDetail) -> String {
         OnFound::Ask => "asked about",
         OnFound::Replace => "written over",
     };
+    if let Some(sweep) = &detail.batch.sweep {
+        return format!("sets the clocks of {}", sweep.of_whom());
+    }
     let mut parts = Vec::new();
     parts.extend(detail.source.as_ref().map(|source| format!("from {}", source.name)));
     parts.extend(detail.recipe.as_ref().map(|recipe| format!("recipe {recipe}")));

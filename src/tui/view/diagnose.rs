@@ -342,7 +342,8 @@ fn details(
 ) {
     let sure = steps::is_sure(diagnosis, odds, n);
     let told = if sure { "do" } else { "if so" };
-    let mut texts = vec![(format!("{told}: {}", finding.remedy), if sure { STRONG } else { PLAIN })];
+    let mut texts =
+        vec![(format!("{told}: {}", steps::here(&finding.remedy)), if sure { STRONG } else { PLAIN })];
     let accidental = finding.accidental * odds.fewer;
     let chance = if accidental > 0.0 {
         format!("chance alone would find {} such; ", rounded(accidental))

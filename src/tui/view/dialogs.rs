@@ -33,6 +33,7 @@ pub fn draw(model: &Model, dialog: &Dialog, area: Rect, buf: &mut Buffer) {
         Dialog::Unlock(unlock) => draw_unlock(unlock, area, buf),
         Dialog::Import(import) => forms::import(import, area, buf),
         Dialog::Making(making) => forms::making(making, area, buf),
+        Dialog::Sweep(sweeping) => forms::sweep(sweeping, area, buf),
         Dialog::Codes(shown) => codes::draw(shown, model.now, area, buf),
         Dialog::Export(export) => forms::export(export, area, buf),
         Dialog::Reveal(shown) => reveal::draw(model, shown, buf),

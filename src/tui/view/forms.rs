@@ -13,6 +13,7 @@ use crate::{
         init::Init,
         look::{BAD, FRAME, GOOD, PLAIN, STRONG},
         new_batch::Making,
+        sweep::Sweeping,
     },
 };
 use ratatui::{buffer::Buffer, layout::Rect};
@@ -71,6 +72,14 @@ fn show(title: &str, mut lines: Vec<Styled>, cursor: Option<(usize, u16)>, area:
     if let Some(cursor) = cursor {
         caret(inside, cursor, buf);
     }
+}
+
+/// The dialog that starts a sweep.
+pub fn sweep(sweeping: &Sweeping, area: Rect, buf: &mut Buffer) {
+    let (mut lines, cursor) = form_lines(&sweeping.form, |_| false, area);
+    lines.extend(sweeping.problem.map(|problem| (problem.to_owned(), BAD)));
+    lines.push(("Enter starts it: nobody is asked again; Esc leaves it".into(), FRAME));
+    show("set clocks right", lines, cursor, area, buf);
 }
 
 /// The dialog that makes the vault.

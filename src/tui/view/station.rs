@@ -4,7 +4,7 @@
 use super::paint::{cells, fit, frame, gauge, put, put_right, rule, select, sparkline, width, wrap};
 use crate::{
     domain::JobState,
-    face::{BatchView, Doing, JobView, SlotView},
+    face::{BatchView, Doing, JobView, ResyncView, SlotView},
     tui::{
         look::{self, BAD, FRAME, GOOD, PLAIN, STRONG},
         model::Model,
@@ -175,7 +175,11 @@ fn row(slot: &SlotView, name: u16, area: Rect, y: u16, buf: &mut Buffer) {
     let model = slot.model.clone().unwrap_or_default();
     let drift = slot.drift.filter(|_| wide).map(|drift| drift.to_string()).unwrap_or_default();
     let (mut says, style) = match burning(slot) {
-        Some((done, of)) => (vec![format!("{} {done}/{of}", gauge(done, of, 12))], PLAIN),
+        Some((done, of)) => {
+            let mut says = vec![format!("{} {done}/{of}", gauge(done, of, 12))];
+            says.extend(slot.says.clone());
+            (says, PLAIN)
+        }
         None if slot.doing == Doing::Look => (slot.says.clone().into_iter().collect(), BAD),
         None => (slot.says.clone().into_iter().collect(), PLAIN),
     };
@@ -271,6 +275,13 @@ pub fn batch_line(batch: &BatchView, area: Rect, y: u16, buf: &mut Buffer) {
     let numbers = format!("{bar} {}/{total} burned", jobs.burned);
     let mut x = put(buf, area, area.x + 1, y, &fit(&batch.name, area.width / 4), STRONG);
     x = put(buf, area, x + 1, y, &batch.state, if batch.state == "paused" { BAD } else { PLAIN });
+    if let Some(sweep) = &batch.sweep {
+        // How many will come is not known, so that there is no bar.
+        let went_wrong = sweep.failed + sweep.refused + sweep.unfinished > 0;
+        let words = format!("clocks: {}", sweep.words());
+        put(buf, area, x + 1, y, &words, if went_wrong { BAD } else { PLAIN });
+        return;
+    }
     x = put(buf, area, x + 1, y, &numbers, if jobs.burned == total { GOOD } else { PLAIN });
     for (count, word) in [
         (jobs.failed, "failed"),
@@ -295,6 +306,7 @@ pub fn job_line(job: &JobView, area: Rect, y: u16, buf: &mut Buffer) {
     let serial = job.serial.as_ref().map_or_else(|| "any token".to_owned(), ToString::to_string);
     let mut rest = Vec::new();
     rest.extend(job.reason.clone());
+    rest.extend(job.resync.map(ResyncView::words).filter(|words| !words.is_empty()));
     rest.extend(
         job.slot.as_ref().filter(|_| job.state == JobState::Claimed).map(|slot| format!("on {slot}")),
     );
@@ -311,7 +323,7 @@ pub fn job_line(job: &JobView, area: Rect, y: u16, buf: &mut Buffer) {
     let model = job.model.as_deref().unwrap_or("any model");
     let columns = [
         (number.as_str(), 7, FRAME),
-        (job.state.word(), 10, style),
+        (job.resync.map_or(job.state.word(), |resync| resync.word(job.state)), 10, style),
         (serial.as_str(), 15, PLAIN),
         (model, 12, PLAIN),
         (rest.as_str(), 0, PLAIN),

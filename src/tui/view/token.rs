@@ -45,6 +45,7 @@ fn about(token: &TokenView, area: Rect) -> Vec<Styled> {
     let mut lines = vec![(format!("model    {}", line.model.as_deref().unwrap_or("not known")), PLAIN)];
     lines.extend(line.batch.as_ref().map(|batch| (format!("batch    {batch}"), PLAIN)));
     lines.extend(line.last_seen.map(|at| (format!("seen     {}", at.floor_second()), PLAIN)));
+    lines.extend(token.clock_set.map(|at| (format!("clock    set {}", at.floor_second()), PLAIN)));
     lines.extend(line.upn.as_ref().map(|upn| (format!("user     {upn}"), PLAIN)));
     lines.extend(line.scrapped.map(|at| (format!("SCRAPPED {at}"), BAD)));
     heading(&mut lines, "what its profiles hold and held, newest first");
