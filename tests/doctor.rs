@@ -122,9 +122,12 @@ fn the_unit_file_and_the_rule_are_what_systemd_and_polkit_read() {
         "RuntimeDirectoryMode=0750",
         "StateDirectoryMode=0700",
         "SystemCallFilter=adjtimex clock_adjtime",
+        "DeviceAllow=char-hidraw rw",
     ] {
         assert!(set(line), "{line}");
     }
+    // It hides OTP keys on USB.
+    assert!(!unit.lines().any(|line| line.starts_with("PrivateDevices=")));
     // It forbids the very call that tells what the clock is worth.
     assert!(!unit.lines().any(|line| line.starts_with("ProtectClock=")));
 }

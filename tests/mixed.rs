@@ -10,7 +10,7 @@ use kiln::{
     face::{
         BatchPolicy, Command, Event, HolderFile, JobFilter, JobView, NewBatch, Page, Reply, Role, SecretBytes,
     },
-    link::{LinkError, LinkSource, Port},
+    link::{LinkError, LinkSource, Listing, Port},
     sim::{Bench, Challenges, Fault, Surroundings, VirtualToken, token2_otp},
     station::{Caller, Limits, Parts, Station, StationHandle, no_crossing, no_probe},
     store::Store,
@@ -31,12 +31,12 @@ struct Both {
 }
 
 impl LinkSource for Both {
-    fn list(&self) -> Result<Vec<String>, LinkError> {
-        Ok([self.readers.list()?, self.ports.list()?].concat())
+    fn list(&self) -> Listing {
+        [self.readers.list().names, self.ports.list().names].concat().into()
     }
 
     fn open_port(&self, name: &str) -> Result<Box<dyn Port>, LinkError> {
-        if self.ports.list()?.iter().any(|port| port == name) {
+        if self.ports.list().names.iter().any(|port| port == name) {
             self.ports.open_port(name)
         } else {
             self.readers.open_port(name)

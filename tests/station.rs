@@ -9,7 +9,7 @@ use kiln::{
         BatchPolicy, Command, Consent, DeviceState, ExportFormat, ExportOptions, FailureKind, ImportTarget,
         NewBatch, Numbered, Page, ProfileChoice, Reply, Role, SecretBytes, SeenCode,
     },
-    sim::{Display, Fault, ForeignCard, VirtualToken},
+    sim::{Challenges, Display, Fault, ForeignCard, Surroundings, VirtualToken},
     station::Caller,
 };
 use std::sync::atomic::Ordering;

@@ -12,7 +12,7 @@ use kiln::{
     },
     drivers::pcsc::PcscSource,
     face::{BatchPolicy, Command, HolderFile, NewBatch, Reply, Role, SecretBytes},
-    link::{Apdu, ApduLink, LinkError, LinkSource, Opened, Port, Presence, Response},
+    link::{Apdu, ApduLink, LinkError, LinkSource, Listing, Opened, Port, Presence, Response},
     sim::{
         Challenges, Fault, Surroundings, VirtualToken,
         token2_single::{Settings, TimeSync},
@@ -420,7 +420,7 @@ struct TimedSource {
 }
 
 impl LinkSource for TimedSource {
-    fn list(&self) -> Result<Vec<String>, LinkError> {
+    fn list(&self) -> Listing {
         self.inner.list()
     }
 

@@ -9,6 +9,7 @@ mod doctor;
 mod notify;
 mod screen;
 pub mod simulate;
+mod sources;
 pub mod station;
 pub mod system_clock;
 

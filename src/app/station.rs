@@ -1,9 +1,14 @@
 //! The station on real readers: lock, socket, database, PC/SC, until somebody ends it.
 
-use super::{catalog, doctor, notify::Notify, system_clock::SystemClock};
+use super::{
+    catalog, doctor,
+    notify::Notify,
+    sources::{Sources, usb_keys},
+    system_clock::SystemClock,
+};
 use crate::{
     domain::Clock,
-    drivers::pcsc::PcscSource,
+    drivers::{hid::HidSource, pcsc::PcscSource},
     face::{Failure, FailureKind},
     remedy::Remedy,
     service::{
@@ -148,11 +153,13 @@ fn make_parts(
         remedy: error.remedy().to_owned(),
         details: Vec::new(),
     })?;
+    let catalog = catalog::load(home.profiles())?;
+    let source = Arc::new(Sources::new(PcscSource::new(), HidSource::start(usb_keys(&catalog))));
     Ok(Parts {
         store,
-        catalog: catalog::load(home.profiles())?,
+        catalog,
         clock,
-        source: Arc::new(PcscSource::new()),
+        source,
         limits,
         clients: attached.counter(),
         probe: doctor::probe(home.clone()),

@@ -43,6 +43,14 @@ impl Driver {
         }
     }
 
+    /// Whether the token, plugged into USB, takes its commands over HID, so that a port is a slot.
+    pub fn is_on_hid(self) -> bool {
+        match self {
+            Self::Token2Single | Self::Molto2 | Self::Ykoath => false,
+            Self::Token2Otp => true,
+        }
+    }
+
     /// Whether the token has a clock, which a burn sets and a visit reads.
     pub fn has_clock(self) -> bool {
         match self {

@@ -10,6 +10,7 @@
 
 mod error;
 pub mod fence;
+pub mod hid;
 mod identify;
 pub mod molto2;
 pub mod pcsc;

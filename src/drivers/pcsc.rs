@@ -6,9 +6,9 @@
 //! a command is *success without bytes* here; a fast swap within pcscd's polling shows in its event counter only; and
 //! nothing ever times out, which is what [`super::fence`] is for. Protocol page `pcsc`.
 
-use super::Logged;
-use crate::link::{Apdu, ApduLink, LinkError, LinkSource, Opened, Port, Presence, Response};
-use pcsc::{Card, Context, Error, Protocols, ReaderState, Scope, ShareMode, State};
+use super::{Logged, hid::UsbAddress};
+use crate::link::{Apdu, ApduLink, LinkError, LinkSource, Listing, Opened, Port, Presence, Response};
+use pcsc::{Attribute, Card, Context, Disposition, Error, Protocols, ReaderState, Scope, ShareMode, State};
 use std::ffi::CString;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -30,8 +30,9 @@ impl PcscSource {
     }
 }
 
-impl LinkSource for PcscSource {
-    fn list(&self) -> Result<Vec<String>, LinkError> {
+impl PcscSource {
+    /// The names of all readers.
+    pub fn readers(&self) -> Result<Vec<String>, LinkError> {
         // The mutex is held over the call: there is one context here, and libpcsclite would serialise it anyway.
         let mut service = self.service.lock().unwrap_or_else(PoisonError::into_inner);
         let names = service.call(|context, _| match context.list_readers_owned() {
@@ -39,6 +40,39 @@ impl LinkSource for PcscSource {
             other => other,
         })?;
         Ok(names.into_iter().map(|name| name.to_string_lossy().into_owned()).collect())
+    }
+
+    /// Under which address a reader answers on USB; none for one that is no USB device, or whose driver does not tell.
+    /// Opens the reader without what lies on it, which fails where another program has it for itself.
+    pub fn usb_address(&self, reader: &str) -> Result<Option<UsbAddress>, LinkError> {
+        let reader = CString::new(reader).map_err(|_| LinkError::ReaderGone)?;
+        // A context of its own: one call at a time, and a reader that hangs must not hold up the listing of others.
+        let told = Service::default().call(|context, _| {
+            let card = context.connect(&reader, ShareMode::Direct, Protocols::UNDEFINED)?;
+            let mut buffer = [0; 8];
+            let told = card.get_attribute(Attribute::ChannelId, &mut buffer).ok().and_then(usb_address);
+            // Whatever lies there is somebody else's.
+            match card.disconnect(Disposition::LeaveCard) {
+                Ok(()) => Ok(told),
+                Err((_, error)) => Err(error),
+            }
+        });
+        told
+    }
+}
+
+/// The channel as libccid tells it: 4 bytes of the machine's order, 0x0020 for USB above bus and device (its
+/// SCARDGETATTRIB.md; PC/SC part 3, section 3.1.4.3).
+fn usb_address(channel: &[u8]) -> Option<UsbAddress> {
+    match u32::from_ne_bytes(channel.try_into().ok()?).to_be_bytes() {
+        [0x00, 0x20, bus, device] => Some(UsbAddress { bus, device }),
+        _ => None,
+    }
+}
+
+impl LinkSource for PcscSource {
+    fn list(&self) -> Listing {
+        self.readers().into()
     }
 
     fn open_port(&self, name: &str) -> Result<Box<dyn Port>, LinkError> {
@@ -249,6 +283,17 @@ mod tests {
         ] {
             assert_eq!(link_error(code), meaning, "{code:?}");
         }
+    }
+
+    #[test]
+    fn a_channel_on_usb_is_an_address() {
+        let told = |channel: u32| usb_address(&channel.to_ne_bytes());
+        assert_eq!(told(0x0020_0109), Some(UsbAddress { bus: 1, device: 9 }));
+        assert_eq!(
+            (told(0x0001_0001), usb_address(&[]), usb_address(&[0; 8])),
+            (None, None, None),
+            "a serial line"
+        );
     }
 
     #[test]

@@ -80,6 +80,8 @@ pub enum Check {
     Readers,
     /// Whether the reader driver knows the Molto2.
     Molto2,
+    /// Keys on USB that are used over HID, and the right to do so.
+    UsbKeys,
     /// What keeps the machine's clock right.
     TimeService,
     /// Whether tokens may be set from the station's clock.
@@ -102,6 +104,7 @@ impl fmt::Display for Check {
             Self::Pcscd => "pcscd",
             Self::Readers => "readers",
             Self::Molto2 => "molto2",
+            Self::UsbKeys => "usb keys",
             Self::TimeService => "time service",
             Self::Clock => "clock",
             Self::Vault => "vault",

@@ -100,6 +100,12 @@ pub enum LinkError {
     /// Another program holds the reader.
     #[error("another program is using the reader")]
     Busy,
+    /// Another kiln has the USB key open.
+    #[error("another kiln on this machine holds the key")]
+    HeldByKiln,
+    /// A call to a USB key failed though it is still plugged in; the system's number for why (errno), 0 where it has none.
+    #[error("the key's USB device failed (errno {0})")]
+    Usb(i32),
     /// There is something on the reader that does not answer.
     #[error("what lies on the reader does not answer")]
     Mute,
@@ -145,6 +151,12 @@ impl Remedy for LinkError {
             Self::Gone => "put the same token back and leave it until the slot says take",
             Self::Reset => "close the other program that talks to this reader, then put the token back",
             Self::Busy => "close the other program that holds this reader (a browser, gpg, opensc)",
+            Self::HeldByKiln => {
+                "stop the other station (kiln station stop, with its KILN_HOME), or let it finish with this key"
+            }
+            Self::Usb(_) => {
+                "unplug the key and plug it in again; if it stays, use another port, straight at the machine"
+            }
             Self::Mute => {
                 "switch the token's display on, take it off for a second, put it back in the middle of the reader"
             }
@@ -163,7 +175,7 @@ impl Remedy for LinkError {
                 "install kiln's udev rule (kiln doctor prints it), then unplug the key and plug it in again"
             }
             Self::Interfered | Self::Garbled => {
-                "close the other program that talks to this key, then unplug the key and plug it in again"
+                "close the other program that talks to this key (a browser, a manager of keys); kiln tries again by itself"
             }
             Self::OddReport(_) => "unplug the key and plug it in again; if it stays, set it aside",
             Self::ButtonMissed(_) => {
@@ -180,14 +192,13 @@ impl Remedy for LinkError {
             | Self::Mute
             | Self::Deadline(_)
             | Self::ReaderGone
+            | Self::Usb(_)
             | Self::Reader(_)
             | Self::NoPermission
-            | Self::Interfered
-            | Self::Garbled
             | Self::OddReport(_)
             | Self::ButtonMissed(_)
             | Self::CalledOff => Retry::AfterOperator,
-            Self::Busy | Self::NoService => Retry::Soon,
+            Self::Busy | Self::HeldByKiln | Self::Interfered | Self::Garbled | Self::NoService => Retry::Soon,
             Self::Refused => Retry::AfterOperator,
         }
     }
@@ -251,10 +262,31 @@ pub enum Opened {
     Hid(Box<dyn HidLink>),
 }
 
-/// Where ports come from: PC/SC, USB, or virtual tokens. A composition hands one in.
+/// The places there are now, as far as they can be told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// Their names, in no particular order.
+    pub names: Vec<String>,
+    /// Why there may be others that cannot be told. What is listed can be used all the same.
+    pub trouble: Option<LinkError>,
+}
+
+impl From<Vec<String>> for Listing {
+    fn from(names: Vec<String>) -> Self {
+        Self { names, trouble: None }
+    }
+}
+
+impl From<Result<Vec<String>, LinkError>> for Listing {
+    fn from(told: Result<Vec<String>, LinkError>) -> Self {
+        told.map_or_else(|error| Self { names: Vec::new(), trouble: Some(error) }, Self::from)
+    }
+}
+
+/// Where ports come from: PC/SC, USB, virtual tokens, or several of them. A composition hands one in.
 pub trait LinkSource: Send + Sync {
-    /// The names of all readers there are now, in no particular order.
-    fn list(&self) -> Result<Vec<String>, LinkError>;
+    /// All readers and USB ports there are now.
+    fn list(&self) -> Listing;
 
     /// A port of its own for the reader called `name`, sharing nothing with any other port.
     fn open_port(&self, name: &str) -> Result<Box<dyn Port>, LinkError>;
@@ -284,6 +316,8 @@ mod tests {
             LinkError::Gone,
             LinkError::Reset,
             LinkError::Busy,
+            LinkError::HeldByKiln,
+            LinkError::Usb(5),
             LinkError::Mute,
             LinkError::Deadline(Duration::from_secs(3)),
             LinkError::ReaderGone,

@@ -6,7 +6,9 @@ use super::{
     token::{Outcome, VirtualToken},
 };
 use crate::{
-    link::{Apdu, ApduLink, HidLink, LinkError, LinkSource, Opened, Port, Presence, Report, Response},
+    link::{
+        Apdu, ApduLink, HidLink, LinkError, LinkSource, Listing, Opened, Port, Presence, Report, Response,
+    },
     remedy::{Remedy, Retry},
 };
 use std::{
@@ -226,11 +228,11 @@ pub enum Power {
 }
 
 impl LinkSource for Bench {
-    fn list(&self) -> Result<Vec<String>, LinkError> {
+    fn list(&self) -> Listing {
         let table = self.0.table();
         match &table.outage {
-            Some(outage) => Err(outage.clone()),
-            None => Ok(table.places.keys().cloned().collect()),
+            Some(outage) => Err(outage.clone()).into(),
+            None => table.places.keys().cloned().collect::<Vec<_>>().into(),
         }
     }
 

@@ -29,17 +29,15 @@ struct Running {
 /// Looks after the slots until the station ends; then waits for what they have in hand.
 pub fn look_after(core: &Arc<Core>) {
     let mut running: BTreeMap<String, Running> = BTreeMap::new();
-    let mut service = Ok(());
+    let mut trouble = None;
     let mut clock = None;
     while !core.is_stopping() {
         watch_clock(core, &mut clock);
         loose_end::tie_again(core);
         let listed = core.source.list();
-        report_service(core, &mut service, listed.as_ref().map(|_| ()).map_err(Clone::clone));
-        if let Ok(names) = listed {
-            for reader in names {
-                running.entry(reader).or_insert_with_key(|reader| start(core, reader.clone(), None));
-            }
+        report_trouble(core, &mut trouble, listed.trouble);
+        for reader in listed.names {
+            running.entry(reader).or_insert_with_key(|reader| start(core, reader.clone(), None));
         }
         running.retain(|reader, slot| {
             if slot.thread.is_finished() {
@@ -140,13 +138,13 @@ fn watch_clock(core: &Core, last: &mut Option<(ClockState, bool)>) {
     }
 }
 
-fn report_service(core: &Core, last: &mut Result<(), LinkError>, now: Result<(), LinkError>) {
+fn report_trouble(core: &Core, last: &mut Option<LinkError>, now: Option<LinkError>) {
     if *last == now {
         return;
     }
     match &now {
-        Ok(()) => alarms::over(core, &AlarmAbout::Service),
-        Err(error) => {
+        None => alarms::over(core, &AlarmAbout::Service),
+        Some(error) => {
             let words = Words { message: error.to_string(), remedy: error.remedy(), place: None };
             alarms::raise(core, AlarmAbout::Service, words);
         }

@@ -102,7 +102,8 @@ pub fn visit(slot: &mut Slot<'_>, port: &mut dyn Port, look: Look) -> After {
 }
 
 fn lost(slot: &Slot<'_>, view: SlotView, error: &LinkError) -> After {
-    if !matches!(error, LinkError::Deadline(_)) {
+    // Behind a closed fence somebody else has spoken for this slot.
+    if !slot.fence.is_closed() {
         slot.core.bus.slot(SlotView {
             doing: Doing::Look,
             says: Some(error.to_string()),
@@ -111,15 +112,21 @@ fn lost(slot: &Slot<'_>, view: SlotView, error: &LinkError) -> After {
         });
     }
     match error {
-        LinkError::Busy | LinkError::NoService => After::Soon,
+        // What came for another program spoiled this try, not the token: it is tried again while the key is there.
+        LinkError::Busy
+        | LinkError::HeldByKiln
+        | LinkError::Interfered
+        | LinkError::Garbled
+        | LinkError::NoService => After::Soon,
         LinkError::Mute | LinkError::Refused | LinkError::NoPermission => After::WhenChanged,
+        // A key on USB that says nothing: the thread waited no longer than it should have.
+        LinkError::Deadline(_) if !slot.fence.is_closed() => After::Soon,
         LinkError::Gone
         | LinkError::Reset
         | LinkError::Deadline(_)
         | LinkError::ReaderGone
+        | LinkError::Usb(_)
         | LinkError::Reader(_)
-        | LinkError::Interfered
-        | LinkError::Garbled
         | LinkError::OddReport(_)
         | LinkError::ButtonMissed(_)
         | LinkError::CalledOff => After::Lost,

@@ -8,7 +8,7 @@ use super::{
 };
 use age::secrecy::ExposeSecret;
 use serde_json::Value;
-use std::{cell::Cell, os::unix::fs::PermissionsExt, path::PathBuf, process::Stdio};
+use std::{cell::Cell, os::unix::fs::PermissionsExt, path::PathBuf, process::Stdio, time::Duration};
 
 /// A home whose vault is opened by an age key, which costs none of the work that a passphrase is made to cost.
 pub struct Scene {
@@ -130,11 +130,17 @@ impl Watch {
 
     /// Waits until `found` has seen what it looks for; what comes before is lost.
     #[track_caller]
-    pub fn until<T>(&self, what: &str, mut found: impl FnMut(&Value) -> Option<T>) -> T {
+    pub fn until<T>(&self, what: &str, found: impl FnMut(&Value) -> Option<T>) -> T {
+        self.within(LONG, what, found)
+    }
+
+    /// The same with another limit.
+    #[track_caller]
+    pub fn within<T>(&self, limit: Duration, what: &str, mut found: impl FnMut(&Value) -> Option<T>) -> T {
         let start = std::time::Instant::now();
         let mut heard = Vec::new();
         loop {
-            let left = LONG.saturating_sub(start.elapsed());
+            let left = limit.saturating_sub(start.elapsed());
             match self.lines.within(left) {
                 Some(line) => {
                     let event = parse(&line);

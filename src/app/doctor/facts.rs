@@ -2,7 +2,7 @@
 
 use crate::{
     drivers::pcsc::PcscSource,
-    link::{LinkError, LinkSource},
+    link::LinkError,
     service::{Home, HomeError},
 };
 use nix::sys::statvfs::{FsFlags, statvfs};
@@ -127,7 +127,7 @@ pub fn smart_cards() -> SmartCards {
     );
     let programs = ["/usr/sbin/pcscd", "/sbin/pcscd", "/usr/bin/pcscd", "/usr/local/sbin/pcscd"];
     SmartCards {
-        answer: within(PCSCD_PATIENCE, || PcscSource::new().list()),
+        answer: within(PCSCD_PATIENCE, || PcscSource::new().readers()),
         installed: programs.iter().any(|program| Path::new(program).exists()),
         socket: sockets.iter().any(|socket| Path::new(socket).exists()),
         over_ssh: set("SSH_CONNECTION").is_some(),

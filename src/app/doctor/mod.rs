@@ -1,12 +1,13 @@
 //! `kiln doctor`: what of the machine stands between an operator and a burn.
 //!
-//! Facts are collected in `facts` (files, sockets, pcscd); what they mean is judged in `judge` and `molto2`, which
+//! Facts are collected in `facts` (files, sockets, pcscd); what they mean is judged in `judge`, `molto2` and `usb_keys`, which
 //! touch nothing and are tested with facts made up. The server looks with the same eyes as the client: it may be
 //! another account, or another session that polkit treats otherwise.
 
 pub(super) mod facts;
 mod judge;
 mod molto2;
+mod usb_keys;
 
 use super::system_clock::SystemClock;
 use crate::{
@@ -29,6 +30,7 @@ pub fn probe(home: Home) -> Probe {
         findings.push(judge::disk(side, home.dir(), facts::room(home.dir())));
         findings.extend(judge::smart_cards(side, &facts::smart_cards()));
         findings.push(molto2::judge(side, &molto2::look()));
+        findings.push(usb_keys::judge(side, &usb_keys::look(&home)));
         findings.push(judge::time_service(side, &facts::time_services()));
         findings
     })
@@ -71,6 +73,7 @@ impl Premises for Here {
     fn without_station(&self) -> Vec<Finding> {
         let side = Side::Client;
         let mut findings = vec![molto2::judge(side, &molto2::look())];
+        findings.push(usb_keys::judge(side, &usb_keys::look(&self.home)));
         findings.push(judge::time_service(side, &facts::time_services()));
         findings.push(judge::clock(side, SystemClock.state()));
         if self.is_owner() {
