@@ -192,7 +192,10 @@ pub fn rates_of_a_model(runs: usize, seed: u64) {
         let rate = course.rate();
         inside += usize::from((rate.low..=rate.high).contains(&clock.rate()));
     }
-    held("rates by model", inside, runs);
+    let share = inside as f64 / runs as f64;
+    println!("rates by model: {inside} of {runs} in their span of 95 %");
+    // What forty tokens say of a model is doubted besides: such spans are rather too wide than too narrow.
+    assert!((bounds(runs).0..=0.985).contains(&share), "rates by model: {share}");
 }
 
 /// Each clock has one thing happen to it; it must be called by its name, and the rate must stand.
