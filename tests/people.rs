@@ -125,6 +125,7 @@ one_of_each! {
         policy: BatchPolicy::default(),
         dry_run: false,
         priority: 0,
+        made_for: kiln::face::MadeFor::default(),
     }),
     Command::Batches => Looks Command::Batches,
     Command::BatchShow { .. } => Looks Command::BatchShow { name: spring() },
@@ -201,7 +202,8 @@ one_of_each! {
         ..ExportOptions::of(ExportFormat::Report)
     }),
     Command::ActivationCodes(_) => Acts Command::ActivationCodes(ActivationAsk {
-        batch: Some(spring()),
+        serials: vec![serial()],
+        limit: 1,
         login_target: Some("entra".into()),
         ..ActivationAsk::default()
     }),

@@ -454,3 +454,191 @@ mod keys {
         assert_ne!(after.salt.unwrap().as_slice(), bytes(&file["select"][0]["salt"]));
     }
 }
+
+mod otp_keys {
+    //! The OTP applet of Token2's keys: commands as two hosts' sources build them, sealed by other implementations.
+
+    use super::{bytes, hex, list, reply, vectors};
+    use kiln::domain::{Digits, Hash, Mode, Parameters, Period, Seed, Touch, UnixTime, credential::TwoNames};
+    use kiln::link::{Apdu, Report};
+    use kiln::wire::token2_otp::{self as wire, frame};
+    use serde_json::Value;
+
+    fn file() -> Value {
+        vectors(include_str!("vectors/token2-otp.json"))
+    }
+
+    fn named<'v>(list: &'v Value, name: &str) -> &'v Value {
+        super::list(list).iter().find(|one| one["name"] == name).unwrap_or_else(|| panic!("no {name}"))
+    }
+
+    fn names(application: &str, account: &str) -> TwoNames {
+        TwoNames { application: application.into(), account: account.into() }
+    }
+
+    #[test]
+    fn selections_and_plain_commands_agree() {
+        let file = file();
+        assert_eq!(hex(&wire::select()), named(&file["select"], "OTP applet")["command"]);
+        assert_eq!(hex(&wire::select_fido()), file["select"][1]["command"]);
+        let at = UnixTime(1_767_225_600);
+        let alice = names("Test", "alice");
+        let built: Vec<(&str, Apdu)> = vec![
+            ("read ECDH public key", wire::read_public_key()),
+            ("read configuration, Le form (keyroost, T2F2)", wire::read_configuration()),
+            ("read configuration, ten zero bytes as data (go token2)", wire::read_configuration_by_data()),
+            ("serial-read prelude on R3.1 firmware (go token2)", wire::serial_prelude()),
+            ("list all at time 0", wire::list(UnixTime(0)).unwrap()),
+            ("list all", wire::list(at).unwrap()),
+            ("list, next page", wire::list_next(at).unwrap()),
+            ("read one Test/alice", wire::read_one(&alice, at).unwrap()),
+            ("read one, empty application name", wire::read_one(&names("", "alice"), at).unwrap()),
+            ("erase all (no body, no length)", wire::erase_all()),
+            ("enable TOTP", wire::set_time_based(true)),
+            ("disable TOTP", wire::set_time_based(false)),
+            ("button HOTP: suppress Enter", wire::set_button_option(wire::ButtonOption::NoEnter, true)),
+            ("button HOTP: long touch", wire::set_button_option(wire::ButtonOption::LongTouch, true)),
+            ("button HOTP: numeric keypad", wire::set_button_option(wire::ButtonOption::Keypad, true)),
+            ("read serial", wire::read_serial()),
+        ];
+        for (name, command) in &built {
+            let entry = named(&file["commands"], name);
+            let expected = entry.get("command").unwrap_or(&entry["command_short"]);
+            assert_eq!(hex(command), *expected, "{name}");
+        }
+        // The one that is left is never sent.
+        let rest: Vec<&str> = list(&file["commands"])
+            .iter()
+            .map(|entry| entry["name"].as_str().unwrap())
+            .filter(|name| built.iter().all(|(built, _)| built != name))
+            .collect();
+        assert_eq!(rest, ["interface disable mask 02 (keyboard off)"]);
+    }
+
+    /// The entry that a plaintext of the vectors writes.
+    fn entry(of: &Value) -> wire::Entry {
+        let text = |field: &str| of[field].as_str().unwrap();
+        let period = of["period"].as_u64().unwrap();
+        let parameters = Parameters {
+            hash: text("algorithm").parse::<Hash>().unwrap(),
+            digits: Digits::new(of["digits"].as_u64().unwrap()).unwrap(),
+            mode: match text("type") {
+                "totp" => Mode::Totp { period: Period::from_secs(period).unwrap(), t0: UnixTime(0) },
+                _ => Mode::Hotp { counter: 0 },
+            },
+        };
+        let touch = if of["touch"] == true { Touch::Required } else { Touch::Free };
+        let names = names(text("application"), text("account"));
+        wire::Entry::new(&names, &parameters, touch, &Seed::new(bytes(&of["seed"]))).unwrap()
+    }
+
+    #[test]
+    fn everything_is_sealed_as_others_seal_it() {
+        let file = file();
+        let mut seen = 0;
+        for sealed in list(&file["sealed"]) {
+            let name = sealed["name"].as_str().unwrap();
+            let device = wire::parse_public_key(&bytes(&sealed["device_public_xy"])).unwrap();
+            let host = wire::HostKey::from_random(&bytes(&sealed["host_private_key"]).try_into().unwrap());
+            let host = host.unwrap();
+            let plain = bytes(&sealed["plaintext"]);
+            let command = match name {
+                "delete Test/alice" => {
+                    wire::Entry::deletion(&names("Test", "alice")).unwrap().seal(&device, host)
+                }
+                "button HOTP delete" => wire::ButtonSeed::deletion().seal(&device, host),
+                "plaintext of exactly 32 bytes (gets a whole extra block)" => {
+                    let standard = Parameters::standard();
+                    let entry = wire::Entry::new(
+                        &names("Block", "exact"),
+                        &standard,
+                        Touch::Free,
+                        &Seed::new(&plain[plain.len() - 13..]),
+                    );
+                    entry.unwrap().seal(&device, host)
+                }
+                button if button.starts_with("button") => {
+                    let seed = Seed::new(&plain[2..]);
+                    wire::ButtonSeed::new(Digits::SIX, &seed).unwrap().seal(&device, host)
+                }
+                _ => entry(named(&file["entries"], name)).seal(&device, host),
+            };
+            assert_eq!(hex(&command), sealed["command_short"], "{name}");
+            let reports: Vec<String> = frame::cut(command.bytes())
+                .iter()
+                .map(|report| data_encoding::HEXLOWER.encode(&report.numbered()))
+                .collect();
+            let expected: Vec<&str> =
+                list(&sealed["hid_reports_short_form"]).iter().map(|r| r.as_str().unwrap()).collect();
+            assert_eq!(reports, expected, "{name}");
+            seen += 1;
+        }
+        assert_eq!(seen, 10);
+    }
+
+    fn joined(reports: &Value) -> Vec<u8> {
+        let mut joiner = frame::Joiner::default();
+        let mut whole = None;
+        for report in list(reports) {
+            if let frame::Joined::Whole(answer) = joiner.take(&Report::read(&bytes(report)).unwrap()).unwrap()
+            {
+                whole = Some(answer);
+            }
+        }
+        whole.unwrap()
+    }
+
+    #[test]
+    fn frames_are_cut_and_joined_at_every_length() {
+        let file = file();
+        for one in list(&file["hid_frames"]) {
+            let apdu = bytes(&one["apdu"]);
+            assert_eq!(u64::try_from(apdu.len()).unwrap(), one["apdu_length"].as_u64().unwrap());
+            let cut: Vec<Vec<u8>> =
+                frame::cut(&apdu).iter().map(|report| report.numbered().to_vec()).collect();
+            let expected: Vec<Vec<u8>> = list(&one["reports"]).iter().map(bytes).collect();
+            assert_eq!(cut, expected);
+            assert_eq!(joined(&one["reports"]), apdu);
+        }
+        let busy = &file["busy_sequence"];
+        assert_eq!(joined(&busy["reports"]), [bytes(&busy["data"]), bytes(&busy["status"])].concat());
+    }
+
+    #[test]
+    fn every_page_is_read() {
+        let file = file();
+        for page in list(&file["list_pages"]) {
+            let response = reply(&page["response"]);
+            assert_eq!(joined(&page["hid_reports"]), bytes(&page["response"]));
+            let read = wire::parse_page(&response.data).unwrap();
+            assert_eq!(read.records.len(), usize::try_from(page["entries"].as_u64().unwrap()).unwrap());
+            assert_eq!(page["more"], read.more, "{}", page["name"]);
+            for record in &read.records {
+                let silent =
+                    record.touch == Touch::Required || matches!(record.parameters.mode, Mode::Hotp { .. });
+                assert_eq!(record.code.is_none(), silent);
+            }
+        }
+    }
+
+    #[test]
+    fn serials_and_configurations_are_read() {
+        let file = file();
+        for one in list(&file["serial_responses"]) {
+            let serial = wire::parse_serial(&reply(&one["response"]).data).unwrap();
+            assert_eq!(one["serial"], serial.as_str());
+        }
+        for one in list(&file["configuration_responses"]) {
+            let read = wire::parse_configuration(&reply(&one["response"]).data).unwrap();
+            let told = [
+                ("keyboard_disabled", read.keyboard_off()),
+                ("hotp_supported", read.counts()),
+                ("button_hotp_supported", read.types_codes()),
+                ("totp", read.keeps_time_based()),
+            ];
+            for (field, told) in told {
+                assert_eq!(one["decoded"].get(field).and_then(Value::as_bool), told, "{field}");
+            }
+        }
+    }
+}

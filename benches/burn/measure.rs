@@ -12,7 +12,7 @@ use kiln::{
     },
     drivers::pcsc::PcscSource,
     face::{BatchPolicy, Command, HolderFile, NewBatch, Reply, Role, SecretBytes},
-    link::{Apdu, ApduLink, LinkError, LinkSource, Port, Presence, Response},
+    link::{Apdu, ApduLink, LinkError, LinkSource, Opened, Port, Presence, Response},
     sim::{
         Challenges, Fault, Surroundings, VirtualToken,
         token2_single::{Settings, TimeSync},
@@ -359,6 +359,7 @@ fn prepare(kind: Kind, runtime: &tokio::runtime::Runtime, door: &StationHandle, 
         policy: BatchPolicy { seen: Some(SeenPolicy { first: 0, every: 0 }), ..BatchPolicy::default() },
         dry_run: false,
         priority: 0,
+        made_for: kiln::face::MadeFor::default(),
     }));
     ask(Command::BatchStart { name: "bench".into() });
 }
@@ -439,11 +440,15 @@ impl Port for TimedPort {
         self.inner.wait_change(known, at_most)
     }
 
-    fn open(&mut self) -> Result<Box<dyn ApduLink>, LinkError> {
+    fn open(&mut self) -> Result<Opened, LinkError> {
         let begun = Instant::now();
-        let inner = self.inner.open()?;
+        let opened = self.inner.open()?;
         note(&self.journal, Mark::Opened { begun });
-        Ok(Box::new(TimedLink { inner, journal: self.journal.clone() }))
+        Ok(match opened {
+            Opened::Card(inner) => Opened::Card(Box::new(TimedLink { inner, journal: self.journal.clone() })),
+            // Its exchanges are reports, which nobody here counts.
+            Opened::Hid(inner) => Opened::Hid(inner),
+        })
     }
 }
 

@@ -149,6 +149,7 @@ pub fn measure(dir: &Path, size: Size) -> Figures {
         key: None,
         policy: BatchPolicy { seen: Some(SeenPolicy { first: 0, every: 0 }), ..BatchPolicy::default() },
         priority: 0,
+        made_for: kiln::face::MadeFor::default(),
         dry_run: false,
     };
     ask(&mut client, Command::BatchNew(batch));

@@ -9,6 +9,7 @@ use kiln::{
     cli::{self, Cli, Exit, Io, Route},
     domain::{
         Catalog, Clock, ClockState, Serial, UnixMillis,
+        credential::TwoNames,
         key_uri::KeyUri,
         seed_text::{self, Encoding, Recognised},
     },
@@ -20,17 +21,17 @@ use kiln::{
     },
     face::{Command, Reply, ToClient},
     formats::{self, Content, DuoType, FileSecret, Format, OpensWith},
-    link::Response,
+    link::{Report, Response},
     remedy::Remedy,
     service::{LineBuffer, read_request},
     sim::{
-        Challenges, Outcome, Surroundings, VirtualToken, molto2 as sim_molto2,
+        Challenges, Outcome, Surroundings, VirtualToken, molto2 as sim_molto2, token2_otp as sim_otp,
         token2_single::{self as sim_single, TimeSync},
         vpcd::Inbox,
         ykoath as sim_key,
     },
     vault::holder::{self, Identity},
-    wire::{molto2, token2_single, ykoath},
+    wire::{molto2, token2_otp, token2_single, ykoath},
 };
 use std::{
     io,
@@ -81,6 +82,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "seed_text", run: seed_text },
     Target { name: "serial_list", run: serial_list },
     Target { name: "table", run: table },
+    Target { name: "token2_otp_frames", run: token2_otp_frames },
+    Target { name: "token2_otp_reply", run: token2_otp_reply },
     Target { name: "token2_single_reply", run: token2_single_reply },
     Target { name: "tseeds", run: tseeds },
     Target { name: "twofas", run: twofas },
@@ -239,6 +242,55 @@ pub fn token2_single_reply(bytes: &[u8]) -> bool {
     let info = token2_single::parse_info(&response.data);
     let challenge = token2_single::parse_challenge(&response.data);
     info.is_ok() || challenge.is_ok()
+}
+
+/// Reports of a Token2 key on USB, one after another. Taken if they make an answer.
+pub fn token2_otp_frames(bytes: &[u8]) -> bool {
+    let mut joiner = token2_otp::frame::Joiner::default();
+    for raw in bytes.chunks(64) {
+        let joined = Report::read(raw).map(|report| joiner.take(&report));
+        match joined {
+            Ok(Ok(token2_otp::frame::Joined::Whole(answer))) => {
+                // What was joined is cut into pieces that are joined to the same.
+                let mut again = token2_otp::frame::Joiner::default();
+                let pieces = token2_otp::frame::cut(&answer);
+                let last = pieces.iter().map(|piece| again.take(piece).expect("our own pieces")).last();
+                assert_eq!(last, Some(token2_otp::frame::Joined::Whole(answer)));
+                return true;
+            }
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => {
+                assert!(!error.to_string().is_empty() && !error.remedy().is_empty());
+                return false;
+            }
+            Err(_) => return false,
+        }
+    }
+    false
+}
+
+/// Replies of a Token2 key's OTP applet, put together again.
+pub fn token2_otp_reply(bytes: &[u8]) -> bool {
+    let Ok(response) = Response::from_bytes(bytes.to_vec()) else { return false };
+    let data = &response.data;
+    let page = token2_otp::parse_page(data);
+    for record in page.iter().flat_map(|page| &page.records) {
+        // Two entries are one only if both of their names are.
+        assert_eq!(TwoNames::of(&record.names.name()), record.names);
+        assert!(
+            record
+                .code
+                .as_ref()
+                .is_none_or(|code| code.as_str().len() == usize::from(record.parameters.digits.get()))
+        );
+    }
+    let one = token2_otp::parse_one(data);
+    let serial = token2_otp::parse_serial(data);
+    let key = token2_otp::parse_public_key(data);
+    // Any bytes may be a configuration, or an answer to reset.
+    let _ = token2_otp::parse_configuration(data).map(|told| (told.counts(), told.fido_version()));
+    let _ = (token2_otp::parse_answer_to_reset(data), token2_otp::takes_extended(data));
+    page.is_ok_and(|page| !page.records.is_empty()) || one.is_ok() || serial.is_ok() || key.is_ok()
 }
 
 /// Replies of a Molto2.
@@ -426,12 +478,14 @@ pub fn vpcd(stream: &[u8]) -> bool {
     // Nobody touches it.
     let key = sim_key::Settings {
         patience: std::time::Duration::ZERO,
-        ..sim_key::Settings::new(serial, sim_key::Make::YubiKey)
+        ..sim_key::Settings::new(serial.clone(), sim_key::Make::YubiKey)
     };
+    let otp_key = sim_otp::Settings { patience: std::time::Duration::ZERO, ..sim_otp::Settings::new(serial) };
     // The challenges of the vectors, so that the samples' answers are right.
     let tokens = [
         VirtualToken::token2_single(single, surroundings([0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88])),
         VirtualToken::molto2(several, surroundings([0xA1, 0xB2, 0xC3, 0xD4, 0xE5, 0xF6, 0x07, 0x18])),
+        VirtualToken::token2_otp(otp_key, surroundings([0; 8])),
         VirtualToken::ykoath(key, surroundings([0xA0, 0xA1, 0xA2, 0xA3, 0xA4, 0xA5, 0xA6, 0xA7])),
     ];
     let (mut inbox, mut taken) = (Inbox::default(), false);

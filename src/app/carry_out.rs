@@ -78,6 +78,12 @@ fn host(global: Global, hosts: Hosts<SimulateArgs>, io: &mut Io<'_>) -> Result<E
             station::run(env, hold, io.out)?;
             Ok(Exit::Done)
         }
+        Hosts::Simulate(args) if args.stdio => {
+            // Reports are bytes: nothing else may read them, or write between them.
+            simulate::run_on_usb(&args, Arc::new(SystemClock), io::stdin(), io.out, io::stderr())
+                .map_err(|error| service::failure(&error))?;
+            Ok(Exit::Done)
+        }
         Hosts::Simulate(args) => {
             simulate::run(&args, Arc::new(SystemClock), &mut *io.input, io.out, io::stderr())
                 .map_err(|error| service::failure(&error))?;

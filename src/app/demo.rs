@@ -13,11 +13,11 @@ use crate::{
     domain::{Clock, ClockState, Profile, Serial, UnixMillis, catalog::Catalog},
     face::{
         BatchPolicy, Command, Failure, FailureKind, HolderFile, ImportOptions, ImportTarget, JobCounts,
-        NewBatch, Reply, SecretBytes,
+        MadeFor, NewBatch, Reply, SecretBytes,
     },
     service::{self, Access, Attached, Client, Home, Listener, Mode, News, Terms},
     sim::{
-        Bench, Challenges, Surroundings, VirtualToken, molto2,
+        Bench, Challenges, Surroundings, VirtualToken, molto2, token2_otp,
         token2_single::{self, TimeSync},
         ykoath,
     },
@@ -41,6 +41,7 @@ pub const WITH_REAL_READERS: &str =
 const NFC: &str = "demo-nfc";
 const USB: &str = "demo-usb";
 const KEYS: &str = "demo-keys";
+const PIN_PLUS: &str = "demo-token2-keys";
 
 /// The port that takes Molto2s: they are told by the name under which PC/SC lists them.
 const USB_SLOT: &str = "TOKEN2 Molto2 (demo)";
@@ -48,7 +49,7 @@ const USB_SLOT: &str = "TOKEN2 Molto2 (demo)";
 /// One token in so many is a Molto2, where there is a port for it.
 const ONE_MOLTO2_IN: u32 = 6;
 
-/// One token in so many is a key with an OATH applet.
+/// One token in so many is a key: with an OATH applet and Token2's own by turns.
 const ONE_KEY_IN: u32 = 8;
 
 /// A round trip of NFC tokens takes 8 to 40 ms (vpcd.md section 6).
@@ -157,7 +158,7 @@ fn slot_names(slots: u16) -> (Vec<String>, bool) {
 }
 
 fn start_batches(client: &mut Client, pile: &[DemoToken]) -> Result<(), Failure> {
-    for name in [NFC, KEYS, USB] {
+    for name in [NFC, KEYS, PIN_PLUS, USB] {
         if pile.iter().any(|token| token.batch == name) {
             ask(client, Command::BatchStart { name: name.into() })?;
         }
@@ -212,6 +213,11 @@ fn prepare(
             let settings = molto2::Settings::new(serial.clone(), molto2::Generation::V2);
             let token = VirtualToken::molto2(settings, surroundings);
             pile.push(DemoToken { serial, token, batch: USB, profiles: 10 });
+        } else if n % (2 * ONE_KEY_IN) == 2 * ONE_KEY_IN - 1 {
+            let serial = serial(&format!("96105{n:09}"))?;
+            let settings = token2_otp::Settings::new(serial.clone());
+            let token = VirtualToken::token2_otp(settings, surroundings);
+            pile.push(DemoToken { serial, token, batch: PIN_PLUS, profiles: 3 });
         } else if n % ONE_KEY_IN == ONE_KEY_IN - 1 {
             let serial = serial(&format!("{}", 20_000_000 + n))?;
             let settings = ykoath::Settings::new(serial.clone(), ykoath::Make::YubiKey);
@@ -241,9 +247,11 @@ fn prepare(
         let content = SecretBytes::new(csv.as_bytes());
         ask(client, Command::Import { file_name: "demo.csv".into(), content, options })?;
     }
-    for (batch, model, recipe) in
-        [(USB, "molto2-v2", "molto2-ten-random"), (KEYS, "yubikey-5", "key-three-random")]
-    {
+    for (batch, model, recipe) in [
+        (USB, "molto2-v2", "molto2-ten-random"),
+        (KEYS, "yubikey-5", "key-three-random"),
+        (PIN_PLUS, "token2-pin-plus", "key-three-random"),
+    ] {
         if count(batch) > 0 {
             ask(
                 client,
@@ -257,6 +265,7 @@ fn prepare(
                     policy: BatchPolicy::default(),
                     dry_run: false,
                     priority: 0,
+                    made_for: MadeFor::default(),
                 }),
             )?;
         }

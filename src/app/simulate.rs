@@ -1,4 +1,5 @@
-//! `kiln simulate`: one virtual token behind a real `pcscd`, in the hands of whoever writes to its standard input.
+//! `kiln simulate`: one virtual token behind a real `pcscd`, in the hands of whoever writes to its standard input; or a key
+//! whose USB reports go over standard input and output.
 //!
 //! Each line on standard input is something a person would do with the token, and is answered by one JSON object on
 //! standard output, so that a script can ask and wait. What happens on the reader's side (a write, a yank) is told
@@ -8,8 +9,9 @@ use crate::{
     domain::{Clock, CustomerKey, Profile, Serial},
     remedy::{Remedy, Retry},
     sim::{
-        Challenges, Counters, Display, Fault, Standing, StateError, Surroundings, Ticking, VirtualToken,
+        Challenges, Counters, Display, Fault, Standing, StateError, Surroundings, Ticking, VirtualToken, hid,
         molto2::{self, Generation},
+        token2_otp,
         token2_single::{self, AutoOff, TimeSync},
         vpcd::{Card, Happened, VpcdError},
         ykoath::{self, Make},
@@ -37,8 +39,11 @@ pub struct SimulateArgs {
     #[arg(long)]
     pub serial: Serial,
     /// The port on which the virtual reader's driver listens
-    #[arg(long, value_name = "PORT")]
-    pub vpcd: u16,
+    #[arg(long, value_name = "PORT", required_unless_present = "stdio")]
+    pub vpcd: Option<u16>,
+    /// Be a key on USB: reports of 64 bytes come on standard input and go to standard output, until either ends
+    #[arg(long, conflicts_with = "vpcd")]
+    pub stdio: bool,
     /// How many seconds its clock is fast at the start; negative: slow
     #[arg(long, value_name = "SECONDS", default_value_t = 0.0, allow_negative_numbers = true)]
     pub drift: f64,
@@ -64,6 +69,21 @@ pub struct SimulateArgs {
     /// Lock after so many wrong answers; a Molto2 after 10, others never, unless said here
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
     pub attempts: Option<u8>,
+    /// Whether a finger comes whenever a key waits for one; by the button alone, unless said here
+    #[arg(long, value_enum, value_name = "WHEN")]
+    pub touch: Option<Touch>,
+    /// How long a Token2 key waits for a touch, in milliseconds; 15000, unless said here
+    #[arg(long, value_name = "MS")]
+    pub patience_ms: Option<u32>,
+    /// A Token2 key wants a touch for each write
+    #[arg(long)]
+    pub touch_to_write: bool,
+    /// How many entries fit on a Token2 key; 50, unless said here
+    #[arg(long, value_name = "N")]
+    pub capacity: Option<u8>,
+    /// A Token2 key keeps no counter-based entries
+    #[arg(long)]
+    pub no_counters: bool,
     /// Go dark after the display timeout, as real tokens do
     #[arg(long)]
     pub auto_off: bool,
@@ -85,6 +105,15 @@ pub enum YesNo {
     No,
 }
 
+/// When a finger comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Touch {
+    /// As soon as the key waits for it.
+    AtOnce,
+    /// Never by itself.
+    Never,
+}
+
 /// What becomes of the token when nobody can tell it anything any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum AtEof {
@@ -100,6 +129,9 @@ pub enum SimulateError {
     /// No such model.
     #[error("no virtual token of the model \"{0}\" can be made")]
     UnknownModel(String),
+    /// A token that is no USB key.
+    #[error("a token of the model \"{0}\" does not speak USB HID")]
+    NotUsb(String),
     /// The key can't be read.
     #[error("the key file {} can't be read: {source}", path.display())]
     KeyFile {
@@ -142,8 +174,9 @@ impl Remedy for SimulateError {
     fn remedy(&self) -> &'static str {
         match self {
             Self::UnknownModel(_) => {
-                "name a Token2 model (miniotp-2-i, miniotp-3-i, miniotp-3-i-nb, c301-i, c302-i, otpc-p1-i, otpc-p2-i, otpc-p2-i-nb, molto2-v1, molto2-v2) or a key (yubikey-5, nitrokey-3, solo-2, canokey)"
+                "name a Token2 model (miniotp-2-i, miniotp-3-i, miniotp-3-i-nb, c301-i, c302-i, otpc-p1-i, otpc-p2-i, otpc-p2-i-nb, molto2-v1, molto2-v2, token2-pin-plus, token2-fido-card) or a key (yubikey-5, nitrokey-3, solo-2, canokey)"
             }
+            Self::NotUsb(_) => "use --vpcd PORT for it, or name a key that does: token2-pin-plus",
             Self::KeyFile { .. } => "name a file that this user may read",
             Self::KeyNotHex(_) => "write the key as hex digits and nothing else, two for each byte",
             Self::KeyLength { .. } => {
@@ -160,7 +193,9 @@ impl Remedy for SimulateError {
 
     fn retry(&self) -> Retry {
         match self {
-            Self::UnknownModel(_) | Self::KeyNotHex(_) | Self::KeyLength { .. } => Retry::Never,
+            Self::UnknownModel(_) | Self::NotUsb(_) | Self::KeyNotHex(_) | Self::KeyLength { .. } => {
+                Retry::Never
+            }
             Self::KeyFile { .. } | Self::StateFile { .. } | Self::Control(_) => Retry::AfterOperator,
             Self::State(error) => error.retry(),
             Self::Reader(error) => error.retry(),
@@ -173,6 +208,15 @@ enum Family {
     Single(TimeSync),
     Molto2(Generation),
     Key(Make),
+    OtpKey(Carried),
+}
+
+/// What a Token2 key's reader carries.
+enum Carried {
+    /// Commands of either form, as USB and NFC do.
+    All,
+    /// Short ones only: a card in a contact reader.
+    Short,
 }
 
 /// token2-single.md sections 5 and 6, molto2.md section 1.
@@ -188,6 +232,8 @@ fn family(model: &str) -> Option<Family> {
         "nitrokey-3" => Family::Key(Make::Nitrokey),
         "solo-2" => Family::Key(Make::Solo),
         "canokey" => Family::Key(Make::CanoKey),
+        "token2-pin-plus" => Family::OtpKey(Carried::All),
+        "token2-fido-card" => Family::OtpKey(Carried::Short),
         _ => return None,
     })
 }
@@ -241,6 +287,18 @@ fn make(args: &SimulateArgs, clock: Arc<dyn Clock>) -> Result<VirtualToken, Simu
             let mut settings = ykoath::Settings::new(args.serial.clone(), make);
             settings.password = key.as_ref().map(|key| CustomerKey::new(key.as_slice()));
             VirtualToken::ykoath(settings, surroundings)
+        }
+        Family::OtpKey(carried) => {
+            let as_made = token2_otp::Settings::new(args.serial.clone());
+            let settings = token2_otp::Settings {
+                short_only: matches!(carried, Carried::Short),
+                counts: !args.no_counters,
+                touch_to_write: args.touch_to_write,
+                capacity: args.capacity.map_or(as_made.capacity, usize::from),
+                patience: args.patience_ms.map_or(as_made.patience, |ms| Duration::from_millis(ms.into())),
+                ..as_made
+            };
+            VirtualToken::token2_otp(settings, surroundings)
         }
     };
     if let Some(path) = &args.state {
@@ -519,6 +577,42 @@ fn watcher(
     }
 }
 
+/// Lets a finger come each time, as long as the program runs.
+fn touched_from_now_on(token: &VirtualToken) -> io::Result<()> {
+    let token = token.clone();
+    let finger = move || {
+        loop {
+            token.touch_within(Duration::from_secs(3600));
+        }
+    };
+    std::thread::Builder::new().name("finger".into()).spawn(finger).map(drop)
+}
+
+/// Runs one virtual key as a USB device whose reports come on `input` and go to `output`, until either ends or the key is
+/// torn off.
+pub fn run_on_usb(
+    args: &SimulateArgs,
+    clock: Arc<dyn Clock>,
+    input: impl io::Read + Send + 'static,
+    output: &mut dyn Write,
+    events: impl Write + Send + 'static,
+) -> Result<(), SimulateError> {
+    if !matches!(family(&args.model), Some(Family::OtpKey(Carried::All)) | None) {
+        return Err(SimulateError::NotUsb(args.model.clone()));
+    }
+    let token = make(args, clock)?;
+    let memory = args.state.clone().map(Memory::new);
+    if let Some(memory) = &memory {
+        memory.keep(&token)?;
+    }
+    if args.touch == Some(Touch::AtOnce) {
+        touched_from_now_on(&token)?;
+    }
+    let watcher = watcher(memory, events, token.counters().writes);
+    hid::over_stdio(token, input, output, |token| watcher(token, Happened::Exchange))?;
+    Ok(())
+}
+
 /// Runs one virtual token until `quit`, or until `controls` ends. Answers go to `answers`, what happens on the reader's
 /// side to `events`. When this returns the token has left the reader.
 pub fn run(
@@ -534,7 +628,12 @@ pub fn run(
         memory.keep(&token)?;
     }
     let watcher = watcher(memory.clone(), events, token.counters().writes);
-    let mut hand = Hand { card: Card::new(args.vpcd, token.clone(), watcher), token, state: memory };
+    if args.touch == Some(Touch::AtOnce) {
+        touched_from_now_on(&token)?;
+    }
+    // clap wants a port wherever the key is not on USB.
+    let port = args.vpcd.unwrap_or_default();
+    let mut hand = Hand { card: Card::new(port, token.clone(), watcher), token, state: memory };
     hand.card.place()?;
     for line in controls.lines() {
         let line = line?;

@@ -313,7 +313,7 @@ fn mismatch(meant: &Write, state: &ProfileState) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::plan::{Password, plan, plan_key},
+        super::plan::{ListTells, Password, plan, plan_key},
         *,
     };
     use crate::domain::{Mode, Parameters, SeedId, Touch};
@@ -431,7 +431,7 @@ mod tests {
             write(1, Mode::Hotp { counter: 0 }, Touch::Free),
             write(2, time, Touch::Required),
         ];
-        Course::new(plan_key(writes, &[], Password::Leave), serial(), Begins::Fresh)
+        Course::new(plan_key(writes, &[], Password::Leave, ListTells::Names), serial(), Begins::Fresh)
     }
 
     fn all() -> Answer {

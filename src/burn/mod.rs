@@ -10,4 +10,4 @@ pub mod resync;
 pub use course::{Agreement, Answer, Begins, CLOCK_TOLERANCE_S, Course, Ending, GoesOn, Next, ProfileState};
 pub use judge::{KeyStanding, KeyUse, MIN_TRIES_LEFT, Occupancy, Verdict, holding, judge, key_use};
 pub use names::{NotNumbered, number};
-pub use plan::{Password, Plan, Step, Write, plan, plan_key};
+pub use plan::{ListTells, Password, Plan, Step, Write, plan, plan_key};

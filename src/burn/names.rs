@@ -5,7 +5,7 @@
 //! record already, else its own where that is free, else the first free one.
 
 use super::plan::Write;
-use crate::domain::{CredentialName, Profile};
+use crate::domain::{CredentialName, Profile, credential::Naming};
 
 /// Why profiles can't be numbered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,12 +36,13 @@ impl crate::remedy::Remedy for NotNumbered {
 pub fn number(
     writes: &mut [Write],
     recorded: &[(Profile, CredentialName)],
+    naming: Naming,
 ) -> Result<Vec<(Profile, Profile)>, NotNumbered> {
     let mut taken: Vec<Profile> = recorded.iter().map(|(profile, _)| *profile).collect();
     let mut numbers: Vec<Option<Profile>> = Vec::new();
     let mut names: Vec<CredentialName> = Vec::new();
     for write in writes.iter() {
-        let name = write.name();
+        let name = write.name(naming);
         if names.contains(&name) {
             return Err(NotNumbered::SameName(name));
         }
@@ -71,6 +72,8 @@ mod tests {
     use crate::remedy::Remedy;
     use proptest::prelude::*;
 
+    const NAMING: Naming = Naming::WithPeriod;
+
     fn write(number: u8, title: &str) -> Write {
         Write {
             profile: Profile::new(number),
@@ -93,14 +96,14 @@ mod tests {
     #[test]
     fn a_fresh_key_gets_the_recipes_numbers() {
         let mut writes = [write(0, "a"), write(4, "b")];
-        assert_eq!(number(&mut writes, &[]), Ok(vec![]));
+        assert_eq!(number(&mut writes, &[], NAMING), Ok(vec![]));
         assert_eq!(numbers(&writes), [0, 4]);
     }
 
     #[test]
     fn another_name_never_takes_the_place_of_one_on_record() {
         let mut writes = [write(0, "new"), write(1, "old"), write(2, "more")];
-        let moved = number(&mut writes, &recorded(&[(0, "old"), (1, "older")])).unwrap();
+        let moved = number(&mut writes, &recorded(&[(0, "old"), (1, "older")]), NAMING).unwrap();
         assert_eq!(numbers(&writes), [3, 0, 2]);
         let expected = [(0, 3), (1, 0)].map(|(from, to)| (Profile::new(from), Profile::new(to)));
         assert_eq!(moved, expected);
@@ -108,11 +111,11 @@ mod tests {
 
     #[test]
     fn two_profiles_of_one_name_are_refused() {
-        let refused = number(&mut [write(0, "a"), write(1, "a")], &[]).unwrap_err();
+        let refused = number(&mut [write(0, "a"), write(1, "a")], &[], NAMING).unwrap_err();
         assert_eq!(refused, NotNumbered::SameName(CredentialName::told("a".into())));
         let full: Vec<_> =
             (0..=255).map(|n| (Profile::new(n), CredentialName::told(format!("x{n}")))).collect();
-        let none = number(&mut [write(0, "a")], &full).unwrap_err();
+        let none = number(&mut [write(0, "a")], &full, NAMING).unwrap_err();
         assert_eq!(none, NotNumbered::NoNumber);
         assert!([refused, none].iter().all(|error| error.remedy().len() > 10));
     }
@@ -129,13 +132,13 @@ mod tests {
                 .filter(|(_, title)| names.insert(**title))
                 .map(|(n, title)| (Profile::new(*n), CredentialName::told(format!("t{title}"))))
                 .collect();
-            number(&mut writes, &known).unwrap();
+            number(&mut writes, &known, NAMING).unwrap();
             let mut all: Vec<u8> = numbers(&writes);
             for write in &writes {
-                let of_name = known.iter().find(|(_, name)| *name == write.name());
+                let of_name = known.iter().find(|(_, name)| *name == write.name(NAMING));
                 prop_assert!(of_name.is_none_or(|(n, _)| *n == write.profile));
             }
-            all.extend(known.iter().filter(|(_, name)| writes.iter().all(|w| w.name() != *name)).map(|(n, _)| n.number()));
+            all.extend(known.iter().filter(|(_, name)| writes.iter().all(|w| w.name(NAMING) != *name)).map(|(n, _)| n.number()));
             let count = all.len();
             all.sort_unstable();
             all.dedup();

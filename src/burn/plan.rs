@@ -1,6 +1,6 @@
 //! Which commands burn a job onto a token, in which order.
 
-use crate::domain::{CredentialName, Mode, Parameters, Profile, SeedId, Touch};
+use crate::domain::{CredentialName, Mode, Parameters, Profile, SeedId, Touch, credential::Naming};
 use serde::{Deserialize, Serialize};
 
 /// What is to stand in one profile when the burn is over.
@@ -23,8 +23,8 @@ pub struct Write {
 
 impl Write {
     /// What a key that knows its profiles by names calls this one.
-    pub fn name(&self) -> CredentialName {
-        CredentialName::new(self.title.as_deref().unwrap_or_default(), self.parameters.mode)
+    pub fn name(&self, naming: Naming) -> CredentialName {
+        CredentialName::on(naming, self.title.as_deref().unwrap_or_default(), self.parameters.mode)
     }
 }
 
@@ -125,10 +125,19 @@ pub enum Password {
     Set,
 }
 
+/// What a key's list tells of its profiles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListTells {
+    /// Hardly more than names: it is read where a counter has no other proof.
+    Names,
+    /// All but the seeds: it is always read.
+    Parameters,
+}
+
 /// Lays out the burn of a key that calculates codes and knows its profiles by names. It is open already: what it holds
 /// was listed to judge it. All writing comes before all proof, and what wants a touch comes last, so that whatever can be
 /// done without a hand is done before one is asked for. A counter is not used up for a proof: its profile is only listed.
-pub fn plan_key(writes: Vec<Write>, filled: &[Profile], password: Password) -> Plan {
+pub fn plan_key(writes: Vec<Write>, filled: &[Profile], password: Password, list: ListTells) -> Plan {
     let mut steps = Vec::new();
     for write in &writes {
         if filled.contains(&write.profile) {
@@ -140,7 +149,7 @@ pub fn plan_key(writes: Vec<Write>, filled: &[Profile], password: Password) -> P
         steps.push(Step::SetPassword);
     }
     let counts = |write: &&Write| matches!(write.parameters.mode, Mode::Hotp { .. });
-    if writes.iter().any(|write| counts(&write)) {
+    if list == ListTells::Parameters || writes.iter().any(|write| counts(&write)) {
         steps.push(Step::ReadNames);
     }
     for touch in [Touch::Free, Touch::Required] {
@@ -170,7 +179,8 @@ mod tests {
         let touchy = Write { touch: Touch::Required, ..write(0, Some("a")) };
         let mut counted = write(1, Some("b"));
         counted.parameters.mode = Mode::Hotp { counter: 0 };
-        let plan = plan_key(vec![touchy, counted, write(2, Some("c"))], &[Profile::new(2)], Password::Set);
+        let writes = vec![touchy, counted, write(2, Some("c"))];
+        let plan = plan_key(writes, &[Profile::new(2)], Password::Set, ListTells::Names);
         let [a, b, c] = [0, 1, 2].map(Profile::new);
         assert_eq!(
             plan.steps,
@@ -189,8 +199,14 @@ mod tests {
 
     #[test]
     fn one_credential_on_an_open_key_is_two_commands() {
-        let plan = plan_key(vec![write(0, Some("a"))], &[], Password::Leave);
-        assert_eq!(plan.steps, [Step::WriteCredential(Profile::ZERO), Step::Compute(Profile::ZERO)]);
+        let of = |list| plan_key(vec![write(0, Some("a"))], &[], Password::Leave, list).steps;
+        let (put, compute) = (Step::WriteCredential(Profile::ZERO), Step::Compute(Profile::ZERO));
+        assert_eq!(of(ListTells::Names), [put.clone(), compute.clone()]);
+        assert_eq!(
+            of(ListTells::Parameters),
+            [put, Step::ReadNames, compute],
+            "what can be read is compared"
+        );
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub fn way(model: &Model) -> Option<Way> {
         // No loss of a seed on time sync is documented; a site that has seen one says so in its model's file.
         Driver::Molto2 if model.sync_clears_seed => Some(Way::BurnAgain),
         Driver::Molto2 => Some(Way::ClockOnly),
-        Driver::Ykoath => None,
+        Driver::Ykoath | Driver::Token2Otp => None,
     }
 }
 

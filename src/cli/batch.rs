@@ -1,21 +1,26 @@
 //! `kiln batch new|list|show|report|start|pause|retry|priority|cancel`.
 
 use super::{
-    Ask, CliError, Exit, Io,
+    Ask, CliError, Exit, Io, VerbError,
     ask::answer,
     batch_report::{self, ReportArgs},
-    import,
+    files, import,
     policy::{PolicyArgs, PriorityArg},
     run::{Form, print_json},
     table::{Table, count, or_dash, plain},
     tokens::PageArgs,
 };
-use crate::domain::JobState;
+use crate::domain::{Digits, Hash, JobState, ParameterError, Period, Touch};
 use crate::face::{
-    BatchDetail, BatchView, Command, JobFilter, JobView, NewBatch, Reply, ResyncView, SweepView,
+    BatchDetail, BatchView, Command, JobFilter, JobView, MadeFor, NewBatch, Reply, ResyncView, SweepView,
+    User,
 };
+use crate::remedy::{Remedy, Retry};
 use clap::{Args, Subcommand};
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
 
 /// `kiln batch`
 #[derive(Debug, Subcommand)]
@@ -65,14 +70,39 @@ pub struct NewArgs {
     /// The new batch's name
     name: String,
     /// How many tokens
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    count: u32,
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..),
+        required_unless_present = "users",
+        conflicts_with = "users"
+    )]
+    count: Option<u32>,
+    /// Whom they are for, in this order: a file with one user name (UPN) in each line, and behind a comma the serial of
+    /// the token where it is given
+    #[arg(long, value_name = "FILE")]
+    users: Option<PathBuf>,
     /// Which model they are
     #[arg(long)]
     model: String,
     /// What is put on each
     #[arg(long)]
     recipe: String,
+    /// The hash, where the recipe leaves it open: SHA-1, SHA-256, SHA-512
+    #[arg(long)]
+    hash: Option<Hash>,
+    /// How many digits, where the recipe leaves it open
+    #[arg(long, value_name = "N", value_parser = digits)]
+    digits: Option<Digits>,
+    /// The period in seconds, where the recipe leaves it open
+    #[arg(long, value_name = "SECONDS", value_parser = period, conflicts_with = "hotp")]
+    period: Option<Period>,
+    /// Counter-based codes, from 0, instead of time-based ones
+    #[arg(long)]
+    hotp: bool,
+    /// Each code wants a touch, on keys that can want one
+    #[arg(long)]
+    touch: bool,
     /// The login server that will check the codes
     #[arg(long, value_name = "TARGET")]
     target: Option<String>,
@@ -100,6 +130,73 @@ pub struct ShowArgs {
     page: PageArgs,
 }
 
+fn digits(text: &str) -> Result<Digits, String> {
+    let number = text.parse().map_err(|_| "a number from 4 to 10".to_owned())?;
+    Digits::new(number).map_err(|error| error.to_string())
+}
+
+fn period(text: &str) -> Result<Period, String> {
+    let seconds = text.parse().map_err(|_| "a number of seconds, such as 30".to_owned())?;
+    Period::from_secs(seconds).map_err(|error| error.to_string())
+}
+
+/// A list of users with something wrong in it. Nothing was asked of the station.
+#[derive(Debug, thiserror::Error)]
+pub enum UsersError {
+    /// No line names anybody.
+    #[error("{file} names no user")]
+    Nobody {
+        /// Which file.
+        file: String,
+    },
+    /// A line that is no user, or has no serial behind its comma.
+    #[error("{file}, line {line}: {problem}")]
+    Line {
+        /// Which file.
+        file: String,
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+impl VerbError for UsersError {
+    fn exit(&self) -> Exit {
+        Exit::Usage
+    }
+}
+
+impl Remedy for UsersError {
+    fn remedy(&self) -> &'static str {
+        "write one user name in each line, and where a token is given, a comma and its serial: ann@example.com,96105000000017"
+    }
+
+    fn retry(&self) -> Retry {
+        Retry::AfterOperator
+    }
+}
+
+/// Reads a list of users; empty lines count for nothing.
+fn users(file: &Path) -> Result<Vec<User>, CliError> {
+    let text = files::read_text(file)?;
+    let shown = || file.display().to_string();
+    let mut users = Vec::new();
+    for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let wrong = |problem: String| UsersError::Line { file: shown(), line: at + 1, problem };
+        let (upn, serial) = line.split_once(',').map_or((line, None), |(upn, serial)| (upn, Some(serial)));
+        let upn = upn.trim();
+        if upn.is_empty() || upn.chars().any(char::is_control) {
+            return Err(wrong("there is no user name before the comma".into()).into());
+        }
+        let serial = serial
+            .map(|serial| serial.trim().parse().map_err(|error: ParameterError| wrong(error.to_string())))
+            .transpose()?;
+        users.push(User { upn: upn.to_owned(), serial });
+    }
+    if users.is_empty() { Err(UsersError::Nobody { file: shown() }.into()) } else { Ok(users) }
+}
+
 fn state(text: &str) -> Result<JobState, String> {
     JobState::from_word(text).ok_or_else(|| JobState::ALL.map(JobState::word).join(", "))
 }
@@ -108,9 +205,19 @@ fn state(text: &str) -> Result<JobState, String> {
 pub fn run(verb: BatchVerb, form: Form, io: &mut Io<'_>, station: &mut dyn Ask) -> Result<Exit, CliError> {
     match verb {
         BatchVerb::New(new) => {
+            let users = new.users.as_deref().map(users).transpose()?.unwrap_or_default();
+            let listed = u32::try_from(users.len()).unwrap_or(u32::MAX);
             let batch = NewBatch {
                 name: new.name,
-                count: new.count,
+                count: new.count.unwrap_or(listed),
+                made_for: MadeFor {
+                    users,
+                    hash: new.hash,
+                    digits: new.digits,
+                    period: new.period,
+                    counts: new.hotp,
+                    touch: if new.touch { Touch::Required } else { Touch::Free },
+                },
                 model: new.model,
                 recipe: new.recipe,
                 login_target: new.target,
@@ -391,9 +498,32 @@ proofs     5 written
             "do": "batch_new", "name": "spring", "count": 3, "model": "c302-i", "recipe": "plain",
             "login_target": null, "key": null, "policy": {"factory": null, "foreign": "refuse", "seen": null},
             "dry_run": false, "priority": -2,
+            "made_for": {
+                "users": [], "hash": null, "digits": null, "period": null, "counts": false, "touch": "free",
+            },
         });
         assert_eq!(station.asked(), [asked]);
         assert!(desk.err().contains("kiln batch start spring"), "{}", desk.err());
+    }
+
+    #[test]
+    fn users_come_from_a_file_one_key_after_another() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = |text: &str| {
+            let path = dir.path().join("users.txt");
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        let read = users(&file("ann@example.com\n\n bob@example.com , 96105000000017\r\n")).unwrap();
+        let bob = Some("96105000000017".parse().unwrap());
+        let upns: Vec<&str> = read.iter().map(|user| user.upn.as_str()).collect();
+        assert_eq!((upns, &read[1].serial), (vec!["ann@example.com", "bob@example.com"], &bob));
+        for (text, says) in
+            [("", "names no user"), ("ann\n,961", "line 2: there is no user"), ("ann,8.6E+13", "line 1")]
+        {
+            let error = users(&file(text)).unwrap_err();
+            assert!(error.to_string().contains(says) && error.remedy().contains("one user name"), "{error}");
+        }
     }
 
     #[test]

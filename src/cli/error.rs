@@ -2,6 +2,7 @@
 
 use super::{
     Exit, Io, VerbError,
+    batch::UsersError,
     collect::CollectError,
     diagnose::DiagnoseVerbError,
     export::ExportError,
@@ -35,6 +36,9 @@ pub enum CliError {
     /// A list of serials, or of an upload's errors, that can't be read.
     #[error(transparent)]
     Expect(#[from] ExpectError),
+    /// A list of users that can't be read.
+    #[error(transparent)]
+    Users(#[from] UsersError),
     /// An export that must not be written there.
     #[error(transparent)]
     Export(#[from] ExportError),
@@ -127,6 +131,7 @@ impl CliError {
             Self::Prompt(error) => error.remedy(),
             Self::Seal(error) => error.remedy(),
             Self::Expect(error) => error.remedy(),
+            Self::Users(error) => error.remedy(),
             Self::Export(error) => error.remedy(),
             Self::Open(error) => error.remedy(),
             Self::Key(error) => error.remedy(),
@@ -159,6 +164,7 @@ impl CliError {
             | Self::Prompt(_)
             | Self::Seal(_)
             | Self::Expect(_)
+            | Self::Users(_)
             | Self::Export(_)
             | Self::Open(_)
             | Self::Key(_)
@@ -185,6 +191,7 @@ impl CliError {
             Self::Open(error) => error.exit(),
             Self::Seal(error) => error.exit(),
             Self::Expect(error) => error.exit(),
+            Self::Users(error) => error.exit(),
             Self::Export(error) => error.exit(),
             Self::Key(error) => error.exit(),
             Self::Unwrap(error) => error.exit(),
@@ -213,6 +220,7 @@ impl CliError {
             | Self::Prompt(_)
             | Self::Seal(_)
             | Self::Expect(_)
+            | Self::Users(_)
             | Self::Export(_)
             | Self::Open(_)
             | Self::Key(_)

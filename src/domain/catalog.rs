@@ -38,12 +38,15 @@ const SHIPPED: &[(&str, &str)] = shipped![
     "models/otpc-p2-i-nb.toml",
     "models/otpc-p2-i.toml",
     "models/solo-2.toml",
+    "models/token2-fido-card.toml",
+    "models/token2-pin-plus.toml",
     "models/yubikey-5.toml",
     "recipes/as-file.toml",
     "recipes/key-as-file.toml",
     "recipes/key-entra.toml",
     "recipes/key-random.toml",
     "recipes/key-three-random.toml",
+    "recipes/key-user.toml",
     "recipes/molto2-ten-random.toml",
     "recipes/molto2-ten.toml",
     "recipes/single-random.toml",
@@ -399,8 +402,18 @@ mod tests {
             assert_eq!((found.name.as_str(), found.sync_clears_seed), (model, clears));
             assert_eq!((found.driver, &found.key), (Driver::Token2Single, &KeyNeeded::PublicDeviceKey));
         }
-        for serial in ["86596231234567", "86597101234567", "72102935780528", "826658719844499", "8659"] {
+        // The last is a T2F2 of the first generation.
+        for serial in ["86596231234567", "86597101234567", "826658719844499", "8659", "86105000000017"] {
             assert!(catalog.model_for_serial(&serial.parse().unwrap()).is_none(), "{serial}");
+        }
+        for (serial, model) in [
+            ("72102935780528", "token2-pin-plus"),
+            ("96105000000017", "token2-pin-plus"),
+            ("86202000000017", "token2-fido-card"),
+            ("70001234", "token2-fido-card"),
+        ] {
+            let found = catalog.model_for_serial(&serial.parse().unwrap()).unwrap();
+            assert_eq!((found.name.as_str(), found.driver), (model, Driver::Token2Otp));
         }
     }
 

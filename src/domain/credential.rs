@@ -25,6 +25,14 @@ impl CredentialName {
         })
     }
 
+    /// The name under which a key of this kind keeps a profile of this title.
+    pub fn on(naming: Naming, title: &str, mode: Mode) -> Self {
+        match naming {
+            Naming::WithPeriod => Self::new(title, mode),
+            Naming::TwoNames => TwoNames::of(&Self(title.to_owned())).name(),
+        }
+    }
+
     /// The name that a key told.
     pub fn told(name: String) -> Self {
         Self(name)
@@ -54,6 +62,47 @@ impl CredentialName {
 impl fmt::Display for CredentialName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
+    }
+}
+
+/// How a family of keys names its credentials.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Naming {
+    /// One text, in which an unusual period stands first: the OATH applet.
+    WithPeriod,
+    /// Application and account, apart; the period beside them: Token2's keys.
+    TwoNames,
+}
+
+/// What a Token2 FIDO key calls an entry: an application and an account, apart. The key tells entries apart by the pair.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TwoNames {
+    /// May be empty.
+    pub application: String,
+    /// Never empty on a key.
+    pub account: String,
+}
+
+impl TwoNames {
+    /// The longest that either may be, in bytes.
+    pub const MAX_BYTES: u8 = 64;
+
+    /// Those of a name: what stands before its first colon, and the rest; all of it is the account where there is none.
+    pub fn of(name: &CredentialName) -> Self {
+        let (application, account) = name.0.split_once(':').unwrap_or(("", &name.0));
+        // Only a key's own names hold these, since a title's first colon ends its application.
+        let application = application.replace("%3A", ":").replace("%25", "%");
+        Self { application, account: account.to_owned() }
+    }
+
+    /// The name under which kiln speaks of both. Different pairs have different names.
+    pub fn name(&self) -> CredentialName {
+        let application = self.application.replace('%', "%25").replace(':', "%3A");
+        let joined = match (application.as_str(), self.account.contains(':')) {
+            ("", false) => self.account.clone(),
+            (application, _) => format!("{application}:{}", self.account),
+        };
+        CredentialName(joined)
     }
 }
 
@@ -152,7 +201,32 @@ mod tests {
         assert_eq!(name.parts(Kind::Totp).title, "24/7 Support:ann");
     }
 
+    #[test]
+    fn a_title_is_an_application_and_an_account() {
+        let pair = |title: &str| {
+            let name = CredentialName::on(Naming::TwoNames, title, totp(60));
+            let TwoNames { application, account } = TwoNames::of(&name);
+            (name.to_string(), application, account)
+        };
+        let named = |name: &str, application: &str, account: &str| {
+            (name.to_owned(), application.to_owned(), account.to_owned())
+        };
+        assert_eq!(pair("Acme:ann"), named("Acme:ann", "Acme", "ann"), "the period is no part of it");
+        assert_eq!(pair("ann"), named("ann", "", "ann"));
+        assert_eq!(pair(":ann"), named("ann", "", "ann"), "the same entry has one name");
+        assert_eq!(pair("Acme:b:c"), named("Acme:b:c", "Acme", "b:c"));
+        assert_eq!(pair("100%:ann").1, "100%");
+    }
+
     proptest! {
+        #[test]
+        fn different_pairs_have_different_names(
+            application in "[a:%235A]{0,6}", account in "[a:%235A]{1,6}"
+        ) {
+            let names = TwoNames { application, account };
+            prop_assert_eq!(&TwoNames::of(&names.name()), &names);
+        }
+
         #[test]
         fn what_is_made_is_read_back(title in "[^\\p{C}]{1,40}", seconds in 1u64..=u64::from(u32::MAX)) {
             let name = CredentialName::new(&title, totp(seconds));

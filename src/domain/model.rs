@@ -3,7 +3,7 @@
 //! named by [`Driver`].
 
 use super::{
-    credential::CredentialName,
+    credential::{CredentialName, Naming, TwoNames},
     params::{Digits, Hash, Mode, Parameters, Period, Touch},
     time::UnixTime,
     token::{Profile, Serial},
@@ -23,15 +23,23 @@ pub enum Driver {
     Molto2,
     /// A security key with the OATH applet: YubiKey, Nitrokey, Solo, CanoKey.
     Ykoath,
+    /// A Token2 FIDO key with an OTP applet of its own.
+    Token2Otp,
 }
 
 impl Driver {
     /// Whether its profiles are told apart by their titles: the token keeps no numbers, and what it keeps can be listed.
     /// The number of a profile is then this station's own.
     pub fn names_profiles(self) -> bool {
+        self.naming().is_some()
+    }
+
+    /// How it names them, where it does.
+    pub fn naming(self) -> Option<Naming> {
         match self {
-            Self::Token2Single | Self::Molto2 => false,
-            Self::Ykoath => true,
+            Self::Token2Single | Self::Molto2 => None,
+            Self::Ykoath => Some(Naming::WithPeriod),
+            Self::Token2Otp => Some(Naming::TwoNames),
         }
     }
 
@@ -39,7 +47,7 @@ impl Driver {
     pub fn has_clock(self) -> bool {
         match self {
             Self::Token2Single | Self::Molto2 => true,
-            Self::Ykoath => false,
+            Self::Ykoath | Self::Token2Otp => false,
         }
     }
 }
@@ -50,6 +58,7 @@ impl fmt::Display for Driver {
             Self::Token2Single => "token2-single",
             Self::Molto2 => "molto2",
             Self::Ykoath => "ykoath",
+            Self::Token2Otp => "token2-otp",
         })
     }
 }
@@ -156,6 +165,8 @@ pub enum KeyNeeded {
     },
     /// None as delivered; its owner may have set a password for the applet.
     AppletPassword,
+    /// Nothing: whoever holds it may write.
+    Nothing,
 }
 
 /// What can be read from a token and compared after a burn.
@@ -360,6 +371,20 @@ pub enum Misfit {
         /// The first such character.
         character: char,
     },
+    /// Half of a name that is too short or too long, on keys that keep two.
+    #[error("the {half} in \"{title}\" has {len_bytes} bytes, on {model} it has {fits}")]
+    HalfName {
+        /// The model.
+        model: String,
+        /// The title.
+        title: String,
+        /// Which half: "issuer", before the first colon, or "account".
+        half: &'static str,
+        /// Its length in bytes.
+        len_bytes: usize,
+        /// Its bounds.
+        fits: Bounds,
+    },
     /// A display timeout that it doesn't have.
     #[error("{model} cannot switch its display off after {seconds} s: {} would fit", one_of_seconds(fits))]
     DisplayTimeout {
@@ -391,7 +416,9 @@ impl Remedy for Misfit {
             Self::TitleNeeded { .. } => "use a recipe with titles, such as key-as-file, for this model",
             Self::Touch { .. } => "take touch out of the recipe, or use another model",
             Self::NoTitles { .. } => "use a recipe without a title for this model",
-            Self::TitleLength { .. } => "shorten the title in the recipe; kiln cuts none",
+            Self::TitleLength { .. } | Self::HalfName { .. } => {
+                "shorten the title in the recipe; kiln cuts none"
+            }
             Self::TitleCharacter { .. } => "write the title with plain letters, digits and signs",
             Self::DisplayTimeout { .. } => "set the recipe's display_timeout_s to one that fits",
         }
@@ -450,7 +477,7 @@ impl Model {
         self.check_seed_length(seed_len_bytes)?;
         match title {
             // What counts is the whole name, in which the period may stand before the title.
-            Some(title) if self.driver.names_profiles() => {
+            Some(title) if self.driver.naming() == Some(Naming::WithPeriod) => {
                 self.check_title(CredentialName::new(title, parameters.mode).as_str())?;
             }
             Some(title) => self.check_title(title)?,
@@ -517,16 +544,34 @@ impl Model {
         let model = || self.label.clone();
         let Some(fits) = self.title_bytes else { return Err(Misfit::NoTitles { model: model() }) };
         let cannot = |c: &char| match self.driver {
-            Driver::Token2Single | Driver::Molto2 => !(c.is_ascii_graphic() || *c == ' '),
+            Driver::Token2Single | Driver::Molto2 | Driver::Token2Otp => !(c.is_ascii_graphic() || *c == ' '),
             Driver::Ykoath => c.is_control(),
         };
         if let Some(character) = title.chars().find(cannot) {
             return Err(Misfit::TitleCharacter { model: model(), title: title.to_owned(), character });
         }
         if fits.hold(title.len()) {
-            return Ok(());
+            return if self.driver.naming() == Some(Naming::TwoNames) {
+                self.check_halves(title)
+            } else {
+                Ok(())
+            };
         }
         Err(Misfit::TitleLength { model: model(), title: title.to_owned(), len_bytes: title.len(), fits })
+    }
+
+    /// Whether both halves of a title fit.
+    fn check_halves(&self, title: &str) -> Result<(), Misfit> {
+        let TwoNames { application, account } = TwoNames::of(&CredentialName::told(title.to_owned()));
+        let max = usize::from(TwoNames::MAX_BYTES);
+        for (half, text, min) in [("issuer", application, 0), ("account", account, 1)] {
+            let fits = Bounds { min, max };
+            if !fits.hold(text.len()) {
+                let (model, title) = (self.label.clone(), title.to_owned());
+                return Err(Misfit::HalfName { model, title, half, len_bytes: text.len(), fits });
+            }
+        }
+        Ok(())
     }
 
     /// Whether its display can be set to go dark after so long.
@@ -677,6 +722,20 @@ mod tests {
     }
 
     #[test]
+    fn a_token2_key_takes_two_names_of_plain_text() {
+        let check = |title: &str| {
+            let parameters = totp(Hash::Sha256, 10, 60);
+            model("token2-pin-plus").check(Profile::ZERO, &parameters, 64, Some(title), Touch::Required, 30)
+        };
+        assert_eq!((check("Acme:ann"), check("ann")), (Ok(()), Ok(())));
+        assert_eq!(check(&format!("{0}:{0}", "x".repeat(64))), Ok(()));
+        let long = check(&format!("a:{}", "x".repeat(65)));
+        assert!(matches!(long, Err(Misfit::HalfName { half: "account", len_bytes: 65, .. })));
+        assert!(matches!(check("Acme:"), Err(Misfit::HalfName { half: "account", len_bytes: 0, .. })));
+        assert!(matches!(check("Büro:ann"), Err(Misfit::TitleCharacter { character: 'ü', .. })));
+    }
+
+    #[test]
     fn usb_ids_are_read_strictly() {
         for text in ["349e0300", "349e:030", "+49e:0300", "349e:0300:1", ""] {
             assert!(UsbId::try_from(text.to_owned()).is_err(), "{text}");
@@ -700,6 +759,13 @@ mod tests {
             Misfit::NoTitles { model: model.clone() },
             Misfit::TitleLength { model: model.clone(), title: "t".into(), len_bytes: 1, fits },
             Misfit::TitleCharacter { model: model.clone(), title: "t".into(), character: 't' },
+            Misfit::HalfName {
+                model: model.clone(),
+                title: "t".into(),
+                half: "account",
+                len_bytes: 65,
+                fits,
+            },
             Misfit::DisplayTimeout { model, seconds: 1, fits: vec![15, 30] },
         ] {
             assert!(misfit.remedy().len() > 10 && misfit.retry() == Retry::Never, "{misfit}");

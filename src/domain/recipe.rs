@@ -107,6 +107,8 @@ pub struct LineFacts<'a> {
     pub seed_len_bytes: Option<usize>,
     /// What the line says about the codes.
     pub stated: Stated,
+    /// Whether new random seeds are counter-based, where the recipe fixes no period.
+    pub random_counts: bool,
     /// The token's serial, where it is known already.
     pub serial: Option<&'a Serial>,
     /// The user.
@@ -297,6 +299,7 @@ impl Recipe {
             }
         };
         let from_file = planned.seed == SeedFrom::File;
+        let counter = if from_file { facts.stated.counter } else { facts.random_counts.then_some(0) };
         let parameters = Stated {
             hash: planned.hash.or(facts.stated.hash),
             digits: planned.digits.or(facts.stated.digits),
@@ -304,7 +307,7 @@ impl Recipe {
             // Start and counter belong to the file's seed; a new seed begins at its own.
             t0: facts.stated.t0.filter(|_| from_file),
             // A fixed period means time-based codes.
-            counter: facts.stated.counter.filter(|_| from_file && planned.period.is_none()),
+            counter: counter.filter(|_| planned.period.is_none()),
         }
         .or_standard();
         let title = match planned.title.as_ref().map(|title| title.fill(|fact| facts.get(fact))).transpose() {
@@ -414,6 +417,19 @@ mod tests {
         assert_eq!(entry.parameters, Parameters::totp(Hash::Sha256, Digits::SIX, Period::SIXTY));
         assert_eq!(entry.seed, SeedSource::File { len_bytes: 20 });
         assert_eq!(entry.title, None);
+    }
+
+    #[test]
+    fn a_random_seed_counts_only_where_that_is_asked_for() {
+        let stated = Stated { counter: Some(7), ..Stated::default() };
+        let mode = |text: &str, random_counts: bool| {
+            let facts = LineFacts { stated, random_counts, account: Some("ann"), ..LineFacts::default() };
+            entry(&recipe(text), "yubikey-5", &facts).unwrap().parameters.mode
+        };
+        let plain = "number=0\nseed='random'\ntitle='{account}'";
+        assert!(matches!(mode(plain, false), Mode::Totp { .. }), "the line's counter is its own seed's");
+        assert_eq!(mode(plain, true), Mode::Hotp { counter: 0 });
+        assert!(matches!(mode(&format!("{plain}\nperiod=60"), true), Mode::Totp { .. }));
     }
 
     #[test]

@@ -70,9 +70,8 @@ pub struct DriftSeconds(pub f64);
 impl DriftSeconds {
     /// So many milliseconds.
     pub fn from_millis(millis: i64) -> Self {
-        let seconds = millis.div_euclid(1000);
-        let rest = i32::try_from(millis.rem_euclid(1000)).unwrap_or_default();
-        Self(i32::try_from(seconds).map_or(f64::INFINITY, f64::from) + f64::from(rest) / 1000.0)
+        // Exact for any clock of 32 bits, and never infinite, which JSON could not carry.
+        Self(millis as f64 / 1000.0)
     }
 }
 
@@ -208,6 +207,13 @@ mod tests {
         assert_eq!(UnixMillis(1_500).nearest_second(), UnixTime(2));
         assert_eq!(UnixMillis(1_999).floor_second(), UnixTime(1));
         assert_eq!(UnixMillis(-1).floor_second(), UnixTime(-1));
+    }
+
+    #[test]
+    fn a_clock_that_says_2106_is_a_number_of_seconds_off() {
+        assert_eq!(DriftSeconds::from_millis(2_500_000_000_500).0, 2_500_000_000.5);
+        assert_eq!(DriftSeconds::from_millis(-1).0, -0.001);
+        assert!(DriftSeconds::from_millis(i64::MIN).0.is_finite());
     }
 
     #[test]

@@ -10,6 +10,8 @@ use std::fmt;
 
 const SET_ASIDE: &str = "put the token aside and look up what it answered in the log";
 const TOUCH_IT: &str = "take the key off and put it back, and touch it when the slot says touch";
+const BUTTON_MISSED: &str =
+    "unplug the key, so that it stops waiting; plug it in again, and touch it as soon as its slot says touch";
 
 /// Why no token of the family could be found on a link.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -114,6 +116,23 @@ pub enum ReadError {
         /// The key.
         serial: Serial,
     },
+    /// A key waited for a touch longer than anybody believes in one. It may wait still.
+    #[error("key {serial} waited {waited_s} s for a touch, and its button was missed")]
+    ButtonMissed {
+        /// The key.
+        serial: Serial,
+        /// For how long, in seconds.
+        waited_s: u64,
+    },
+    /// The token cannot be asked this. Nothing was sent.
+    #[error("{reading} cannot be asked for: {cause}")]
+    Cannot {
+        /// What was wanted.
+        reading: Reading,
+        /// What it cannot be asked.
+        #[source]
+        cause: EncodeError,
+    },
     /// The family or its numbering has no such thing. Nothing was sent.
     #[error("a {family} cannot tell {reading}")]
     NotOffered {
@@ -134,6 +153,8 @@ impl Remedy for ReadError {
             Self::Status { .. } | Self::Malformed { .. } => SET_ASIDE,
             Self::OtherToken { .. } => "leave one token on the reader until the slot says take",
             Self::Untouched { .. } => TOUCH_IT,
+            Self::ButtonMissed { .. } => BUTTON_MISSED,
+            Self::Cannot { cause, .. } => cause.remedy(),
             Self::NotOffered { .. } => "choose a recipe that this model can do",
         }
     }
@@ -141,9 +162,11 @@ impl Remedy for ReadError {
     fn retry(&self) -> Retry {
         match self {
             Self::Link { cause, .. } => cause.retry(),
+            Self::Cannot { cause, .. } => cause.retry(),
             Self::Status { .. }
             | Self::Malformed { .. }
             | Self::OtherToken { .. }
+            | Self::ButtonMissed { .. }
             | Self::Untouched { .. } => Retry::AfterOperator,
             Self::NotOffered { .. } => Retry::Never,
         }
@@ -324,6 +347,10 @@ pub enum Change {
     Credential(Profile),
     /// The password of a key's applet.
     Password,
+    /// The erasure of all that a key's list holds.
+    Erasure,
+    /// What a key types when its button is pressed.
+    Button,
 }
 
 impl fmt::Display for Change {
@@ -340,6 +367,8 @@ impl fmt::Display for Change {
             Self::ScreenUnlock => f.write_str("the lifting of the screen lock"),
             Self::Credential(profile) => write!(f, "the credential of profile {profile}"),
             Self::Password => f.write_str("the new password"),
+            Self::Erasure => f.write_str("the erasure of all entries"),
+            Self::Button => f.write_str("the codes of its button"),
         }
     }
 }
@@ -402,10 +431,56 @@ pub enum WriteError {
         change: Change,
     },
     /// The system gave no random numbers. Nothing was sent.
-    #[error("key {serial} got no new password: the system gives no random numbers")]
+    #[error("key {serial} was told nothing: the system gives no random numbers")]
     NoRandomness {
         /// The key.
         serial: Serial,
+    },
+    /// This build's ciphers are broken. Nothing was sent.
+    #[error(transparent)]
+    SelfTest(#[from] SelfTestFailed),
+    /// A key told no public key that something could be sealed for. Nothing was written.
+    #[error("key {serial} was not sent {change}: it tells {cause}")]
+    OddKey {
+        /// The key.
+        serial: Serial,
+        /// What was to change.
+        change: Change,
+        /// What is wrong with what it told.
+        #[source]
+        cause: ReplyError,
+    },
+    /// A key keeps no counter-based (HOTP) codes. Nothing was written.
+    #[error("key {serial} keeps no counter-based codes and did not take {change}")]
+    NoCounters {
+        /// The key.
+        serial: Serial,
+        /// What was to change.
+        change: Change,
+    },
+    /// A key's list of time-based codes is switched off. Nothing was sent.
+    #[error("key {serial} has its time-based codes switched off and was not sent {change}")]
+    ListOff {
+        /// The key.
+        serial: Serial,
+        /// What was to change.
+        change: Change,
+    },
+    /// A key types no codes: its keyboard is off, or it cannot. Nothing was written.
+    #[error("key {serial} types no codes at its button: its keyboard is off, or its model has none")]
+    NoButtonCodes {
+        /// The key.
+        serial: Serial,
+    },
+    /// A key waited for a touch longer than anybody believes in one. One that comes late may still let it take the change.
+    #[error("key {serial} waited {waited_s} s for a touch for {change}, and its button was missed")]
+    ButtonMissed {
+        /// The key.
+        serial: Serial,
+        /// What was to change.
+        change: Change,
+        /// For how long, in seconds.
+        waited_s: u64,
     },
     /// The link failed before the answer came: the token may have taken the change or not. Only the same change again,
     /// or a code on the display, settles it.
@@ -425,8 +500,13 @@ impl WriteError {
     /// Whether the token may have taken the change although no confirmation came.
     pub fn outcome_is_unknown(&self) -> bool {
         match self {
-            Self::Unknown { .. } => true,
+            Self::Unknown { .. } | Self::ButtonMissed { .. } => true,
             Self::Cannot { .. }
+            | Self::SelfTest(_)
+            | Self::OddKey { .. }
+            | Self::NoCounters { .. }
+            | Self::ListOff { .. }
+            | Self::NoButtonCodes { .. }
             | Self::NotOffered { .. }
             | Self::LockedAgain { .. }
             | Self::Full { .. }
@@ -450,7 +530,18 @@ impl Remedy for WriteError {
             Self::NoRandomness { .. } => {
                 "have the machine looked after: a Linux without random numbers is broken"
             }
-            Self::Refused { .. } => SET_ASIDE,
+            Self::SelfTest(error) => error.remedy(),
+            Self::NoCounters { .. } => {
+                "use a recipe with time-based codes (TOTP), or a model that keeps counter-based ones"
+            }
+            Self::ListOff { .. } => {
+                "switch its TOTP function on with Token2's own program, or use another key"
+            }
+            Self::NoButtonCodes { .. } => {
+                "switch its keyboard on with Token2's own program, or use a recipe without codes at the button"
+            }
+            Self::ButtonMissed { .. } => BUTTON_MISSED,
+            Self::Refused { .. } | Self::OddKey { .. } => SET_ASIDE,
             Self::Unknown { cause, .. } => cause.remedy(),
         }
     }
@@ -459,7 +550,11 @@ impl Remedy for WriteError {
         match self {
             Self::Cannot { cause, .. } => cause.retry(),
             Self::NotOffered { .. } => Retry::Never,
+            Self::SelfTest(error) => error.retry(),
+            Self::NoCounters { .. } | Self::ListOff { .. } | Self::NoButtonCodes { .. } => Retry::Never,
             Self::LockedAgain { .. }
+            | Self::OddKey { .. }
+            | Self::ButtonMissed { .. }
             | Self::Refused { .. }
             | Self::Full { .. }
             | Self::Untouched { .. }
@@ -470,143 +565,4 @@ impl Remedy for WriteError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn serial() -> Serial {
-        "86596220001234".parse().unwrap()
-    }
-
-    const STATUS: StatusWord = StatusWord(0x6A80);
-
-    /// Each error with its remedy, its retry and what it says; a remedy is a sentence without a full stop.
-    fn check<E: Remedy + fmt::Display>(error: E, retry: Retry, names: &str) {
-        assert!(error.remedy().len() > 20 && !error.remedy().ends_with('.'), "{error}: {}", error.remedy());
-        assert_eq!(error.retry(), retry, "{error}");
-        assert!(error.to_string().contains(names), "{error}");
-    }
-
-    #[test]
-    fn opening_has_a_remedy_for_everything() {
-        check(OpenError::Link(LinkError::Mute), Retry::AfterOperator, "does not answer");
-        check(OpenError::Status(STATUS), Retry::Never, "6A80");
-        check(OpenError::Malformed(ReplyError::SerialText), Retry::Never, "not made of digits");
-    }
-
-    #[test]
-    fn reading_has_a_remedy_for_everything() {
-        let (reading, serial) = (Reading::Info, serial());
-        let cause = LinkError::Gone;
-        check(ReadError::Link { serial: serial.clone(), reading, cause }, Retry::AfterOperator, "1234");
-        let late = Reading::PublicBlock(Profile::new(50));
-        let beyond = ReadError::Status { serial: serial.clone(), reading: late, status: STATUS };
-        assert!(beyond.remedy().contains("0 to 49"));
-        check(beyond, Retry::AfterOperator, "6A80");
-        let status = ReadError::Status { serial: serial.clone(), reading, status: STATUS };
-        assert_eq!(status.remedy(), SET_ASIDE);
-        check(status, Retry::AfterOperator, "6A80");
-        let cause = ReplyError::SerialLength(3);
-        check(ReadError::Malformed { serial: serial.clone(), reading, cause }, Retry::AfterOperator, "3");
-        check(ReadError::Untouched { serial: serial.clone() }, Retry::AfterOperator, "not touched");
-        let found = "7".parse().unwrap();
-        check(ReadError::OtherToken { expected: serial, found }, Retry::AfterOperator, "token 7 answered");
-        check(
-            ReadError::NotOffered { family: Family::Token2Single, reading: late },
-            Retry::Never,
-            "profile 50",
-        );
-    }
-
-    #[test]
-    fn unlocking_has_a_remedy_for_everything_and_knows_what_cost_a_try() {
-        let serial = serial();
-        let asked = UnlockError::Challenge { serial: serial.clone(), status: STATUS };
-        let lost = UnlockError::Link { serial: serial.clone(), cause: LinkError::Busy };
-        let key = UnlockError::Key { serial: serial.clone(), cause: EncodeError::KeyLength(3) };
-        let odd = UnlockError::Malformed {
-            serial: serial.clone(),
-            cause: ReplyError::Length { expected: 8, found: 0 },
-        };
-        let broken = UnlockError::SelfTest(SelfTestFailed("SM4"));
-        for (error, retry, names) in [
-            (asked, Retry::AfterOperator, "6A80"),
-            (lost, Retry::Soon, "before the customer key was tried"),
-            (key, Retry::Never, "3 bytes"),
-            (odd, Retry::AfterOperator, "0 bytes instead of 8"),
-            (broken, Retry::Never, "SM4"),
-        ] {
-            assert!(!error.may_have_cost_a_try(), "{error}");
-            check(error, retry, names);
-        }
-
-        let answer_lost = UnlockError::AnswerLost { serial: serial.clone(), cause: LinkError::NoService };
-        let single = UnlockError::WrongKeyOrLocked { serial: serial.clone() };
-        let odd = UnlockError::Status { serial: serial.clone(), status: STATUS };
-        let password = UnlockError::WrongPassword { serial: serial.clone() };
-        let fake = UnlockError::NotProven { serial: serial.clone() };
-        for (error, names) in [
-            (answer_lost, "being tried"),
-            (single, "or it is locked"),
-            (odd, "6A80"),
-            (password, "the password"),
-            (fake, "could not prove"),
-        ] {
-            assert!(error.may_have_cost_a_try(), "{error}");
-            check(error, Retry::AfterOperator, names);
-        }
-        for (tries_left, remedy) in [(0, "factory reset"), (1, "stop"), (2, "stop"), (3, "do not guess")] {
-            let error = UnlockError::WrongKey { serial: serial.clone(), tries_left };
-            assert!(error.may_have_cost_a_try() && error.remedy().contains(remedy), "{error}");
-            check(error, Retry::AfterOperator, &format!("{tries_left} tries left"));
-        }
-    }
-
-    #[test]
-    fn writing_has_a_remedy_for_everything_and_knows_what_is_unknown() {
-        let (serial, change) = (serial(), Change::Seed(Profile::new(7)));
-        let cannot =
-            WriteError::Cannot { serial: serial.clone(), change, cause: EncodeError::SeedLength(64) };
-        let lacking = WriteError::NotOffered { family: Family::Token2Single, change };
-        let locked = WriteError::LockedAgain { serial: serial.clone(), change };
-        let refused = WriteError::Refused { serial: serial.clone(), change, status: STATUS };
-        let full = WriteError::Full { serial: serial.clone(), change };
-        let untouched = WriteError::Untouched { serial: serial.clone(), change };
-        check(WriteError::NoRandomness { serial: serial.clone() }, Retry::AfterOperator, "random numbers");
-        for (error, retry) in [
-            (full, Retry::AfterOperator),
-            (untouched, Retry::AfterOperator),
-            (cannot, Retry::Never),
-            (lacking, Retry::Never),
-            (locked, Retry::AfterOperator),
-            (refused, Retry::AfterOperator),
-        ] {
-            assert!(!error.outcome_is_unknown(), "{error}");
-            check(error, retry, "the seed of profile 7");
-        }
-        let unknown = WriteError::Unknown { serial, change, cause: LinkError::Gone };
-        assert!(unknown.outcome_is_unknown());
-        check(unknown, Retry::AfterOperator, "before it confirmed");
-    }
-
-    #[test]
-    fn every_change_is_named() {
-        let profile = Profile::new(3);
-        let named: std::collections::BTreeSet<String> = [
-            Change::Configuration(profile),
-            Change::Seed(profile),
-            Change::Title(profile),
-            Change::Deletion(profile),
-            Change::Clock(profile),
-            Change::CustomerKey,
-            Change::FactoryReset,
-            Change::ScreenLock,
-            Change::ScreenUnlock,
-            Change::Credential(profile),
-            Change::Password,
-        ]
-        .iter()
-        .map(Change::to_string)
-        .collect();
-        assert_eq!(named.len(), 11);
-    }
-}
+mod tests;

@@ -6,7 +6,7 @@
 //! that the token's fate is unknown. A closed fence stays closed; when the call has returned, the slot starts over with
 //! another port and another fence.
 
-use crate::link::{Apdu, ApduLink, LinkError, Port, Presence, Response};
+use crate::link::{Apdu, ApduLink, HidLink, LinkError, Opened, Port, Presence, Report, Response};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,7 @@ struct State {
     owing_since: Option<Instant>,
     /// Set once: for how long the call in hand had been owing its answer.
     closed_after: Option<Duration>,
-    /// What the next exchange may take longer than others.
+    /// How much longer than others exchanges may take now.
     granted: Duration,
 }
 
@@ -39,7 +39,8 @@ impl Fence {
         self.state().is_overdue(limit)
     }
 
-    /// Lets the next exchange take so much longer before it owes an answer: it waits for a person's touch.
+    /// Lets each exchange from now on take so much longer before it owes an answer, as those of a step may that waits for a
+    /// person's touch; none longer with zero.
     pub fn grant(&self, longer: Duration) {
         self.state().granted = longer;
     }
@@ -114,7 +115,7 @@ impl State {
             return Err(LinkError::Deadline(after));
         }
         let now = Instant::now();
-        let allowance = allowance + std::mem::take(&mut self.granted);
+        let allowance = allowance + self.granted;
         self.owing_since = Some(now.checked_add(allowance).unwrap_or(now));
         Ok(())
     }
@@ -153,6 +154,20 @@ impl<L: ApduLink> ApduLink for Fenced<L> {
     }
 }
 
+/// Each report passes by itself. A wait for one owes an answer only when its own time is up: a key that works on, or
+/// waits for a touch, is in nobody's way.
+impl<L: HidLink> HidLink for Fenced<L> {
+    fn send(&mut self, report: &Report) -> Result<(), LinkError> {
+        let Some(inner) = &mut self.inner else { return Err(LinkError::Gone) };
+        self.fence.pass(Duration::ZERO, || inner.send(report))
+    }
+
+    fn receive(&mut self, at_most: Duration) -> Result<Option<Report>, LinkError> {
+        let Some(inner) = &mut self.inner else { return Err(LinkError::Gone) };
+        self.fence.pass(at_most, || inner.receive(at_most))
+    }
+}
+
 impl<L> Drop for Fenced<L> {
     /// Leaving a reader can hang like anything else, so it is watched; but it happens even behind a closed fence,
     /// since it takes away from the token what it had accepted.
@@ -181,10 +196,14 @@ impl Port for FencedPort {
         self.fence.pass(at_most, || self.inner.wait_change(known, at_most))
     }
 
-    fn open(&mut self) -> Result<Box<dyn ApduLink>, LinkError> {
+    fn open(&mut self) -> Result<Opened, LinkError> {
         // A link that opened too late is dropped here, and with it the token's hold on the reader.
         let link = self.fence.pass(Duration::ZERO, || self.inner.open())?;
-        Ok(Box::new(Fenced::new(link, self.fence.clone())))
+        let fence = self.fence.clone();
+        Ok(match link {
+            Opened::Card(link) => Opened::Card(Box::new(Fenced::new(link, fence))),
+            Opened::Hid(link) => Opened::Hid(Box::new(Fenced::new(link, fence))),
+        })
     }
 }
 
@@ -241,10 +260,11 @@ mod tests {
     }
 
     #[test]
-    fn a_grant_is_for_one_exchange() {
+    fn a_grant_lasts_until_it_is_taken_back() {
         let fence = Fence::new();
-        fence.grant(Duration::from_secs(3600));
-        for overdue in [false, true] {
+        let hour = Duration::from_secs(3600);
+        for (granted, overdue) in [(Some(hour), false), (None, false), (Some(Duration::ZERO), true)] {
+            granted.into_iter().for_each(|granted| fence.grant(granted));
             let passed = fence.pass(Duration::ZERO, || Ok(fence.overdue(Duration::ZERO)));
             assert_eq!(passed, Ok(overdue));
         }
@@ -314,9 +334,9 @@ mod tests {
             Ok(known)
         }
 
-        fn open(&mut self) -> Result<Box<dyn ApduLink>, LinkError> {
+        fn open(&mut self) -> Result<Opened, LinkError> {
             self.0.call("open");
-            Ok(Box::new(self.1.take().unwrap()))
+            Ok(Opened::Card(Box::new(self.1.take().unwrap())))
         }
     }
 
@@ -357,6 +377,48 @@ mod tests {
         assert_eq!(calls.recv(), Ok("drop"), "the port was called no second time");
     }
 
+    fn card(opened: Opened) -> Box<dyn ApduLink> {
+        match opened {
+            Opened::Card(link) => link,
+            Opened::Hid(_) => panic!("no card"),
+        }
+    }
+
+    impl HidLink for Blocking {
+        fn send(&mut self, _: &Report) -> Result<(), LinkError> {
+            self.call("send");
+            Ok(())
+        }
+
+        fn receive(&mut self, _: Duration) -> Result<Option<Report>, LinkError> {
+            self.call("receive");
+            Ok(None)
+        }
+    }
+
+    #[test]
+    fn a_wait_for_a_report_is_overdue_only_after_its_own_time() {
+        let (link, calls, go) = blocking();
+        let fence = Fence::new();
+        let mut fenced = Fenced::new(link, fence.clone());
+        let reader = thread::spawn(move || {
+            let sent = fenced.send(&Report::new([0; 64]));
+            let received = fenced.receive(Duration::from_secs(3600));
+            (sent, received, fenced.send(&Report::new([0; 64])))
+        });
+        assert_eq!(calls.recv(), Ok("send"));
+        assert!(fence.overdue(Duration::ZERO));
+        go.send(()).unwrap();
+        assert_eq!(calls.recv(), Ok("receive"));
+        assert!(fence.is_busy() && !fence.overdue(Duration::ZERO));
+        fence.close();
+        drop(go);
+        let (sent, received, late) = reader.join().unwrap();
+        assert_eq!(sent, Ok(()));
+        assert!(matches!(received, Err(LinkError::Deadline(_))), "{received:?}");
+        assert!(matches!(late, Err(LinkError::Deadline(_))), "nothing is sent any more");
+    }
+
     #[test]
     fn links_of_a_fenced_port_share_its_fence() {
         let (port, _calls, go) = blocking();
@@ -364,7 +426,7 @@ mod tests {
         drop((go, link_go));
         let fence = Fence::new();
         let mut port = FencedPort::new(Box::new(BlockingPort(port, Some(link))), fence.clone());
-        let mut link = port.open().unwrap();
+        let mut link = card(port.open().unwrap());
         fence.close();
         assert!(matches!(link.exchange(&command()), Err(LinkError::Deadline(_))));
         drop(link);

@@ -3,7 +3,7 @@
 //! Every probe only reads. A token is recognised by its own answer, never by reader name, answer to reset or UID; the
 //! reader's name only decides between the families, since the Molto2 is its own reader.
 
-use super::{Token, error::OpenError, molto2, token2_single, ykoath};
+use super::{Token, error::OpenError, molto2, token2_otp, token2_single, ykoath};
 use crate::domain::UnixTime;
 use crate::link::{Apdu, ApduLink, LinkError, Response, StatusWord};
 use crate::remedy::{Remedy, Retry};
@@ -33,8 +33,10 @@ pub enum OtherDevice {
     SecurityKey,
     /// It has the OATH applet of YubiKeys and their like, and that applet does not answer as theirs do.
     OddOathKey,
-    /// A Token2 FIDO key with an OTP applet of its own.
-    Token2OtpKey,
+    /// A Token2 FIDO key whose OTP applet does not tell who it is.
+    OddOtpKey,
+    /// A Token2 FIDO key that does not answer on USB: its OTP function is off there.
+    SilentOtpKey,
     /// A storage card (transit, doors), by its answer to reset; it takes no commands.
     StorageCard,
     /// It takes a token's first command, but what it answers is no identity.
@@ -50,7 +52,8 @@ impl fmt::Display for OtherDevice {
         f.write_str(match self {
             Self::SecurityKey => "a FIDO security key",
             Self::OddOathKey => "a security key whose OATH applet does not tell who it is",
-            Self::Token2OtpKey => "a Token2 FIDO key with OTP codes",
+            Self::OddOtpKey => "a Token2 FIDO key whose OTP applet does not tell its serial",
+            Self::SilentOtpKey => "a Token2 FIDO key whose OTP function does not answer over USB",
             Self::StorageCard => "a storage card (transit or door)",
             Self::Unreadable => "a device whose identity cannot be read",
             Self::OddMolto2 => "a Molto2 that does not tell its serial",
@@ -62,8 +65,14 @@ impl fmt::Display for OtherDevice {
 impl Remedy for OtherDevice {
     fn remedy(&self) -> &'static str {
         match self {
-            Self::SecurityKey | Self::OddOathKey | Self::Token2OtpKey => {
+            Self::SecurityKey | Self::OddOathKey => {
                 "take the security key away: it has no OATH applet that kiln could fill"
+            }
+            Self::OddOtpKey => {
+                "take the key away, put it back, and leave it; if it stays, look into the log and set it aside"
+            }
+            Self::SilentOtpKey => {
+                "lay the key on an NFC reader, or switch its TOTP function on with Token2's own program"
             }
             Self::StorageCard | Self::OtherCard => {
                 "take the card away; if a token lies here too, put down the token alone, switched on"
@@ -79,8 +88,13 @@ impl Remedy for OtherDevice {
 
     fn retry(&self) -> Retry {
         match self {
-            Self::Unreadable | Self::OddMolto2 | Self::StorageCard | Self::OtherCard => Retry::AfterOperator,
-            Self::SecurityKey | Self::OddOathKey | Self::Token2OtpKey => Retry::Never,
+            Self::Unreadable
+            | Self::OddMolto2
+            | Self::StorageCard
+            | Self::OtherCard
+            | Self::OddOtpKey
+            | Self::SilentOtpKey => Retry::AfterOperator,
+            Self::SecurityKey | Self::OddOathKey => Retry::Never,
         }
     }
 }
@@ -90,7 +104,6 @@ impl Remedy for OtherDevice {
 const STORAGE_CARD: [u8; 12] = [0x3B, 0x8F, 0x80, 0x01, 0x80, 0x4F, 0x0C, 0xA0, 0x00, 0x00, 0x03, 0x06];
 
 const FIDO: &[u8] = &[0xA0, 0x00, 0x00, 0x06, 0x47, 0x2F, 0x00, 0x01];
-const TOKEN2_OTP: &[u8] = &[0xF0, 0x00, 0x00, 0x01, 0x4F, 0x74, 0x70, 0x01];
 
 /// Whether a reader of this name is a Molto2. Matching the maker's name would also hit its FIDO keys.
 fn is_molto2(reader_name: &str) -> bool {
@@ -99,7 +112,7 @@ fn is_molto2(reader_name: &str) -> bool {
 
 /// Finds out what lies on the reader called `reader_name`. A token with a clock takes exactly one exchange, the first, so
 /// that the caller can time the round trip of its clock around this call; a key takes one to three, since its serial may
-/// be in another applet; anything else takes up to six. A reader whose name has "molto" in it gets commands of the Molto2
+/// be in another applet, a Token2 key three to eight; anything else takes up to six. A reader whose name has "molto" in it gets commands of the Molto2
 /// only.
 pub fn identify<L: ApduLink>(mut link: L, reader_name: &str) -> Result<Found<L>, LinkError> {
     if is_molto2(reader_name) {
@@ -117,6 +130,10 @@ pub fn identify<L: ApduLink>(mut link: L, reader_name: &str) -> Result<Found<L>,
         return Ok(Found::Other(OtherDevice::StorageCard));
     }
     // What calls itself a key is asked as one first: it need not be bothered with another family's command.
+    let named_otp = token2_otp::is_named(link.answer_to_reset());
+    if named_otp && let Some(found) = otp_key(&mut link)? {
+        return Ok(found.attached(link));
+    }
     let named = ykoath::named_maker(link.answer_to_reset(), reader_name).is_some();
     if named && let Some(found) = key(&mut link, reader_name)? {
         return Ok(found.attached(link));
@@ -134,13 +151,28 @@ pub fn identify<L: ApduLink>(mut link: L, reader_name: &str) -> Result<Found<L>,
     if !named && let Some(found) = key(&mut link, reader_name)? {
         return Ok(found.attached(link));
     }
+    if !named_otp && let Some(found) = otp_key(&mut link)? {
+        return Ok(found.attached(link));
+    }
     Ok(Found::Other(by_applet(&mut link)?.unwrap_or(otherwise)))
 }
 
-/// What answers to the OATH applet's selection.
+/// Finds out who the key on USB is, whose link carries reports. It answers to its own family's commands only.
+pub fn identify_hid<L: ApduLink>(mut link: L) -> Result<Found<L>, LinkError> {
+    Ok(match token2_otp::ask_hid(&mut link) {
+        Ok(identity) => WithApplet::OtpKey(identity).attached(link),
+        // Nothing was lost: it never said a word.
+        Err(OpenError::Link(LinkError::Deadline(_))) => Found::Other(OtherDevice::SilentOtpKey),
+        Err(OpenError::Link(error)) => return Err(error),
+        Err(OpenError::Status(_) | OpenError::Malformed(_)) => Found::Other(OtherDevice::OddOtpKey),
+    })
+}
+
+/// What answers to the selection of a key's applet.
 enum WithApplet {
     Key(ykoath::Identity),
-    Odd,
+    OtpKey(token2_otp::Identity),
+    Odd(OtherDevice),
 }
 
 impl WithApplet {
@@ -149,7 +181,10 @@ impl WithApplet {
             Self::Key(identity) => {
                 Found::Token(Token::Key(ykoath::Session::identified(link, identity)), None)
             }
-            Self::Odd => Found::Other(OtherDevice::OddOathKey),
+            Self::OtpKey(identity) => {
+                Found::Token(Token::OtpKey(token2_otp::Session::identified(link, identity)), None)
+            }
+            Self::Odd(device) => Found::Other(device),
         }
     }
 }
@@ -158,7 +193,17 @@ fn key<L: ApduLink>(link: &mut L, reader_name: &str) -> Result<Option<WithApplet
     match ykoath::Session::ask(link, reader_name) {
         Ok(identity) => Ok(Some(WithApplet::Key(identity))),
         Err(OpenError::Link(error)) => Err(error),
-        Err(OpenError::Malformed(_)) => Ok(Some(WithApplet::Odd)),
+        Err(OpenError::Malformed(_)) => Ok(Some(WithApplet::Odd(OtherDevice::OddOathKey))),
+        Err(OpenError::Status(_)) => Ok(None),
+    }
+}
+
+/// Before the FIDO applet, which such keys have as well.
+fn otp_key<L: ApduLink>(link: &mut L) -> Result<Option<WithApplet>, LinkError> {
+    match token2_otp::ask_reader(link) {
+        Ok(identity) => Ok(Some(WithApplet::OtpKey(identity))),
+        Err(OpenError::Link(error)) => Err(error),
+        Err(OpenError::Malformed(_)) => Ok(Some(WithApplet::Odd(OtherDevice::OddOtpKey))),
         Err(OpenError::Status(_)) => Ok(None),
     }
 }
@@ -166,9 +211,6 @@ fn key<L: ApduLink>(link: &mut L, reader_name: &str) -> Result<Option<WithApplet
 fn by_applet<L: ApduLink>(link: &mut L) -> Result<Option<OtherDevice>, LinkError> {
     if select(link, FIDO)?.status == StatusWord::OK {
         return Ok(Some(OtherDevice::SecurityKey));
-    }
-    if select(link, TOKEN2_OTP)?.status == StatusWord::OK {
-        return Ok(Some(OtherDevice::Token2OtpKey));
     }
     Ok(None)
 }
@@ -193,7 +235,10 @@ mod tests {
     const NFC: &str = "ACS ACR122U PICC Interface 00 00";
     const SELECT_FIDO: &str = "00a4040008a0000006472f000100";
     const SELECT_OATH: &str = "00a4040007a0000005272101";
-    const SELECT_TOKEN2: &str = "00a4040008f00000014f74700100";
+    const SELECT_OTP: &str = "00a4040008f00000014f747001";
+    const CONFIGURATION: &str = "80c5020040";
+    const OTP_SERIAL: &str = "8033000012d11000000000000000000000000000000000";
+    const TOLD: &str = "d10e37323130323933353738303532389000";
 
     fn other(story: &[(&str, &str)]) -> OtherDevice {
         let link = Transcript::new(story);
@@ -251,14 +296,17 @@ mod tests {
     fn other_devices_are_named_for_what_they_are() {
         let refused = (SINGLE, "6d00");
         let no_oath = (SELECT_OATH, "6a82");
-        assert_eq!(other(&[refused, no_oath, (SELECT_FIDO, "5532465f56329000")]), OtherDevice::SecurityKey);
+        let no_otp = (SELECT_OTP, "6a82");
+        let fido = (SELECT_FIDO, "5532465f56329000");
+        assert_eq!(other(&[refused, no_oath, no_otp, fido]), OtherDevice::SecurityKey);
         // Answering the selection is not enough for OATH: the version comes first, and a salt or a serial must follow.
         for odd in ["9000", "79030507049000"] {
             assert_eq!(other(&[refused, (SELECT_OATH, odd)]), OtherDevice::OddOathKey, "{odd}");
         }
-        let last = (SELECT_TOKEN2, "9000");
-        assert_eq!(other(&[refused, no_oath, (SELECT_FIDO, "6a82"), last]), OtherDevice::Token2OtpKey);
-        let nothing = [no_oath, (SELECT_FIDO, "6a82"), (SELECT_TOKEN2, "6a82")];
+        let otp =
+            [refused, no_oath, (SELECT_OTP, "9000"), (CONFIGURATION, "029000"), (OTP_SERIAL, "d10131ff9000")];
+        assert_eq!(other(&otp), OtherDevice::OddOtpKey, "a byte too many behind the serial");
+        let nothing = [no_oath, no_otp, (SELECT_FIDO, "6a82")];
         let mut story = vec![refused];
         story.extend(nothing);
         assert_eq!(other(&story), OtherDevice::OtherCard);
@@ -278,8 +326,14 @@ mod tests {
         assert_eq!(link.left(), 0);
 
         // The applet may be switched off: then it is what is left of it.
-        let without =
-            [MANAGEMENT, SERIAL, (SELECT_OATH, "6a82"), (SINGLE, "6d00"), (SELECT_FIDO, "5532465f56329000")];
+        let without = [
+            MANAGEMENT,
+            SERIAL,
+            (SELECT_OATH, "6a82"),
+            (SINGLE, "6d00"),
+            (SELECT_OTP, "6a82"),
+            (SELECT_FIDO, "5532465f56329000"),
+        ];
         let link = Transcript::new(&without).with_answer_to_reset(YUBIKEY);
         let found = identify(link.clone(), NFC).unwrap();
         assert!(matches!(found, Found::Other(OtherDevice::SecurityKey)), "{found:?}");
@@ -289,6 +343,59 @@ mod tests {
         let link = Transcript::new(&[(SINGLE, "6d00"), oath]);
         let Found::Token(found, _) = identify(link, NFC).unwrap() else { panic!("no token") };
         assert_eq!(found.serial().as_str(), "salt-0102030405060708");
+    }
+
+    #[test]
+    fn an_otp_key_tells_its_serial_here_or_there() {
+        let serial = |story: &[(&str, &str)], atr: &str| {
+            let link = Transcript::new(story).with_answer_to_reset(atr);
+            let Found::Token(found, clock) = identify(link.clone(), NFC).unwrap() else { panic!("no token") };
+            assert_eq!((found.driver(), clock, link.left()), (Family::Token2Otp, None, 0));
+            found.serial().to_string()
+        };
+        let selected = (SELECT_OTP, "9000");
+        let short = (CONFIGURATION, "029000");
+        // Its answer to reset names it: nothing else is asked.
+        const NAMED: &str = "3bff1800001080868e00166166003335373830353238";
+        assert_eq!(serial(&[selected, short, (OTP_SERIAL, TOLD)], NAMED), "72102935780528");
+        // It may be nameless, know the configuration in the other form only, and want the prelude.
+        let nameless = [
+            (SINGLE, "6d00"),
+            (SELECT_OATH, "6a82"),
+            selected,
+            (CONFIGURATION, "6700"),
+            ("80c502000a00000000000000000000", "022a86011000020102379000"),
+            (OTP_SERIAL, "6d00"),
+            ("80c503000104", "9000"),
+            (OTP_SERIAL, TOLD),
+        ];
+        assert_eq!(serial(&nameless, ""), "72102935780528");
+        // Or tell it beside the FIDO applet, which says that it isn't there.
+        let elsewhere = [
+            selected,
+            short,
+            (OTP_SERIAL, "6a86"),
+            ("00a4040008a0000006472f0001", "6a81"),
+            (OTP_SERIAL, TOLD),
+            selected,
+        ];
+        assert_eq!(serial(&elsewhere, NAMED), "72102935780528");
+    }
+
+    #[test]
+    fn a_key_on_usb_is_asked_for_its_public_key_first() {
+        const POINT: &str = "19962c1db43584d71435d1b44224dd62a00c0359c0a53875179e71ad38eaf6d8e2dc1be2ece6323dc4dd5fe6ce7dcebf7d03d3671032cb20dc9f84ef5c7d652b9000";
+        let asked = ("80c5010000", POINT);
+        let story = [asked, (CONFIGURATION, "022a86011000020102379000"), (OTP_SERIAL, TOLD)];
+        let link = Transcript::new(&story);
+        let Ok(Found::Token(found, None)) = identify_hid(link.clone()) else { panic!("no token") };
+        assert_eq!((found.serial().as_str(), link.left()), ("72102935780528", 0));
+        for odd in ["6d00", "049000"] {
+            let found = identify_hid(Transcript::new(&[("80c5010000", odd)])).unwrap();
+            assert!(matches!(found, Found::Other(OtherDevice::OddOtpKey)), "{odd}");
+        }
+        let gone = identify_hid(Transcript::new(&[asked, (CONFIGURATION, "")])).err();
+        assert_eq!(gone, Some(LinkError::Gone));
     }
 
     #[test]
@@ -303,7 +410,7 @@ mod tests {
         let lost = |story: &[(&str, &str)]| identify(Transcript::new(story), NFC).err();
         assert_eq!(lost(&[(SINGLE, "")]), Some(LinkError::Gone));
         assert_eq!(lost(&[(SINGLE, "6d00"), (SELECT_OATH, "")]), Some(LinkError::Gone));
-        let late = [(SINGLE, "6d00"), (SELECT_OATH, "6a82"), (SELECT_FIDO, "")];
+        let late = [(SINGLE, "6d00"), (SELECT_OATH, "6a82"), (SELECT_OTP, "6a82"), (SELECT_FIDO, "")];
         assert_eq!(lost(&late), Some(LinkError::Gone));
     }
 
@@ -312,7 +419,8 @@ mod tests {
         for device in [
             OtherDevice::SecurityKey,
             OtherDevice::OddOathKey,
-            OtherDevice::Token2OtpKey,
+            OtherDevice::OddOtpKey,
+            OtherDevice::SilentOtpKey,
             OtherDevice::StorageCard,
             OtherDevice::Unreadable,
             OtherDevice::OddMolto2,

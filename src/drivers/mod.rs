@@ -14,6 +14,7 @@ mod identify;
 pub mod molto2;
 pub mod pcsc;
 mod session;
+pub mod token2_otp;
 pub mod token2_single;
 mod traffic;
 #[cfg(test)]
@@ -22,10 +23,14 @@ pub mod ykoath;
 
 pub use crate::wire::{Configuration, Info};
 pub use error::{Change, OpenError, ReadError, Reading, UnlockError, WriteError};
-pub use identify::{Found, OtherDevice, identify};
+pub use identify::{Found, OtherDevice, identify, identify_hid};
 pub use traffic::Logged;
 
-use crate::domain::{CustomerKey, Profile, Seed, Serial, UnixTime};
+use crate::domain::{
+    Code, CredentialName, CustomerKey, Hash, Mode, Parameters, Profile, Seed, Serial, Touch, UnixTime,
+    credential::{Kind, TwoNames},
+    otp::step_at,
+};
 use crate::link::ApduLink;
 use molto2::{Deleted, PublicBlock};
 use std::fmt;
@@ -39,6 +44,8 @@ pub enum Family {
     Molto2,
     /// Keys with the OATH applet.
     Ykoath,
+    /// Token2's FIDO keys, by their OTP applet.
+    Token2Otp,
 }
 
 impl fmt::Display for Family {
@@ -47,6 +54,7 @@ impl fmt::Display for Family {
             Self::Token2Single => "single-profile token",
             Self::Molto2 => "Molto2",
             Self::Ykoath => "key with OATH applet",
+            Self::Token2Otp => "Token2 key with OTP applet",
         })
     }
 }
@@ -59,6 +67,8 @@ pub enum Token<L> {
     Molto2(molto2::Session<L>),
     /// See [`ykoath`].
     Key(ykoath::Session<L>),
+    /// See [`token2_otp`].
+    OtpKey(token2_otp::Session<L>),
 }
 
 impl<L: ApduLink> Token<L> {
@@ -68,6 +78,7 @@ impl<L: ApduLink> Token<L> {
             Self::Single(_) => Family::Token2Single,
             Self::Molto2(_) => Family::Molto2,
             Self::Key(_) => Family::Ykoath,
+            Self::OtpKey(_) => Family::Token2Otp,
         }
     }
 
@@ -77,6 +88,7 @@ impl<L: ApduLink> Token<L> {
             Self::Single(session) => session.serial(),
             Self::Molto2(session) => session.serial(),
             Self::Key(session) => session.serial(),
+            Self::OtpKey(session) => session.serial(),
         }
     }
 
@@ -85,14 +97,14 @@ impl<L: ApduLink> Token<L> {
         match self {
             Self::Single(session) => session.info(),
             Self::Molto2(session) => session.info(),
-            Self::Key(_) => Err(clockless()),
+            Self::Key(_) | Self::OtpKey(_) => Err(clockless(self.driver())),
         }
     }
 
     /// Reads what is public of a profile; only a Molto2 tells it.
     pub fn public_block(&mut self, profile: Profile) -> Result<PublicBlock, ReadError> {
         match self {
-            Self::Single(_) | Self::Key(_) => Err(untold(self.driver(), profile)),
+            Self::Single(_) | Self::Key(_) | Self::OtpKey(_) => Err(untold(self.driver(), profile)),
             Self::Molto2(session) => session.public_block(profile),
         }
     }
@@ -104,6 +116,7 @@ impl<L: ApduLink> Token<L> {
             Self::Single(session) => session.unlock(key).map(Unlocked::Single),
             Self::Molto2(session) => session.unlock(key).map(Unlocked::Molto2),
             Self::Key(session) => session.unlock(key).map(Unlocked::Key),
+            Self::OtpKey(session) => Ok(Unlocked::OtpKey(session.enter())),
         }
     }
 }
@@ -122,6 +135,8 @@ pub enum Unlocked<'s, L> {
     Molto2(molto2::Unlocked<'s, L>),
     /// See [`ykoath`].
     Key(ykoath::Unlocked<'s, L>),
+    /// See [`token2_otp`].
+    OtpKey(token2_otp::Unlocked<'s, L>),
 }
 
 impl<L: ApduLink> Unlocked<'_, L> {
@@ -131,6 +146,7 @@ impl<L: ApduLink> Unlocked<'_, L> {
             Self::Single(_) => Family::Token2Single,
             Self::Molto2(_) => Family::Molto2,
             Self::Key(_) => Family::Ykoath,
+            Self::OtpKey(_) => Family::Token2Otp,
         }
     }
 
@@ -140,6 +156,7 @@ impl<L: ApduLink> Unlocked<'_, L> {
             Self::Single(token) => token.serial(),
             Self::Molto2(token) => token.serial(),
             Self::Key(token) => token.serial(),
+            Self::OtpKey(token) => token.serial(),
         }
     }
 
@@ -153,7 +170,9 @@ impl<L: ApduLink> Unlocked<'_, L> {
     ) -> Result<(), WriteError> {
         match self {
             Self::Single(token) if profile == Profile::ZERO => token.configure(configuration, at),
-            Self::Single(_) | Self::Key(_) => Err(lacking(self.driver(), Change::Configuration(profile))),
+            Self::Single(_) | Self::Key(_) | Self::OtpKey(_) => {
+                Err(lacking(self.driver(), Change::Configuration(profile)))
+            }
             Self::Molto2(token) => token.configure(profile, configuration, at),
         }
     }
@@ -162,7 +181,9 @@ impl<L: ApduLink> Unlocked<'_, L> {
     pub fn write_seed(&mut self, profile: Profile, seed: &Seed) -> Result<(), WriteError> {
         match self {
             Self::Single(token) if profile == Profile::ZERO => token.write_seed(seed),
-            Self::Single(_) | Self::Key(_) => Err(lacking(self.driver(), Change::Seed(profile))),
+            Self::Single(_) | Self::Key(_) | Self::OtpKey(_) => {
+                Err(lacking(self.driver(), Change::Seed(profile)))
+            }
             Self::Molto2(token) => token.write_seed(profile, seed),
         }
     }
@@ -170,7 +191,9 @@ impl<L: ApduLink> Unlocked<'_, L> {
     /// Writes the title of a profile.
     pub fn write_title(&mut self, profile: Profile, title: &str) -> Result<(), WriteError> {
         match self {
-            Self::Single(_) | Self::Key(_) => Err(lacking(self.driver(), Change::Title(profile))),
+            Self::Single(_) | Self::Key(_) | Self::OtpKey(_) => {
+                Err(lacking(self.driver(), Change::Title(profile)))
+            }
             Self::Molto2(token) => token.write_title(profile, title),
         }
     }
@@ -178,7 +201,9 @@ impl<L: ApduLink> Unlocked<'_, L> {
     /// Sets the clock through one profile and leaves the rest as it is; only a Molto2 has such a command.
     pub fn set_clock(&mut self, profile: Profile, at: UnixTime) -> Result<(), WriteError> {
         match self {
-            Self::Single(_) | Self::Key(_) => Err(lacking(self.driver(), Change::Clock(profile))),
+            Self::Single(_) | Self::Key(_) | Self::OtpKey(_) => {
+                Err(lacking(self.driver(), Change::Clock(profile)))
+            }
             Self::Molto2(token) => token.sync_time(profile, at),
         }
     }
@@ -186,7 +211,9 @@ impl<L: ApduLink> Unlocked<'_, L> {
     /// Deletes the seed of a profile for good.
     pub fn delete_seed(&mut self, profile: Profile) -> Result<Deleted, WriteError> {
         match self {
-            Self::Single(_) | Self::Key(_) => Err(lacking(self.driver(), Change::Deletion(profile))),
+            Self::Single(_) | Self::Key(_) | Self::OtpKey(_) => {
+                Err(lacking(self.driver(), Change::Deletion(profile)))
+            }
             Self::Molto2(token) => token.delete_seed(profile),
         }
     }
@@ -196,15 +223,134 @@ impl<L: ApduLink> Unlocked<'_, L> {
         match self {
             Self::Single(token) => token.info(),
             Self::Molto2(token) => token.info(),
-            Self::Key(_) => Err(clockless()),
+            Self::Key(_) | Self::OtpKey(_) => Err(clockless(self.driver())),
         }
     }
 
     /// Reads what is public of a profile; only a Molto2 tells it.
     pub fn public_block(&mut self, profile: Profile) -> Result<PublicBlock, ReadError> {
         match self {
-            Self::Single(_) | Self::Key(_) => Err(untold(self.driver(), profile)),
+            Self::Single(_) | Self::Key(_) | Self::OtpKey(_) => Err(untold(self.driver(), profile)),
             Self::Molto2(token) => token.public_block(profile),
+        }
+    }
+}
+
+/// A credential as a key's list tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credential {
+    /// Its name.
+    pub name: CredentialName,
+    /// Time or counter.
+    pub kind: Kind,
+    /// Its hash.
+    pub hash: Hash,
+    /// The rest, from families whose lists tell it. A counter's standing is told by none, and 0 here.
+    pub more: Option<(Parameters, Touch)>,
+}
+
+impl Credential {
+    /// Whether it is the one that was meant, as far as the list tells.
+    pub fn is(&self, name: &CredentialName, parameters: &Parameters, touch: Touch) -> bool {
+        let same = |told: &Parameters| {
+            let moves_alike = match (told.mode, parameters.mode) {
+                (Mode::Hotp { .. }, Mode::Hotp { .. }) => true,
+                (told, meant) => told == meant,
+            };
+            moves_alike && told.digits == parameters.digits
+        };
+        self.name == *name
+            && self.kind == Kind::from(parameters.mode)
+            && self.hash == parameters.hash
+            && self.more.as_ref().is_none_or(|(told, wants)| same(told) && *wants == touch)
+    }
+}
+
+impl From<ykoath::Listed> for Credential {
+    fn from(listed: ykoath::Listed) -> Self {
+        Self { name: listed.name, kind: listed.kind, hash: listed.hash, more: None }
+    }
+}
+
+impl From<token2_otp::Record> for Credential {
+    fn from(record: token2_otp::Record) -> Self {
+        let token2_otp::Record { names, parameters, touch, code: _ } = record;
+        Self {
+            name: names.name(),
+            kind: parameters.mode.into(),
+            hash: parameters.hash,
+            more: Some((parameters, touch)),
+        }
+    }
+}
+
+/// What only keys have: credentials, which they know by their names.
+impl<L: ApduLink> Unlocked<'_, L> {
+    /// Writes a credential. Delete one of the same name first: some keys overwrite it without a word, others refuse.
+    pub fn write_credential(
+        &mut self,
+        profile: Profile,
+        name: &CredentialName,
+        parameters: &Parameters,
+        touch: Touch,
+        seed: &Seed,
+    ) -> Result<(), WriteError> {
+        match self {
+            Self::Single(_) | Self::Molto2(_) => Err(lacking(self.driver(), Change::Credential(profile))),
+            Self::Key(key) => key.put(profile, name, parameters, touch, seed),
+            Self::OtpKey(key) => key.put(profile, &TwoNames::of(name), parameters, touch, seed),
+        }
+    }
+
+    /// Deletes a credential for good.
+    pub fn delete_credential(
+        &mut self,
+        profile: Profile,
+        name: &CredentialName,
+    ) -> Result<Deleted, WriteError> {
+        match self {
+            Self::Single(_) | Self::Molto2(_) => Err(lacking(self.driver(), Change::Deletion(profile))),
+            Self::Key(key) => key.delete(profile, name),
+            Self::OtpKey(key) => key.delete(profile, &TwoNames::of(name)),
+        }
+    }
+
+    /// All credentials of a key. `now` is for keys whose lists hold codes as well.
+    pub fn credentials(&mut self, now: UnixTime) -> Result<Vec<Credential>, ReadError> {
+        match self {
+            Self::Single(_) | Self::Molto2(_) => {
+                Err(ReadError::NotOffered { family: self.driver(), reading: Reading::Names })
+            }
+            Self::Key(key) => key.list().map(|all| all.into_iter().map(Credential::from).collect()),
+            Self::OtpKey(key) => key.list(now).map(|all| all.into_iter().map(Credential::from).collect()),
+        }
+    }
+
+    /// Lets a key calculate the code of one credential: that of `now`, of a counter the next. Where it wants a touch, this
+    /// waits for it as long as the key does.
+    pub fn calculate(&mut self, name: &CredentialName, mode: Mode, now: UnixTime) -> Result<Code, ReadError> {
+        match self {
+            Self::Single(_) | Self::Molto2(_) => {
+                Err(ReadError::NotOffered { family: self.driver(), reading: Reading::Code })
+            }
+            Self::Key(key) => {
+                let step = match mode {
+                    Mode::Totp { period, t0 } => step_at(now, t0, period),
+                    Mode::Hotp { .. } => None,
+                };
+                key.calculate(name, step.map_or(ykoath::Moving::Counter, ykoath::Moving::Step))
+            }
+            Self::OtpKey(key) => key.calculate(&TwoNames::of(name), now),
+        }
+    }
+
+    /// Sets the password of a key's applet, where it can have one.
+    pub fn set_password(&mut self, new: &CustomerKey) -> Result<(), WriteError> {
+        match self {
+            Self::Single(_) | Self::Molto2(_) | Self::OtpKey(_) => {
+                Err(lacking(self.driver(), Change::Password))
+            }
+            Self::Key(key) => key.set_password(new),
         }
     }
 }
@@ -223,8 +369,8 @@ fn untold(family: Family, profile: Profile) -> ReadError {
     ReadError::NotOffered { family, reading: Reading::PublicBlock(profile) }
 }
 
-fn clockless() -> ReadError {
-    ReadError::NotOffered { family: Family::Ykoath, reading: Reading::Info }
+fn clockless(family: Family) -> ReadError {
+    ReadError::NotOffered { family, reading: Reading::Info }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 //! nothing ever times out, which is what [`super::fence`] is for. Protocol page `pcsc`.
 
 use super::Logged;
-use crate::link::{Apdu, ApduLink, LinkError, LinkSource, Port, Presence, Response};
+use crate::link::{Apdu, ApduLink, LinkError, LinkSource, Opened, Port, Presence, Response};
 use pcsc::{Card, Context, Error, Protocols, ReaderState, Scope, ShareMode, State};
 use std::ffi::CString;
 use std::sync::{Mutex, PoisonError};
@@ -106,7 +106,7 @@ impl Port for PcscPort {
         verdict
     }
 
-    fn open(&mut self) -> Result<Box<dyn ApduLink>, LinkError> {
+    fn open(&mut self) -> Result<Opened, LinkError> {
         let name = self.reader.to_string_lossy().into_owned();
         // Exclusively: a transaction would make other programs wait without end, and their challenge would drop our
         // authentication. Nobody is thrown out for it; a busy reader is an error that names itself.
@@ -116,7 +116,7 @@ impl Port for PcscPort {
         let mut names = [0; 256];
         let mut atr = [0; pcsc::MAX_ATR_SIZE];
         let atr = card.status2(&mut names, &mut atr).map_err(link_error)?.atr().to_vec();
-        Ok(Box::new(Logged::new(PcscLink { card, atr }, name)))
+        Ok(Opened::Card(Box::new(Logged::new(PcscLink { card, atr }, name))))
     }
 }
 

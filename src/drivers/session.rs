@@ -2,7 +2,7 @@
 
 use super::error::{Change, OpenError, ReadError, Reading, UnlockError, WriteError};
 use crate::domain::Serial;
-use crate::link::{Apdu, ApduLink, StatusWord};
+use crate::link::{Apdu, ApduLink, LinkError, Response, StatusWord};
 use crate::wire::sm4::Key;
 use crate::wire::{self, Challenge, EncodeError, Info, ReplyError};
 
@@ -32,6 +32,39 @@ pub(super) fn identity<L: ApduLink>(
         return Err(OpenError::Status(reply.status));
     }
     parse(&reply.data).map_err(OpenError::Malformed)
+}
+
+/// How many parts a long answer may have: a hundred credentials fill fewer than forty.
+pub(super) const MOST_PARTS: usize = 64;
+
+/// A link on which long answers come whole: what a key keeps back is asked for.
+pub(super) struct Whole<L> {
+    inner: L,
+    /// The question for the next part, where a status says that there is one.
+    next_part: fn(StatusWord) -> Option<Apdu>,
+}
+
+impl<L> Whole<L> {
+    pub(super) fn new(inner: L, next_part: fn(StatusWord) -> Option<Apdu>) -> Self {
+        Self { inner, next_part }
+    }
+}
+
+impl<L: ApduLink> ApduLink for Whole<L> {
+    fn exchange(&mut self, command: &Apdu) -> Result<Response, LinkError> {
+        let mut reply = self.inner.exchange(command)?;
+        for _ in 1..MOST_PARTS {
+            let Some(question) = (self.next_part)(reply.status) else { break };
+            let next = self.inner.exchange(&question)?;
+            reply.data.extend(next.data);
+            reply.status = next.status;
+        }
+        Ok(reply)
+    }
+
+    fn answer_to_reset(&self) -> &[u8] {
+        self.inner.answer_to_reset()
+    }
 }
 
 impl<L: ApduLink> Talk<L> {

@@ -82,6 +82,7 @@ pub(crate) fn vectors(name: &str) -> Value {
         "token2-single" => include_str!("../../tests/vectors/token2-single.json"),
         "molto2" => include_str!("../../tests/vectors/molto2.json"),
         "ykoath" => include_str!("../../tests/vectors/ykoath.json"),
+        "token2-otp" => include_str!("../../tests/vectors/token2-otp.json"),
         other => panic!("no vectors called {other}"),
     };
     serde_json::from_str(text).expect("vectors are JSON")

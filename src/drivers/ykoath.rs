@@ -8,7 +8,7 @@
 
 use super::error::{Change, OpenError, ReadError, Reading, UnlockError, WriteError};
 use super::molto2::Deleted;
-use super::session::Talk;
+use super::session::{Talk, Whole};
 use crate::domain::{
     Code, CredentialName, CustomerKey, Parameters, Profile, Seed, Serial, StepCount, Touch, credential::Kind,
     model::KeyMaker,
@@ -63,29 +63,8 @@ pub struct Unlocked<'s, L> {
     session: &'s mut Session<L>,
 }
 
-/// How many parts a long answer may have: a hundred credentials fill fewer than forty.
-const MOST_PARTS: usize = 64;
-
-/// A link on which long answers come whole: what a key keeps back is asked for.
-struct Whole<L>(L);
-
-impl<L: ApduLink> ApduLink for Whole<L> {
-    fn exchange(&mut self, command: &Apdu) -> Result<Response, LinkError> {
-        let mut reply = self.0.exchange(command)?;
-        for _ in 1..MOST_PARTS {
-            if !wire::has_more(reply.status) {
-                break;
-            }
-            let next = self.0.exchange(&wire::send_remaining())?;
-            reply.data.extend(next.data);
-            reply.status = next.status;
-        }
-        Ok(reply)
-    }
-
-    fn answer_to_reset(&self) -> &[u8] {
-        self.0.answer_to_reset()
-    }
+fn next_part(status: StatusWord) -> Option<Apdu> {
+    wire::has_more(status).then(wire::send_remaining)
 }
 
 /// ISO/IEC 7816-4: a file of this name exists. No maker says it; what Nitrokeys and CanoKeys say instead means something
@@ -222,7 +201,7 @@ impl<L: ApduLink> Session<L> {
 
     pub(super) fn identified(link: L, identity: Identity) -> Self {
         let Identity { serial, about, salt, access } = identity;
-        let link = Alike { inner: Whole(link), maker: about.maker };
+        let link = Alike { inner: Whole::new(link, next_part), maker: about.maker };
         Self { talk: Talk { link, serial }, about, salt, access }
     }
 

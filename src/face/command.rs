@@ -2,7 +2,8 @@
 
 use super::{ActivationAsk, DriftFilter, ExportOptions, Role, SecretBytes, SeenCode};
 use crate::domain::{
-    Hash, JobState, OnFound, Profile, SeenPolicy, Serial, Serials, UnixTime, seed_text::Encoding,
+    Digits, Hash, JobState, OnFound, Period, Profile, SeenPolicy, Serial, Serials, Touch, UnixTime,
+    seed_text::Encoding,
 };
 use serde::{Deserialize, Serialize};
 
@@ -499,6 +500,37 @@ pub struct NewBatch {
     /// Of several running batches the one with the highest number is served first.
     #[serde(default)]
     pub priority: i32,
+    /// Whom the tokens are for, and what the recipe leaves open.
+    #[serde(default)]
+    pub made_for: MadeFor,
+}
+
+/// Whom the tokens of a batch with random seeds are for, and how their codes are made as far as the recipe leaves that open.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MadeFor {
+    /// One token for each of them, in this order; none: as many as the count says, for nobody yet.
+    pub users: Vec<User>,
+    /// The hash.
+    pub hash: Option<Hash>,
+    /// The code length.
+    pub digits: Option<Digits>,
+    /// The period.
+    pub period: Option<Period>,
+    /// Counter-based codes, from 0, instead of time-based ones.
+    pub counts: bool,
+    /// Whether each code wants a touch, on keys that can want one.
+    pub touch: Touch,
+}
+
+/// Whose a token will be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// Their user principal name.
+    pub upn: String,
+    /// The token's serial, where it is given; whichever comes else.
+    #[serde(default)]
+    pub serial: Option<Serial>,
 }
 
 /// A batch that sets clocks: of which tokens, and from how far off on.

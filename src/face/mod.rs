@@ -23,7 +23,8 @@ mod view;
 pub use activation::{ActivationAsk, ActivationCode, ActivationCodes, ActivationRecord};
 pub use batch_report::{BatchReport, ReportedJob, ReportedProfile, Sums};
 pub use command::{
-    BatchPolicy, Command, Consent, ImportOptions, ImportTarget, JobFilter, NewBatch, NewSweep, Page,
+    BatchPolicy, Command, Consent, ImportOptions, ImportTarget, JobFilter, MadeFor, NewBatch, NewSweep, Page,
+    User,
 };
 pub use drift::{
     ClockCourse, ClockEvent, DriftFilter, DriftLine, DriftReport, FitPoint, Fleet, ModelRate, OddBatch,

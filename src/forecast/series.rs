@@ -373,6 +373,16 @@ mod tests {
     }
 
     #[test]
+    fn the_wildest_clock_does_no_harm_to_the_numbers() {
+        for wild in [2.5e9, -1.8e9, 9.0e15] {
+            let with = readings(|n| if n == 3 { wild } else { 0.0 });
+            let course = crate::forecast::Course::new(&Known { readings: &with, settings: &[] });
+            let rate = course.rate();
+            assert!(rate.ppm.is_finite() && (rate.ppm - 5.8).abs() < 1.0, "{wild}: {rate:?}");
+        }
+    }
+
+    #[test]
     fn a_setting_begins_at_zero_and_a_reset_nowhere() {
         let settings = [Setting { at: reading(100, 0.0).at, by: ClockSetBy::Resync }];
         let set = readings(|n| if n >= 4 { -50.0 } else { 0.0 });

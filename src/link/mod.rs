@@ -1,5 +1,9 @@
 //! What lies between a host and a token: commands and replies as raw types, the traits that carry them, and what can
-//! go wrong on the way. Several links really exist: PC/SC, a virtual token in process, later HID.
+//! go wrong on the way. Several links really exist: PC/SC, USB HID, a virtual token in process.
+
+mod hid;
+
+pub use hid::{HidLink, REPORT_BYTES, REPORT_ID, Report};
 
 use crate::remedy::{Remedy, Retry};
 use std::{fmt, ops::Range, time::Duration};
@@ -114,6 +118,25 @@ pub enum LinkError {
     /// Anything else the reader's driver said, by its code.
     #[error("the reader failed with code {0:08X}")]
     Reader(u32),
+    /// The system lets this user not open the key's HID device.
+    #[error("this user may not open the key's USB device")]
+    NoPermission,
+    /// Reports came that answer nothing which was asked here: all programs that hold a HID device get all its answers.
+    #[error("another program talks to the key at the same time")]
+    Interfered,
+    /// Reports came that make no answer: another family's, or pieces of two answers.
+    #[error("the key's reports make no answer")]
+    Garbled,
+    /// A report of another length, in bytes, or with another id.
+    #[error("the key sent a report of {0} bytes instead of 64")]
+    OddReport(usize),
+    /// The key waited for a touch for so long that nobody believes in it any more. Whether one that comes now still lets
+    /// the command take effect is not known.
+    #[error("nobody touched the key in {0:?}")]
+    ButtonMissed(Duration),
+    /// The wait for a touch was called off by whoever asked for it. Whether the command still takes effect is not known.
+    #[error("the wait for a touch was called off")]
+    CalledOff,
 }
 
 impl Remedy for LinkError {
@@ -136,6 +159,17 @@ impl Remedy for LinkError {
             Self::Reader(_) => {
                 "take the token off for a second and put it back; if it stays, unplug the reader and plug it in again"
             }
+            Self::NoPermission => {
+                "install kiln's udev rule (kiln doctor prints it), then unplug the key and plug it in again"
+            }
+            Self::Interfered | Self::Garbled => {
+                "close the other program that talks to this key, then unplug the key and plug it in again"
+            }
+            Self::OddReport(_) => "unplug the key and plug it in again; if it stays, set it aside",
+            Self::ButtonMissed(_) => {
+                "unplug the key and plug it in again, and touch it when the slot says touch"
+            }
+            Self::CalledOff => "unplug the key and plug it in again: its job goes on",
         }
     }
 
@@ -146,7 +180,13 @@ impl Remedy for LinkError {
             | Self::Mute
             | Self::Deadline(_)
             | Self::ReaderGone
-            | Self::Reader(_) => Retry::AfterOperator,
+            | Self::Reader(_)
+            | Self::NoPermission
+            | Self::Interfered
+            | Self::Garbled
+            | Self::OddReport(_)
+            | Self::ButtonMissed(_)
+            | Self::CalledOff => Retry::AfterOperator,
             Self::Busy | Self::NoService => Retry::Soon,
             Self::Refused => Retry::AfterOperator,
         }
@@ -198,9 +238,17 @@ pub trait Port: Send {
     /// Waits until `Presence` differs from `known`, or for `at_most`; tells what is there now.
     fn wait_change(&mut self, known: Presence, at_most: Duration) -> Result<Presence, LinkError>;
 
-    /// Takes what lies on the reader for this program alone. Dropping the link resets the token, so that nothing it
-    /// accepted stays accepted, and leaves it.
-    fn open(&mut self) -> Result<Box<dyn ApduLink>, LinkError>;
+    /// Takes what lies on the reader, or is plugged in, for this program alone. Dropping the link resets a card, so that
+    /// nothing it accepted stays accepted, and leaves it.
+    fn open(&mut self) -> Result<Opened, LinkError>;
+}
+
+/// A link that a port opened, by what it carries.
+pub enum Opened {
+    /// Commands, to a card on a reader.
+    Card(Box<dyn ApduLink>),
+    /// Reports, to a key on USB.
+    Hid(Box<dyn HidLink>),
 }
 
 /// Where ports come from: PC/SC, USB, or virtual tokens. A composition hands one in.
@@ -242,6 +290,12 @@ mod tests {
             LinkError::NoService,
             LinkError::Refused,
             LinkError::Reader(0x8010_0001),
+            LinkError::NoPermission,
+            LinkError::Interfered,
+            LinkError::Garbled,
+            LinkError::OddReport(3),
+            LinkError::ButtonMissed(Duration::from_secs(20)),
+            LinkError::CalledOff,
         ] {
             assert!(error.remedy().len() > 10, "{error}");
         }

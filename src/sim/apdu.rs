@@ -47,6 +47,35 @@ impl<'a> Command<'a> {
     }
 }
 
+/// A command in either form. Short: at most 255 bytes of data, an answer of at most 256. Extended: all at once.
+pub(super) struct EitherForm<'a> {
+    pub(super) header: [u8; 4],
+    pub(super) data: &'a [u8],
+    pub(super) extended: bool,
+}
+
+impl<'a> EitherForm<'a> {
+    /// ISO/IEC 7816-4, section 5.1, all cases but one: a sole fifth byte is a length expected.
+    pub(super) fn parse(raw: &'a [u8]) -> Result<Self, u16> {
+        let (header, rest) = raw.split_first_chunk::<4>().ok_or(sw::WRONG_LENGTH)?;
+        let (data, extended) = match rest {
+            [] | [_] => (&[][..], false),
+            [0, _, _] => (&[][..], true),
+            [0, high, low, body @ ..] => {
+                let len = usize::from(u16::from_be_bytes([*high, *low]));
+                let data = body.get(..len).filter(|_| [0, 2].contains(&(body.len() - len.min(body.len()))));
+                (data.ok_or(sw::WRONG_LENGTH)?, true)
+            }
+            [len, body @ ..] => {
+                let len = usize::from(*len);
+                let data = body.get(..len).filter(|_| body.len() <= len + 1);
+                (data.ok_or(sw::WRONG_LENGTH)?, false)
+            }
+        };
+        Ok(Self { header: *header, data, extended })
+    }
+}
+
 /// Data, then the status.
 pub(super) fn answer(result: Result<Vec<u8>, u16>) -> Vec<u8> {
     let (mut bytes, status) = match result {
@@ -80,5 +109,21 @@ mod tests {
         assert_eq!((bare.data, bare.tail), (&[][..], &[][..]));
         let tailed = Command::parse(&[0x80, 0x41, 0, 0, 1, 0x70, 0]).unwrap();
         assert_eq!((tailed.data, tailed.tail), (&[0x70][..], &[0][..]));
+    }
+
+    #[test]
+    fn both_forms_are_taken_apart() {
+        let parsed = |raw: &[u8]| EitherForm::parse(raw).map(|apdu| (apdu.data.to_vec(), apdu.extended));
+        assert_eq!(parsed(&[0, 0xA1, 0, 0]), Ok((vec![], false)));
+        assert_eq!(parsed(&[0, 0xA1, 0, 0, 0]), Ok((vec![], false)));
+        assert_eq!(parsed(&[0, 1, 0, 0, 1, 9]), Ok((vec![9], false)));
+        assert_eq!(parsed(&[0, 1, 0, 0, 1, 9, 0]), Ok((vec![9], false)));
+        assert_eq!(parsed(&[0, 1, 0, 0, 0, 0, 1, 9]), Ok((vec![9], true)));
+        assert_eq!(parsed(&[0, 1, 0, 0, 0, 0, 1, 9, 0, 0]), Ok((vec![9], true)));
+        assert_eq!(parsed(&[0, 1, 0, 0, 0, 0, 0]), Ok((vec![], true)));
+        for raw in [&[0, 1, 0][..], &[0, 1, 0, 0, 2, 9], &[0, 1, 0, 0, 0, 0, 2, 9], &[0, 1, 0, 0, 1, 9, 0, 0]]
+        {
+            assert_eq!(parsed(raw), Err(sw::WRONG_LENGTH), "{raw:02x?}");
+        }
     }
 }

@@ -1,13 +1,17 @@
 //! A bench of readers in process: named slots, tokens put down and taken away, and nobody polls. It stands in for
 //! PC/SC wherever a station should run without any.
 
-use super::token::{Outcome, VirtualToken};
+use super::{
+    hid::Plugged,
+    token::{Outcome, VirtualToken},
+};
 use crate::{
-    link::{Apdu, ApduLink, LinkError, LinkSource, Port, Presence, Response},
+    link::{Apdu, ApduLink, HidLink, LinkError, LinkSource, Opened, Port, Presence, Report, Response},
     remedy::{Remedy, Retry},
 };
 use std::{
     collections::BTreeMap,
+    sync::mpsc::RecvTimeoutError,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant},
@@ -51,6 +55,8 @@ struct Place {
     resets: u64,
     /// The port whose link holds the token.
     holder: Option<u64>,
+    /// Whether it is a USB port: what is plugged in there speaks in reports.
+    is_usb: bool,
 }
 
 impl Place {
@@ -114,6 +120,11 @@ impl Bench {
         let bench = Self::default();
         slots.into_iter().for_each(|slot| bench.add_slot(slot));
         bench
+    }
+
+    /// Adds a USB port. A key that is placed there is plugged in, and talked to over HID.
+    pub fn add_usb_port(&self, slot: impl Into<String>) {
+        self.change(|table| table.places.entry(slot.into()).or_default().is_usb = true);
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut Table) -> T) -> T {
@@ -270,7 +281,7 @@ impl Port for BenchPort {
         }
     }
 
-    fn open(&mut self) -> Result<Box<dyn ApduLink>, LinkError> {
+    fn open(&mut self) -> Result<Opened, LinkError> {
         let mut table = self.shared.table();
         let id = self.id;
         let token = table.place(&self.slot)?.felt().cloned().ok_or(LinkError::Gone)?;
@@ -282,15 +293,23 @@ impl Port for BenchPort {
         if token.answer_to_reset().first() != Some(&0x3B) {
             return Err(LinkError::Mute);
         }
+        let plugged =
+            if place.is_usb { Some(Plugged::new(token.clone()).map_err(|_| LinkError::Mute)?) } else { None };
         place.holder = Some(id);
         self.reported = place.generation;
-        Ok(Box::new(BenchLink {
+        if let Some(plugged) = plugged {
+            let (shared, slot) = (self.shared.clone(), self.slot.clone());
+            let (generation, resets) = (place.generation, place.resets);
+            let card = BenchLink { shared, slot, generation, resets, token };
+            return Ok(Opened::Hid(Box::new(BenchHid { plugged, card })));
+        }
+        Ok(Opened::Card(Box::new(BenchLink {
             shared: self.shared.clone(),
             slot: self.slot.clone(),
             generation: place.generation,
             resets: place.resets,
             token,
-        }))
+        })))
     }
 }
 
@@ -355,6 +374,51 @@ impl ApduLink for BenchLink {
 
     fn answer_to_reset(&self) -> &[u8] {
         self.token.answer_to_reset()
+    }
+}
+
+/// A key that is plugged in. What a link to a card on this bench knows of its place holds for it as well.
+struct BenchHid {
+    plugged: Plugged,
+    card: BenchLink,
+}
+
+impl BenchHid {
+    /// Pulled out by its own fault.
+    fn torn(&self) -> LinkError {
+        let mut table = self.card.shared.table();
+        if self.card.standing(&table).is_ok()
+            && let Some(place) = table.places.get_mut(&self.card.slot)
+        {
+            place.leave();
+            drop(table);
+            self.card.shared.changed.notify_all();
+        }
+        LinkError::Gone
+    }
+}
+
+/// How long a wait for a report goes without a look at whether the key is there still.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+impl HidLink for BenchHid {
+    fn send(&mut self, report: &Report) -> Result<(), LinkError> {
+        self.card.standing(&self.card.shared.table())?;
+        if self.plugged.feed(report) { Ok(()) } else { Err(self.torn()) }
+    }
+
+    fn receive(&mut self, at_most: Duration) -> Result<Option<Report>, LinkError> {
+        let deadline = Instant::now() + at_most;
+        loop {
+            self.card.standing(&self.card.shared.table())?;
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.plugged.reports.recv_timeout(left.min(LOOK_AGAIN)) {
+                Ok(report) => return Ok(Some(report)),
+                Err(RecvTimeoutError::Disconnected) => return Err(self.torn()),
+                Err(RecvTimeoutError::Timeout) if left.is_zero() => return Ok(None),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
     }
 }
 

@@ -206,6 +206,10 @@ pub(super) trait Device: Send {
     }
     /// The field came on, or the reader reset it: what was in RAM is lost.
     fn activate(&mut self);
+    /// It was plugged in, and is talked to over USB HID: there is nothing to select.
+    fn plugged_in(&mut self) {
+        self.activate();
+    }
     /// It left the reader.
     fn taken_off(&mut self);
     /// Whether it leaves a reader unanswered because it is switched off.
@@ -265,6 +269,7 @@ pub(super) enum Saved {
     Token2Single { clock: Setting, memory: super::token2_single::Memory },
     Molto2 { clock: Setting, memory: super::molto2::Memory },
     Ykoath { memory: super::ykoath::Memory },
+    Token2Otp { memory: super::token2_otp::Memory },
     Foreign,
 }
 

@@ -17,8 +17,10 @@ mod crypt;
 mod device;
 mod fault;
 mod foreign;
+pub mod hid;
 pub mod molto2;
 mod token;
+pub mod token2_otp;
 pub mod token2_single;
 #[cfg(test)]
 pub(crate) mod vectors;

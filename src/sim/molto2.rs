@@ -513,9 +513,11 @@ impl Device for Token {
                 self.memory = memory;
                 true
             }
-            Saved::Molto2 { .. } | Saved::Token2Single { .. } | Saved::Ykoath { .. } | Saved::Foreign => {
-                false
-            }
+            Saved::Molto2 { .. }
+            | Saved::Token2Single { .. }
+            | Saved::Ykoath { .. }
+            | Saved::Token2Otp { .. }
+            | Saved::Foreign => false,
         }
     }
 }

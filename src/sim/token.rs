@@ -5,7 +5,7 @@ use super::{
     device::{Counters, Device, Display, Saved, Standing, Surroundings},
     fault::{Fate, Fault, FaultPlan},
     foreign::ForeignCard,
-    molto2, token2_single, ykoath,
+    molto2, token2_otp, token2_single, ykoath,
 };
 use crate::{
     domain::{Profile, UnixTime},
@@ -108,6 +108,11 @@ impl VirtualToken {
     /// A key with an OATH applet.
     pub fn ykoath(settings: ykoath::Settings, surroundings: Surroundings) -> Self {
         Self::around(ykoath::Token::new(settings, surroundings))
+    }
+
+    /// A Token2 FIDO key with an OTP applet.
+    pub fn token2_otp(settings: token2_otp::Settings, surroundings: Surroundings) -> Self {
+        Self::around(token2_otp::Token::new(settings, surroundings))
     }
 
     /// Something that is no token of a known kind.
@@ -255,6 +260,12 @@ impl VirtualToken {
     /// The field came on, or the reader reset it.
     pub fn activate(&self) {
         self.body().device.activate();
+        self.0.stirred.notify_all();
+    }
+
+    /// It was plugged in, and is talked to over USB HID.
+    pub fn plugged_in(&self) {
+        self.body().device.plugged_in();
         self.0.stirred.notify_all();
     }
 

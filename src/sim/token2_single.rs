@@ -374,7 +374,7 @@ impl Device for Token {
                 self.memory = memory;
                 true
             }
-            Saved::Molto2 { .. } | Saved::Ykoath { .. } | Saved::Foreign => false,
+            Saved::Molto2 { .. } | Saved::Ykoath { .. } | Saved::Token2Otp { .. } | Saved::Foreign => false,
         }
     }
 }

@@ -19,6 +19,10 @@ pub(crate) fn ykoath() -> Value {
     serde_json::from_str(include_str!("../../tests/vectors/ykoath.json")).unwrap()
 }
 
+pub(crate) fn token2_otp() -> Value {
+    serde_json::from_str(include_str!("../../tests/vectors/token2-otp.json")).unwrap()
+}
+
 pub(crate) fn bytes(hex: &str) -> Vec<u8> {
     data_encoding::HEXLOWER_PERMISSIVE.decode(hex.as_bytes()).unwrap()
 }

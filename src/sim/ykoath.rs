@@ -6,9 +6,9 @@
 
 mod bytes;
 
-use self::bytes::{Apdu, record, take, take_tagged};
+use self::bytes::{record, take, take_tagged};
 use super::{
-    apdu::sw,
+    apdu::{EitherForm, sw},
     code::{self, DeviceHash},
     device::{
         Challenges, Counters, Device, Display, Kept, Question, Quirks, Saved, Shown, Standing, Surroundings,
@@ -173,7 +173,7 @@ impl Token {
     }
 
     fn answer_parts(&mut self, raw: &[u8], quirks: Quirks, counters: &mut Counters) -> Result<Vec<u8>, u16> {
-        let apdu = Apdu::parse(raw)?;
+        let apdu = EitherForm::parse(raw)?;
         let [class, ins, p1, _] = apdu.header;
         if class != 0 {
             return Err(sw::UNKNOWN_CLASS);
@@ -584,7 +584,7 @@ impl Device for Token {
     }
 
     fn awaits_touch(&mut self, raw: &[u8]) -> Option<Duration> {
-        let apdu = Apdu::parse(raw).ok()?;
+        let apdu = EitherForm::parse(raw).ok()?;
         let [0, ins, p1, _] = apdu.header else { return None };
         let unlocked = self.memory.access_key.is_none() || self.validated;
         let named = |mut data: &[u8]| take_tagged(&mut data, 0x71).ok().and_then(|name| self.find(name));
@@ -705,7 +705,9 @@ impl Device for Token {
                 self.memory = memory;
                 true
             }
-            Saved::Token2Single { .. } | Saved::Molto2 { .. } | Saved::Foreign => false,
+            Saved::Token2Single { .. } | Saved::Molto2 { .. } | Saved::Token2Otp { .. } | Saved::Foreign => {
+                false
+            }
         }
     }
 }

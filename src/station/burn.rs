@@ -14,23 +14,20 @@ use super::{
 };
 use crate::{
     burn::{Agreement, Answer, Begins, Course, Ending, GoesOn, Next, ProfileState, Step, Write},
-    domain::{
-        Clock, Mode, Touch, UnixTime,
-        credential::Kind,
-        otp::{self, step_at},
-    },
-    drivers::{
-        Configuration, ReadError, Token, UnlockError, Unlocked, WriteError,
-        ykoath::{self, Moving},
-    },
+    domain::{Clock, Mode, Touch, UnixTime, credential::Naming, model::Driver, otp},
+    drivers::{Configuration, ReadError, Token, UnlockError, Unlocked, WriteError},
     face::{Doing, SlotView},
     link::ApduLink,
+    remedy::Remedy,
     store::{
         AlarmAbout, AttemptResult, BurnDone, EntryDone, JobKind, JobRecord, MoveRefused, NewReading,
         ResyncDone, Stamp, StoreError,
     },
 };
-use std::time::Instant;
+use std::{
+    cell::Cell,
+    time::{Duration, Instant},
+};
 
 /// A burn that stops before its end for a reason that is not the token's.
 enum Broken {
@@ -61,7 +58,7 @@ pub fn burn<L: ApduLink>(
     view: &SlotView,
 ) -> After {
     let core = slot.core;
-    let work = Work { core, guest, ready: &ready, view };
+    let work = Work { advice: Cell::new(None), core, guest, ready: &ready, view };
     let ended = work.run(token, slot);
     let after = match ended {
         Ok((ending, last_reading)) => work.record(slot, ending, last_reading),
@@ -94,6 +91,8 @@ pub fn burn<L: ApduLink>(
 }
 
 struct Work<'a> {
+    /// What to do about the last write that failed, where that is its own matter.
+    advice: Cell<Option<&'static str>>,
     core: &'a Core,
     guest: &'a Guest<'a>,
     ready: &'a Ready,
@@ -113,6 +112,7 @@ impl Work<'_> {
         let unlocked = match &self.ready.door {
             Door::Open { .. } => match token {
                 Token::Key(session) => session.enter().map(Unlocked::Key),
+                Token::OtpKey(session) => Some(Unlocked::OtpKey(session.enter())),
                 Token::Single(_) | Token::Molto2(_) => None,
             },
             Door::Locked { key, attempt, is_proven, .. } => {
@@ -151,8 +151,8 @@ impl Work<'_> {
                 let progress = course.progress();
                 self.show_step(slot, &step, progress);
                 (core.crossing)(&format!("before-step-{}", progress.0));
-                let answer = match &mut unlocked {
-                    Unlocked::Key(key) => self.send_key(key, &step),
+                let answer = match &unlocked {
+                    Unlocked::Key(_) | Unlocked::OtpKey(_) => self.send_key(&mut unlocked, &step),
                     Unlocked::Single(_) | Unlocked::Molto2(_) => {
                         self.send(&mut unlocked, &step, &mut last_reading)
                     }
@@ -170,20 +170,22 @@ impl Work<'_> {
     /// Says how far the burn is, and where a key waits for a touch, that it does. The exchange may take longer then.
     fn show_step(&self, slot: &Slot<'_>, step: &Step, progress: (u32, u32)) {
         let touch = match step {
-            Step::Compute(profile) => self
-                .write(*profile)
-                .ok()
-                .filter(|write| write.touch == Touch::Required)
-                .map(|write| format!("touch the key: it proves the code of \"{}\"", write.name())),
+            Step::Compute(profile) => {
+                self.write(*profile).ok().filter(|write| write.touch == Touch::Required).map(|write| {
+                    format!("touch the key: it proves the code of \"{}\"", write.name(self.naming()))
+                })
+            }
             Step::DeleteSeed(_) if self.guest.model.touch_to_delete => {
                 Some("touch the key: it makes room for the new credential".to_owned())
             }
             _ => None,
         };
         let progress = Some(progress);
+        // Whether a Token2 key wants a touch to be written to, nobody has said: on a reader it may take the time for one.
+        let may_wait = touch.is_some() || self.guest.model.driver == Driver::Token2Otp;
+        slot.fence.grant(if may_wait { TOUCH_PATIENCE } else { Duration::ZERO });
         self.core.bus.slot(match touch {
             Some(says) => {
-                slot.fence.grant(TOUCH_PATIENCE);
                 let patience = TOUCH_PATIENCE.as_secs();
                 let remedy = format!(
                     "within {patience} seconds, by most keys' own rules 15; take it away to call this off"
@@ -204,20 +206,22 @@ impl Work<'_> {
         });
     }
 
-    /// One step on a key: one command.
-    fn send_key<L: ApduLink>(&self, key: &mut ykoath::Unlocked<'_, L>, step: &Step) -> Answer {
+    /// One step on a key, of whichever family.
+    fn send_key<L: ApduLink>(&self, key: &mut Unlocked<'_, L>, step: &Step) -> Answer {
+        let naming = self.naming();
         let done = |result: Result<(), WriteError>| {
-            result.map_or_else(|error| not_written(&error), |()| Answer::Done)
+            result.map_or_else(|error| self.not_written(&error), |()| Answer::Done)
         };
         match step {
             Step::DeleteSeed(profile) => match self.write(*profile) {
-                Ok(write) => done(key.delete(*profile, &write.name()).map(|_| ())),
+                Ok(write) => done(key.delete_credential(*profile, &write.name(naming)).map(|_| ())),
                 Err(answer) => answer,
             },
             Step::WriteCredential(profile) => {
                 match self.write(*profile).map(|write| (write, self.ready.seeds.get(&write.seed))) {
                     Ok((write, Some(seed))) => {
-                        done(key.put(*profile, &write.name(), &write.parameters, write.touch, seed))
+                        let name = write.name(naming);
+                        done(key.write_credential(*profile, &name, &write.parameters, write.touch, seed))
                     }
                     Ok((_, None)) => Answer::Refused("its seed is not at hand".into()),
                     Err(answer) => answer,
@@ -233,13 +237,11 @@ impl Work<'_> {
                 Ok(write) => self.compute(key, write),
                 Err(answer) => answer,
             },
-            Step::ReadNames => match key.list() {
+            Step::ReadNames => match key.credentials(self.core.clock.now().floor_second()) {
                 Ok(listed) => {
                     let is_listed = |write: &&Write| {
-                        let kind = Kind::from(write.parameters.mode);
-                        listed.iter().any(|one| {
-                            one.name == write.name() && one.kind == kind && one.hash == write.parameters.hash
-                        })
+                        let name = write.name(naming);
+                        listed.iter().any(|one| one.is(&name, &write.parameters, write.touch))
                     };
                     let writes = self.ready.plan.writes.iter();
                     Answer::Listed(writes.filter(is_listed).map(|write| write.profile).collect())
@@ -256,21 +258,25 @@ impl Work<'_> {
         }
     }
 
+    /// Only keys are asked by name, and all of them name their profiles.
+    fn naming(&self) -> Naming {
+        self.guest.model.driver.naming().unwrap_or(Naming::WithPeriod)
+    }
+
     /// Lets the key calculate the code of the current step, and compares. The step is the station's: the key has no clock.
-    fn compute<L: ApduLink>(&self, key: &mut ykoath::Unlocked<'_, L>, write: &Write) -> Answer {
+    fn compute<L: ApduLink>(&self, key: &mut Unlocked<'_, L>, write: &Write) -> Answer {
         let Some(seed) = self.ready.seeds.get(&write.seed) else {
             return Answer::Refused("its seed is not at hand".into());
         };
-        let step = match write.parameters.mode {
-            Mode::Totp { period, t0 } => step_at(self.core.clock.now().floor_second(), t0, period),
+        let now = self.core.clock.now().floor_second();
+        let meant = match write.parameters.mode {
+            Mode::Totp { .. } => otp::code_at(seed, &write.parameters, now),
+            // A counter is not used up for a proof.
             Mode::Hotp { .. } => None,
         };
-        let Some(step) = step else { return Answer::Refused("it has no current step".into()) };
-        match key.calculate(&write.name(), Moving::Step(step)) {
-            Ok(code) => {
-                let meant = otp::code(seed, write.parameters.hash, write.parameters.digits, step);
-                Answer::Code(if meant.same_as(&code) { Agreement::Same } else { Agreement::Other })
-            }
+        let Some(meant) = meant else { return Answer::Refused("it has no current step".into()) };
+        match key.calculate(&write.name(self.naming()), write.parameters.mode, now) {
+            Ok(code) => Answer::Code(if meant.same_as(&code) { Agreement::Same } else { Agreement::Other }),
             Err(error) => not_read(&error),
         }
     }
@@ -289,7 +295,7 @@ impl Work<'_> {
         last_reading: &mut Option<NewReading>,
     ) -> Answer {
         let done = |result: Result<(), WriteError>| {
-            result.map_or_else(|error| not_written(&error), |()| Answer::Done)
+            result.map_or_else(|error| self.not_written(&error), |()| Answer::Done)
         };
         match step {
             Step::Authenticate => Answer::Done,
@@ -341,6 +347,32 @@ impl Work<'_> {
         }
     }
 
+    /// What a write that failed means for the burn. What to do about it is kept for the end.
+    fn not_written(&self, error: &WriteError) -> Answer {
+        let says = error.to_string();
+        match error {
+            WriteError::Unknown { .. } => Answer::Lost(says),
+            WriteError::Untouched { .. } | WriteError::ButtonMissed { .. } => {
+                self.advice.set(Some(error.remedy()));
+                Answer::Untouched(says)
+            }
+            WriteError::Full { .. }
+            | WriteError::NoCounters { .. }
+            | WriteError::ListOff { .. }
+            | WriteError::NoButtonCodes { .. }
+            | WriteError::Cannot { .. } => {
+                self.advice.set(Some(error.remedy()));
+                Answer::Refused(says)
+            }
+            WriteError::NoRandomness { .. }
+            | WriteError::SelfTest(_)
+            | WriteError::OddKey { .. }
+            | WriteError::NotOffered { .. }
+            | WriteError::LockedAgain { .. }
+            | WriteError::Refused { .. } => Answer::Refused(says),
+        }
+    }
+
     /// The second that it will be when a command sent now lands: half a round trip ahead, rounded, not truncated.
     fn landing_time(&self) -> UnixTime {
         let half_trip = i64::try_from(self.guest.round_trip.as_millis() / 2).unwrap_or(0);
@@ -378,8 +410,12 @@ impl Work<'_> {
                     (Some(_), _) => {
                         "put the token aside; check which customer key it was set up with; do not guess"
                     }
-                    (None, JobKind::Burn) => "put the token aside; its seed is free for another one",
-                    (None, JobKind::Resync) => "put the token aside; nothing on it was changed",
+                    (None, JobKind::Burn) => {
+                        self.advice.get().unwrap_or("put the token aside; its seed is free for another one")
+                    }
+                    (None, JobKind::Resync) => {
+                        self.advice.get().unwrap_or("put the token aside; nothing on it was changed")
+                    }
                 };
                 self.went_wrong(slot, &record, &reason, remedy, Some(kind))?;
                 Ok(After::Take)
@@ -395,12 +431,19 @@ impl Work<'_> {
                         return Ok(After::Lost);
                     }
                     GoesOn::AfterALook => (
-                        "take it off and put it back once; if it fails again, scrap it: kiln token scrap"
+                        self.advice
+                            .get()
+                            .unwrap_or(
+                                "take it off and put it back once; if it fails again, scrap it: kiln token scrap",
+                            )
                             .to_owned(),
                         Failing::WentWrong,
                     ),
                     GoesOn::WhenTouched => {
-                        let remedy = "take it off and put it back, and touch it when the slot says touch";
+                        let remedy = self
+                            .advice
+                            .get()
+                            .unwrap_or("take it off and put it back, and touch it when the slot says touch");
                         self.show(slot, Doing::Look, &reason, remedy);
                         return Ok(After::Take);
                     }
@@ -554,24 +597,12 @@ fn refused(error: &UnlockError) -> (AttemptResult, Answer) {
     (attempt_result(error), answer)
 }
 
-fn not_written(error: &WriteError) -> Answer {
-    match error {
-        WriteError::Unknown { .. } => Answer::Lost(error.to_string()),
-        WriteError::Untouched { .. } => Answer::Untouched(error.to_string()),
-        WriteError::Full { .. }
-        | WriteError::NoRandomness { .. }
-        | WriteError::Cannot { .. }
-        | WriteError::NotOffered { .. }
-        | WriteError::LockedAgain { .. }
-        | WriteError::Refused { .. } => Answer::Refused(error.to_string()),
-    }
-}
-
 fn not_read(error: &ReadError) -> Answer {
     match error {
         ReadError::Link { .. } => Answer::Lost(error.to_string()),
-        ReadError::Untouched { .. } => Answer::Untouched(error.to_string()),
-        ReadError::Status { .. }
+        ReadError::Untouched { .. } | ReadError::ButtonMissed { .. } => Answer::Untouched(error.to_string()),
+        ReadError::Cannot { .. }
+        | ReadError::Status { .. }
         | ReadError::Malformed { .. }
         | ReadError::OtherToken { .. }
         | ReadError::NotOffered { .. } => Answer::Refused(error.to_string()),

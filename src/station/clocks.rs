@@ -3,7 +3,7 @@
 //! it on the threads that answer, none of it where slots wait.
 
 use crate::{
-    domain::{Catalog, ClockState, DriftSeconds, Driver, Mode, Serial, UnixMillis},
+    domain::{Catalog, ClockState, DriftSeconds, Mode, Serial, UnixMillis},
     face::{
         ClockCourse, ClockEvent, DriftFilter, DriftLine, DriftReport, Failure, FitPoint, Fleet, ModelRate,
         OddBatch, Page, Ranged, RateBin, RateBy,
@@ -84,7 +84,7 @@ impl<'a> Told<'a> {
     /// None where the device has no clock, or is dead.
     fn new(catalog: &'a Catalog, history: &'a ClockHistory) -> Option<Self> {
         let driver = history.model.as_deref().and_then(|name| catalog.model(name)).map(|model| model.driver);
-        if history.scrapped || driver == Some(Driver::Ykoath) {
+        if history.scrapped || driver.is_some_and(|driver| !driver.has_clock()) {
             return None;
         }
         let checks = history.purposes.iter().filter_map(|purpose| {

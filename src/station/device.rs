@@ -133,6 +133,11 @@ pub fn carry_out<L: ApduLink>(
         ),
         (Work::Reset, Token::Molto2(session)) => desk.reset(session).unwrap_or_else(|end| end),
         (Work::Reset, Token::Key(session)) => desk.reset_key(slot, session).unwrap_or_else(|end| end),
+        (Work::Reset, Token::OtpKey(session)) => desk.erase_key(slot, session).unwrap_or_else(|end| end),
+        (Work::SetKey { .. }, Token::OtpKey(_)) => End::failed(
+            format!("key {} takes no password: its OTP applet has none", guest.serial),
+            "there is nothing to change",
+        ),
         (Work::SetKey { current, new }, Token::Key(session)) => {
             desk.set_password(slot, session, current.as_deref(), new).unwrap_or_else(|end| end)
         }
@@ -243,6 +248,28 @@ impl Desk<'_> {
         Ok(End::done(format!("key {serial} holds no credentials and has no password any more")))
     }
 
+    /// Erases all entries of a Token2 key, which waits for a touch first; over NFC it may obey at once.
+    fn erase_key<L: ApduLink>(
+        &self,
+        slot: &Slot<'_>,
+        session: &mut drivers::token2_otp::Session<L>,
+    ) -> Result<End, End> {
+        let serial = &self.guest.serial;
+        slot.fence.grant(TOUCH_PATIENCE);
+        self.core.bus.slot(SlotView {
+            doing: Doing::Touch,
+            says: Some(format!("touch key {serial}: it asks whether to erase all its entries")),
+            remedy: Some(format!(
+                "within {} seconds, by its own rules 15 or so; take it away to call this off",
+                TOUCH_PATIENCE.as_secs()
+            )),
+            ..self.view.clone()
+        });
+        session.enter().erase_all().map_err(|error| End::of(&error))?;
+        self.core.store.token_reset(serial, &self.core.stamp(self.who)).map_err(|error| End::of(&error))?;
+        Ok(End::done(format!("key {serial} holds no entries any more; what its button types is as it was")))
+    }
+
     /// Gives a key with the OATH applet a password, or another one. The new one is in the vault by now.
     fn set_password<L: ApduLink>(
         &self,
@@ -294,7 +321,7 @@ impl Desk<'_> {
             Unlocked::Molto2(unlocked) => {
                 unlocked.change_key(&new_key).map(|_| ()).map_err(|error| End::of(&error))
             }
-            Unlocked::Single(_) | Unlocked::Key(_) => {
+            Unlocked::Single(_) | Unlocked::Key(_) | Unlocked::OtpKey(_) => {
                 Err(End::failed("this family has one key", "there is nothing to change"))
             }
         })?;
@@ -335,7 +362,7 @@ impl Desk<'_> {
         match (name, &self.guest.model.key) {
             (None, KeyNeeded::CustomerKey { default }) => Ok(CustomerKey::new(default.as_bytes())),
             (None, KeyNeeded::PublicDeviceKey) => Ok(drivers::token2_single::device_key()),
-            (None, KeyNeeded::AppletPassword) => Ok(CustomerKey::new([])),
+            (None, KeyNeeded::AppletPassword | KeyNeeded::Nothing) => Ok(CustomerKey::new([])),
             (Some(name), _) => {
                 self.core.customer_key(name).map_err(|failure| End::failed(failure.message, failure.remedy))
             }

@@ -1,5 +1,5 @@
-//! What a key with an OATH applet needs before its job can be judged: a serial, where it tells none; its password, where
-//! it has one; and the list of what it holds.
+//! What a key needs before its job can be judged: a serial, where it tells none; its password, where it has one; and the
+//! list of what it holds.
 //!
 //! All of it happens before the claim. The password is tried before there is a job in hand, which is safe: the applet
 //! counts no tries, and every attempt is on record before it is made all the same.
@@ -15,13 +15,14 @@ use super::{
 use crate::{
     burn::{self as rules, Occupancy, Password, Write},
     domain::{
-        CredentialName, CustomerKey, Holding, Profile, Serial,
+        Clock, CredentialName, CustomerKey, Holding, Mode, Profile, Serial,
+        credential::Naming,
         job::Serials,
-        model::{KeyMaker, Model},
+        model::{Driver, KeyMaker, Model},
     },
     drivers::{
-        UnlockError,
-        ykoath::{Listed, SerialFrom, Session, is_stand_in},
+        UnlockError, token2_otp,
+        ykoath::{SerialFrom, Session, is_stand_in},
     },
     link::ApduLink,
     remedy::Remedy,
@@ -30,8 +31,8 @@ use crate::{
 
 /// What a look into a key brought.
 pub struct Inside {
-    /// What it holds.
-    listed: Vec<Listed>,
+    /// What it holds, by name.
+    names: Vec<CredentialName>,
     /// The password that the burn gives it: the batch names one, and it has none.
     pub new_password: Option<CustomerKey>,
 }
@@ -43,7 +44,16 @@ impl Inside {
     }
 }
 
-/// The model of a key.
+/// The model of a Token2 key: by its serial, else the one that is known by its USB ids, since the applet is the same on all
+/// of them.
+pub fn otp_model_of<'a>(core: &'a Core, serial: &Serial) -> Option<&'a Model> {
+    let is_one = |model: &&Model| model.driver == Driver::Token2Otp;
+    core.catalog.model_for_serial(serial).filter(is_one).or_else(|| {
+        core.catalog.models().filter(is_one).find(|model| !model.recognised_by.usb_ids.is_empty())
+    })
+}
+
+/// The model of a key with the OATH applet.
 pub fn model_of(core: &Core, maker: KeyMaker) -> Option<&Model> {
     core.catalog.model_for_key(maker)
 }
@@ -130,11 +140,49 @@ pub fn look_into<L: ApduLink>(
         Some(name) if !session.has_password() => Some(core.customer_key(name)?),
         Some(_) | None => None,
     };
-    let listed = match session.enter() {
-        Some(mut key) => key.list().map_err(not_read)?,
+    let names = match session.enter() {
+        Some(mut key) => key.list().map_err(not_read)?.into_iter().map(|listed| listed.name).collect(),
         None => Vec::new(),
     };
-    Ok(Inside { listed, new_password })
+    Ok(Inside { names, new_password })
+}
+
+/// Lists what a Token2 key holds, after a look whether it can keep what the job means for it.
+pub fn look_into_otp<L: ApduLink>(
+    slot: &Slot<'_>,
+    session: &mut token2_otp::Session<L>,
+    batch: &BatchSummary,
+    writes: &[Write],
+) -> Result<Inside, Not> {
+    let serial = session.serial().clone();
+    if batch.key_name.is_some() {
+        return Err(Not::look(
+            format!("key {serial} takes no password: its OTP applet has none"),
+            "use a batch without a key",
+        ));
+    }
+    let counts = |write: &Write| matches!(write.parameters.mode, Mode::Hotp { .. });
+    let told = session.configuration();
+    if writes.iter().any(counts) && told.counts() == Some(false) {
+        return Err(Not::look(
+            format!(
+                "key {serial} keeps no counter-based codes, and batch \"{}\" has some for it",
+                batch.name
+            ),
+            "use a key that keeps them, or a batch with time-based codes (TOTP)",
+        )
+        .alarming());
+    }
+    if !writes.iter().all(counts) && told.keeps_time_based() == Some(false) {
+        return Err(Not::look(
+            format!("key {serial} has its time-based codes switched off, or knows none"),
+            "switch its TOTP function on with Token2's own program, or use another key",
+        )
+        .alarming());
+    }
+    let listed = session.list(slot.core.clock.now().floor_second()).map_err(not_read)?;
+    let names = listed.into_iter().map(|record| record.names.name()).collect();
+    Ok(Inside { names, new_password: None })
 }
 
 /// Shows the key its password, once on the same evidence, each attempt on record before it is made.
@@ -203,34 +251,35 @@ pub struct Survey {
 pub fn survey(
     core: &Core,
     guest: &Guest<'_>,
-    version: [u8; 3],
+    room: usize,
     inside: &Inside,
     writes: &mut [Write],
     begun: bool,
 ) -> Result<Survey, Not> {
+    // Only keys are surveyed here, and all of them name their profiles.
+    let naming = guest.model.driver.naming().unwrap_or(Naming::WithPeriod);
     let on_record = core.store.holdings(&guest.serial)?;
     let recorded: Vec<(Profile, CredentialName)> = on_record
         .iter()
         .map(|held| {
             let title = held.title.as_deref().unwrap_or_default();
-            (held.profile, CredentialName::new(title, held.parameters.mode))
+            (held.profile, CredentialName::on(naming, title, held.parameters.mode))
         })
         .collect();
     let moved = if begun {
         Vec::new()
     } else {
-        rules::number(writes, &recorded)
+        rules::number(writes, &recorded, naming)
             .map_err(|error| Not::look(error.to_string(), error.remedy()).alarming())?
     };
-    let is_there = |write: &&Write| inside.listed.iter().any(|listed| listed.name == write.name());
+    let is_there = |write: &&Write| inside.names.contains(&write.name(naming));
     let new = writes.iter().filter(|write| !is_there(write)).count();
-    let room = guest.model.room(version);
-    if inside.listed.len() + new > room {
+    if inside.names.len() + new > room {
         return Err(Not::take(
             format!(
                 "key {} holds {} of {room} credentials; {new} more don't fit",
                 guest.serial,
-                inside.listed.len()
+                inside.names.len()
             ),
             "take it away, and use a key with more room, or delete what its owner no longer needs",
         )

@@ -11,7 +11,7 @@ use super::{
     visit::{After, Guest},
 };
 use crate::{
-    burn::{self as rules, KeyUse, Occupancy, Plan, Verdict, Write},
+    burn::{self as rules, KeyUse, ListTells, Occupancy, Plan, Verdict, Write},
     domain::{
         Clock, CustomerKey, Holding, JobState, Profile, Seed, SeedId, Serial,
         model::{KeyNeeded, Misfit, Model},
@@ -306,8 +306,14 @@ fn ready<L: ApduLink>(
         Token::Single(_) | Token::Molto2(_) => None,
         Token::Key(session) => {
             let inside = key::look_into(slot, guest, session, &batch)?;
-            let version = session.about().version;
-            let survey = key::survey(core, guest, version, &inside, &mut writes, resumed)?;
+            let room = guest.model.room(session.about().version);
+            let survey = key::survey(core, guest, room, &inside, &mut writes, resumed)?;
+            Some((inside, survey))
+        }
+        Token::OtpKey(session) => {
+            let inside = key::look_into_otp(slot, session, &batch, &writes)?;
+            let room = guest.model.profiles.into();
+            let survey = key::survey(core, guest, room, &inside, &mut writes, resumed)?;
             Some((inside, survey))
         }
     };
@@ -350,7 +356,9 @@ fn ready<L: ApduLink>(
     let consent = Consent { words, serves: consented && !resumed };
     let claimed = match inside {
         Some(inside) => {
-            let plan = rules::plan_key(writes, &filled, inside.password());
+            let told = guest.model.read_back.parameters;
+            let list = if told { ListTells::Parameters } else { ListTells::Names };
+            let plan = rules::plan_key(writes, &filled, inside.password(), list);
             claim_open(slot, serial, &job, &plan, &moved, &consent)
                 .map(|job| (job, plan, Door::Open { new_password: inside.new_password }))
         }
@@ -456,9 +464,9 @@ fn use_up(
 
 /// What people call a profile of a token: by its number, or by its name where the token knows no numbers.
 fn called(writes: &[Write], profile: Profile, model: &Model) -> String {
-    match writes.iter().find(|write| write.profile == profile) {
-        Some(write) if model.driver.names_profiles() => format!("\"{}\"", write.name()),
-        Some(_) | None => format!("profile {profile}"),
+    match (writes.iter().find(|write| write.profile == profile), model.driver.naming()) {
+        (Some(write), Some(naming)) => format!("\"{}\"", write.name(naming)),
+        _ => format!("profile {profile}"),
     }
 }
 
@@ -478,7 +486,7 @@ fn key_for(core: &Core, batch: &BatchSummary, model: &Model) -> Result<(Customer
         (KeyNeeded::CustomerKey { default }, None) => CustomerKey::new(default.as_bytes()),
         (KeyNeeded::CustomerKey { .. } | KeyNeeded::AppletPassword, Some(name)) => core.customer_key(name)?,
         // Never asked for: a key without a password is open.
-        (KeyNeeded::AppletPassword, None) => CustomerKey::new([]),
+        (KeyNeeded::AppletPassword, None) | (KeyNeeded::Nothing, _) => CustomerKey::new([]),
     };
     let fingerprint = data_key.key_fingerprint(&key);
     Ok((key, fingerprint))
@@ -544,7 +552,7 @@ fn survey<L: ApduLink>(
     let (mut held, mut filled) = (Vec::new(), Vec::new());
     for write in writes {
         let told = match token {
-            Token::Single(_) | Token::Key(_) => None,
+            Token::Single(_) | Token::Key(_) | Token::OtpKey(_) => None,
             Token::Molto2(session) => {
                 let block = session.public_block(write.profile).map_err(not_read)?;
                 Some(Occupancy {

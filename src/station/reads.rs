@@ -2,10 +2,12 @@
 
 use super::{core::Core, key, prepare::Not, slot::Slot, visit::TOUCH_PATIENCE};
 use crate::{
-    domain::{Clock, Code, CredentialName, Period, SlotName, UnixTime, credential::Kind, otp::step_at},
+    domain::{
+        Clock, Code, CredentialName, Mode, Period, SlotName, Touch, UnixTime, credential::Kind, otp::step_at,
+    },
     drivers::{
-        ReadError, Token,
-        ykoath::{Calculated, Listed, Moving, Session, Unlocked},
+        Credential, ReadError, Token, token2_otp,
+        ykoath::{Calculated, Moving, Session, Unlocked},
     },
     face::{Doing, Failure, FailureKind, KeyCode, KeyCodes, KeyWants, SlotView},
     link::ApduLink,
@@ -62,9 +64,10 @@ impl Reads {
 pub fn carry_out<L: ApduLink>(slot: &mut Slot<'_>, token: &mut Token<L>, read: &Read, view: &SlotView) {
     let codes = match token {
         Token::Key(session) => codes(slot, session, read, view),
+        Token::OtpKey(session) => otp_codes(slot, session, read, view),
         Token::Single(_) | Token::Molto2(_) => Err(Not::look(
             format!("{} calculates no codes for others: they stand on its display", token.serial()),
-            "read the display, or put a key with an OATH applet on this slot",
+            "read the display, or put a key that calculates codes on this slot",
         )),
     };
     answer(read, codes);
@@ -117,11 +120,94 @@ fn codes<L: ApduLink>(
         None => all(&mut key, now).map_err(super::prepare::not_read)?,
         Some(name) => vec![one(slot, &mut key, name, view)?],
     };
-    let names: Vec<&str> =
-        codes.iter().filter(|code| code.code.is_some()).map(|code| code.name.as_str()).collect();
+    told(core, read, KeyCodes { serial, model, at: now, codes })
+}
+
+/// Those of a Token2 key: its list holds all that it calculates by itself, each for its own period.
+fn otp_codes<L: ApduLink>(
+    slot: &Slot<'_>,
+    session: &mut token2_otp::Session<L>,
+    read: &Read,
+    view: &SlotView,
+) -> Result<KeyCodes, Not> {
+    let core = slot.core;
+    let serial = session.serial().clone();
+    if read.password.is_some() {
+        return Err(Not::look(
+            format!("key {serial} takes no password: its OTP applet has none"),
+            "ask without --key",
+        ));
+    }
+    let model = key::otp_model_of(core, &serial).map(|model| model.name.clone());
+    let now = core.clock.now().floor_second();
+    let records = session.list(now).map_err(super::prepare::not_read)?;
+    let period_of = |mode| match mode {
+        Mode::Totp { period, .. } => Some(period),
+        Mode::Hotp { .. } => None,
+    };
+    let listed = |record: &token2_otp::Record, code: Option<Code>, wants: Option<KeyWants>| {
+        let (names, period) = (&record.names, period_of(record.parameters.mode));
+        KeyCode {
+            name: names.name().to_string(),
+            issuer: Some(names.application.clone()).filter(|application| !application.is_empty()),
+            account: names.account.clone(),
+            period_s: period.map(Period::as_secs),
+            until: until(period.filter(|_| code.is_some()), now),
+            code: code.map(|code| code.as_str().to_owned()),
+            wants,
+        }
+    };
+    let codes = match &read.name {
+        None => records
+            .iter()
+            .map(|record| {
+                let wants = match (record.parameters.mode, record.touch) {
+                    (Mode::Hotp { .. }, _) => Some(KeyWants::Asking),
+                    (Mode::Totp { .. }, Touch::Required) => Some(KeyWants::Touch),
+                    (Mode::Totp { .. }, Touch::Free) => None,
+                };
+                listed(record, record.code.clone(), wants)
+            })
+            .collect(),
+        Some(wanted) => {
+            let all: Vec<Credential> = records.iter().cloned().map(Credential::from).collect();
+            let at = find(&all, wanted)?;
+            let record = &records[at];
+            if record.touch == Touch::Required {
+                ask_for_touch(slot, &format!("touch the key: the code of {wanted} is wanted"), view);
+            }
+            let code = session.calculate(&record.names, now).map_err(super::prepare::not_read)?;
+            vec![listed(record, Some(code), None)]
+        }
+    };
+    told(core, read, KeyCodes { serial, model, at: now, codes })
+}
+
+/// Puts on record that codes were read, not which.
+fn told(core: &Core, read: &Read, codes: KeyCodes) -> Result<KeyCodes, Not> {
+    let with_code = codes.codes.iter().filter(|code| code.code.is_some());
+    let names: Vec<&str> = with_code.map(|code| code.name.as_str()).collect();
     let detail = serde_json::json!({ "names": names });
-    core.store.audit_append("codes read", Some(&serial), detail, &core.stamp(&read.who))?;
-    Ok(KeyCodes { serial, model, at: now, codes })
+    core.store.audit_append("codes read", Some(&codes.serial), detail, &core.stamp(&read.who))?;
+    Ok(codes)
+}
+
+fn ask_for_touch(slot: &Slot<'_>, says: &str, view: &SlotView) {
+    slot.core.bus.slot(SlotView {
+        doing: Doing::Touch,
+        says: Some(says.to_owned()),
+        remedy: Some(format!("within {} seconds; take it away to call this off", TOUCH_PATIENCE.as_secs())),
+        ..view.clone()
+    });
+    slot.fence.grant(TOUCH_PATIENCE);
+}
+
+/// Until when the code of `now` is the current one.
+fn until(period: Option<Period>, now: UnixTime) -> Option<UnixTime> {
+    period.map(|period| {
+        let seconds = i64::from(period.as_secs());
+        now.plus(seconds - now.0.rem_euclid(seconds))
+    })
 }
 
 /// Everything that the key calculates by itself: all at once for the usual period, and again for each other one.
@@ -154,7 +240,8 @@ fn one<L: ApduLink>(
     view: &SlotView,
 ) -> Result<KeyCode, Not> {
     let listed = key.list().map_err(super::prepare::not_read)?;
-    let Listed { name, kind, .. } = find(&listed, wanted)?;
+    let listed: Vec<Credential> = listed.into_iter().map(Credential::from).collect();
+    let Credential { name, kind, .. } = &listed[find(&listed, wanted)?];
     let now = slot.core.clock.now().floor_second();
     let period = match kind {
         Kind::Totp => Period::from_secs(name.parts(*kind).period_s.into()).ok(),
@@ -162,26 +249,23 @@ fn one<L: ApduLink>(
     };
     let step = period.and_then(|period| step_at(now, UnixTime(0), period));
     // Nothing tells whether a credential wants a touch before it is asked: so everybody is told to be ready.
-    slot.core.bus.slot(SlotView {
-        doing: Doing::Touch,
-        says: Some(format!("touch the key if it blinks: the code of {name} is wanted")),
-        remedy: Some(format!("within {} seconds; take it away to call this off", TOUCH_PATIENCE.as_secs())),
-        ..view.clone()
-    });
-    slot.fence.grant(TOUCH_PATIENCE);
+    ask_for_touch(slot, &format!("touch the key if it blinks: the code of {name} is wanted"), view);
     let moving = step.map_or(Moving::Counter, Moving::Step);
     let code = key.calculate(name, moving).map_err(super::prepare::not_read)?;
     Ok(entry(name, period, Some(code), now, None))
 }
 
-fn find<'l>(listed: &'l [Listed], wanted: &str) -> Result<&'l Listed, Not> {
-    let by = |fits: &dyn Fn(&Listed) -> bool| listed.iter().filter(|one| fits(one)).collect::<Vec<_>>();
+/// Where it stands on the list.
+fn find(listed: &[Credential], wanted: &str) -> Result<usize, Not> {
+    let by = |fits: &dyn Fn(&Credential) -> bool| {
+        (0..listed.len()).filter(|at| fits(&listed[*at])).collect::<Vec<_>>()
+    };
     let whole = by(&|one| one.name.as_str() == wanted);
     let titled = by(&|one| one.name.parts(one.kind).title == wanted);
     let account = by(&|one| one.name.parts(one.kind).account == wanted);
     let found = [whole, titled, account].into_iter().find(|found| !found.is_empty()).unwrap_or_default();
     match found.as_slice() {
-        [one] => Ok(one),
+        [one] => Ok(*one),
         [] => Err(Not::look(
             format!("the key has no credential called \"{wanted}\""),
             "look at the names with \"kiln otp read\"",
@@ -202,10 +286,7 @@ fn entry(
 ) -> KeyCode {
     let kind = if period.is_some() { Kind::Totp } else { Kind::Hotp };
     let parts = name.parts(kind);
-    let until = period.filter(|_| code.is_some()).map(|period| {
-        let seconds = i64::from(period.as_secs());
-        now.plus(seconds - now.0.rem_euclid(seconds))
-    });
+    let until = until(period.filter(|_| code.is_some()), now);
     KeyCode {
         name: name.to_string(),
         issuer: parts.issuer.map(str::to_owned),
@@ -254,11 +335,12 @@ mod tests {
     use super::*;
     use crate::domain::Hash;
 
-    fn listed(names: &[&str]) -> Vec<Listed> {
-        let one = |name: &&str| Listed {
+    fn listed(names: &[&str]) -> Vec<Credential> {
+        let one = |name: &&str| Credential {
             name: CredentialName::told((*name).to_owned()),
             kind: Kind::Totp,
             hash: Hash::Sha1,
+            more: None,
         };
         names.iter().map(one).collect()
     }
@@ -266,7 +348,7 @@ mod tests {
     #[test]
     fn a_credential_is_found_by_whole_name_then_title_then_account() {
         let listed = listed(&["60/Acme:ann", "Acme:bob", "Other:bob", "ann"]);
-        let found = |wanted| find(&listed, wanted).map(|one| one.name.to_string()).ok();
+        let found = |wanted| find(&listed, wanted).map(|at| listed[at].name.to_string()).ok();
         assert_eq!(found("60/Acme:ann").as_deref(), Some("60/Acme:ann"));
         assert_eq!(found("Acme:ann").as_deref(), Some("60/Acme:ann"));
         assert_eq!(found("ann").as_deref(), Some("ann"), "a whole name goes before an account");

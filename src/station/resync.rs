@@ -345,7 +345,9 @@ fn key_of(core: &Core, model: &Model, serial: &Serial) -> Result<(CustomerKey, F
     };
     match &model.key {
         KeyNeeded::PublicDeviceKey => Ok(named(drivers::token2_single::device_key())),
-        KeyNeeded::AppletPassword => Err(CannotSet::NoClock { model: model.label.clone() }.into()),
+        KeyNeeded::AppletPassword | KeyNeeded::Nothing => {
+            Err(CannotSet::NoClock { model: model.label.clone() }.into())
+        }
         KeyNeeded::CustomerKey { default } => {
             let taken = core.store.key_taken(serial)?.ok_or(CannotSet::NoKey)?;
             let delivered = named(CustomerKey::new(default.as_bytes()));

@@ -13,12 +13,15 @@ use super::{
 };
 use crate::{
     domain::{
-        Clock, DriftSeconds, Profile, ReadingKind, Serial, UnixMillis,
+        Clock, DriftSeconds, Profile, ReadingKind, Serial, SlotName, UnixMillis,
         model::{Driver, Model},
     },
-    drivers::{self, Found, OtherDevice, Token},
+    drivers::{
+        self, Found, Logged, OtherDevice, Token,
+        token2_otp::{Attendant, Framed, Limits},
+    },
     face::{Doing, Event, SlotView},
-    link::{ApduLink, LinkError, Port},
+    link::{ApduLink, LinkError, Opened, Port},
     remedy::Remedy,
     store::{AlarmAbout, NewReading},
 };
@@ -109,20 +112,35 @@ fn lost(slot: &Slot<'_>, view: SlotView, error: &LinkError) -> After {
     }
     match error {
         LinkError::Busy | LinkError::NoService => After::Soon,
-        LinkError::Mute | LinkError::Refused => After::WhenChanged,
+        LinkError::Mute | LinkError::Refused | LinkError::NoPermission => After::WhenChanged,
         LinkError::Gone
         | LinkError::Reset
         | LinkError::Deadline(_)
         | LinkError::ReaderGone
-        | LinkError::Reader(_) => After::Lost,
+        | LinkError::Reader(_)
+        | LinkError::Interfered
+        | LinkError::Garbled
+        | LinkError::OddReport(_)
+        | LinkError::ButtonMissed(_)
+        | LinkError::CalledOff => After::Lost,
     }
 }
 
 fn welcome(slot: &mut Slot<'_>, port: &mut dyn Port, look: Look, view: &mut SlotView) -> Result<After, Not> {
     let core = slot.core;
-    let link = port.open().map_err(Not::Link)?;
+    // What an earlier step was granted, nobody waits for any more.
+    slot.fence.grant(Duration::ZERO);
+    let opened = port.open().map_err(Not::Link)?;
     let (asked, begun) = (core.clock.now(), Instant::now());
-    let found = drivers::identify(link, slot.reader).map_err(Not::Link)?;
+    let found: Found<Box<dyn ApduLink + '_>> = match opened {
+        Opened::Card(link) => drivers::identify(link as Box<dyn ApduLink + '_>, slot.reader),
+        Opened::Hid(link) => {
+            let attendant = TouchLight { core, slot: slot.name.clone() };
+            let link = Logged::new(Framed::new(link, attendant), slot.reader);
+            drivers::identify_hid(Box::new(link) as Box<dyn ApduLink + '_>)
+        }
+    }
+    .map_err(Not::Link)?;
     let round_trip = begun.elapsed();
     let (mut token, clock) = match found {
         Found::Token(token, clock) => (token, clock),
@@ -185,6 +203,34 @@ fn welcome(slot: &mut Slot<'_>, port: &mut dyn Port, look: Look, view: &mut Slot
     Ok(burn(slot, &guest, &mut token, ready, view))
 }
 
+/// Says *touch* where a key on USB waits for one that nobody foresaw, and gives the wait up when the station ends.
+struct TouchLight<'a> {
+    core: &'a Core,
+    slot: SlotName,
+}
+
+impl Attendant for TouchLight<'_> {
+    fn touch_wanted(&mut self) {
+        let shown = self.core.bus.shown().slots.iter().find(|view| view.slot == self.slot).cloned();
+        // Where a step foresaw it, its words are better.
+        if let Some(view) = shown.filter(|view| view.doing != Doing::Touch) {
+            self.core.bus.slot(SlotView {
+                doing: Doing::Touch,
+                says: Some("touch the key: it waits for that".to_owned()),
+                remedy: Some(format!(
+                    "within {} seconds; unplug it to call this off",
+                    Limits::default().touch.as_secs()
+                )),
+                ..view
+            });
+        }
+    }
+
+    fn waits_on(&mut self) -> bool {
+        !self.core.is_stopping()
+    }
+}
+
 /// Token clock minus station clock. A token tells whole seconds, so it stands on average half a second further; its
 /// answer left it about half a round trip after it was asked (token2-single section 11).
 pub fn reading(token_seconds: i64, asked: UnixMillis, round_trip: Duration) -> NewReading {
@@ -212,12 +258,14 @@ fn model_of<'a, L: ApduLink>(
         Token::Molto2(_) => Driver::Molto2,
         // Their serials are plain numbers, which may begin as another family's do.
         Token::Key(session) => return Ok(key::model_of(core, session.about().maker)),
+        // Told apart by their serials as far as those are known; the applet is the same on all.
+        Token::OtpKey(_) => return Ok(key::otp_model_of(core, serial)),
     };
     if let Some(model) = core.catalog.model_for_serial(serial) {
         return Ok(Some(model).filter(|model| model.driver == driver));
     }
     match token {
-        Token::Single(_) | Token::Key(_) => Ok(None),
+        Token::Single(_) | Token::Key(_) | Token::OtpKey(_) => Ok(None),
         Token::Molto2(session) => {
             // No command tells the generation; only the second has profiles from 50 on (molto2 section 1).
             let second = match session.public_block(Profile::new(50)) {

@@ -7,7 +7,7 @@ use super::{
     msg::{Asked, Effect},
     rules,
 };
-use crate::face::{CatalogView, Command, Failure, ImportReport, NewBatch, Reply};
+use crate::face::{CatalogView, Command, Failure, ImportReport, MadeFor, NewBatch, Reply};
 use crossterm::event::KeyEvent;
 
 /// Fields of the form.
@@ -118,6 +118,7 @@ impl Making {
             key: self.form.said(KEY),
             policy: rules.policy,
             priority: rules.priority,
+            made_for: MadeFor::default(),
             dry_run,
         })
     }

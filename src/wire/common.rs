@@ -81,12 +81,22 @@ pub enum EncodeError {
     /// No seed at all, for a key with an OATH applet, which takes one of any other length.
     #[error("it stores no empty seed")]
     EmptySeed,
-    /// An empty credential name, or one of more than 64 bytes.
-    #[error("it stores names of 1 to 64 bytes (period, issuer and account together), not of {0}")]
+    /// An empty credential name, or one of more than 64 bytes: the whole of it on an OATH applet, each of its two on
+    /// Token2's keys.
+    #[error("it stores names of 1 to 64 bytes, not of {0}")]
     NameLength(usize),
-    /// A counter to begin with that does not fit its 32 bits.
+    /// A counter to begin with that it cannot be told: beyond 32 bits, or, on Token2's keys, any but 0.
     #[error("it cannot begin to count at {0}")]
     StartCounter(u64),
+    /// No seed at all, or one of more than 64 bytes, for an entry of Token2's keys.
+    #[error("it stores seeds of 1 to 64 bytes, not of {0}")]
+    KeySeedLength(usize),
+    /// A name with a character that Token2's keys don't take.
+    #[error("it stores names of plain letters, digits and signs, without {0:?}")]
+    NameCharacter(char),
+    /// An entry that fits no short command, for a reader that takes no other.
+    #[error("the command would have {0} bytes, and its reader carries 260")]
+    ReaderTooShort(usize),
 }
 
 impl Remedy for EncodeError {
@@ -115,6 +125,15 @@ impl Remedy for EncodeError {
                 "shorten the title in the recipe, or the account in the file; kiln cuts neither"
             }
             Self::StartCounter(_) => "ask the server for a new seed, which begins to count at 0",
+            Self::KeySeedLength(_) => {
+                "generate or import a seed of 1 to 64 bytes (20 for SHA-1, 32 for SHA-256)"
+            }
+            Self::NameCharacter(_) => {
+                "write the names with plain letters, digits and signs; kiln changes none"
+            }
+            Self::ReaderTooShort(_) => {
+                "write it over USB or NFC instead of this reader, or shorten the names in the recipe"
+            }
         }
     }
 
@@ -135,7 +154,10 @@ impl Remedy for EncodeError {
             | Self::KeyLength(_)
             | Self::EmptySeed
             | Self::NameLength(_)
-            | Self::StartCounter(_) => Retry::Never,
+            | Self::StartCounter(_)
+            | Self::KeySeedLength(_)
+            | Self::NameCharacter(_)
+            | Self::ReaderTooShort(_) => Retry::Never,
         }
     }
 }
@@ -177,6 +199,9 @@ pub enum ReplyError {
         /// Where its record begins, counted from 0.
         at: usize,
     },
+    /// A public key that is no point of its curve.
+    #[error("a public key that does not lie on its curve")]
+    Point,
 }
 
 /// Reads an info block: 3 opaque bytes, the serial's length, the serial in ASCII digits, 2 opaque bytes, the clock in

@@ -5,12 +5,13 @@
 //! know, a seed too long for it) is refused here, before anything is sent: the tokens store nonsense as it comes.
 //!
 //! The facts come from the protocol pages of the Token2 single-profile family (the second generation, NFC), of the
-//! Molto2 and of the OATH applet; known answers are in `tests/vectors/`.
+//! Molto2, of the OATH applet and of the OTP applet of Token2's FIDO keys; known answers are in `tests/vectors/`.
 
 mod common;
 pub mod molto2;
 mod self_test;
 pub mod sm4;
+pub mod token2_otp;
 pub mod token2_single;
 pub mod ykoath;
 

@@ -136,7 +136,11 @@ impl Token {
 /// The seeds in a token's saved state, by profile, in hex.
 pub fn seeds_in(saved: &Value) -> Vec<String> {
     let memory = &saved["state"]["memory"];
-    let places = match memory["places"].as_array().or(memory["credentials"].as_array()) {
+    let places = match memory["places"]
+        .as_array()
+        .or(memory["credentials"].as_array())
+        .or(memory["entries"].as_array())
+    {
         Some(places) => places.clone(),
         None => vec![memory.clone()],
     };

@@ -234,6 +234,7 @@ fn a_token_that_cannot_be_made_says_why_and_what_would_do() {
         made("--model c301-i --serial 1 --key-file /nowhere/key").unwrap_err(),
         made(&format!("--model c301-i --serial 1 --state {}", home.path().display())).unwrap_err(),
         made(&format!("--model c301-i --serial 1 --state {short}")).unwrap_err(),
+        SimulateError::NotUsb("c301-i".into()),
         SimulateError::Reader(VpcdError::NoThread(io::Error::other("none"))),
         SimulateError::Control(io::Error::other("closed")),
     ];

@@ -37,6 +37,8 @@ fn family_limits(driver: Driver) -> (usize, usize, u8) {
         Driver::Token2Single => (63, 0, 1),
         Driver::Molto2 => (63, 15, 100),
         Driver::Ykoath => (128, 64, 128),
+        // Two names of 64 bytes and the colon that kiln writes between them.
+        Driver::Token2Otp => (64, 129, 128),
     }
 }
 
@@ -63,13 +65,13 @@ pub(super) fn check_model(file: &str, model: &Model) -> Result<(), CatalogError>
             (
                 model.seed_bytes.max <= most_seed,
                 "seed_bytes",
-                "must not go past 63, the most that the wire carries (128 on a key)",
+                "must not go past 63, the most that the wire carries (128 on a key with OATH applet, 64 on a Token2 key)",
             ),
             (model.title_bytes.is_none_or(|b| sound(b, usize::MAX)), "title_bytes", BOUNDS_FAULT),
             (
                 model.title_bytes.is_none_or(|b| b.max <= most_title),
                 "title_bytes",
-                "must not go past what the wire carries: no title on a single-profile token, 15 bytes on a Molto2, 64 on a key",
+                "must not go past what the wire carries: no title on a single-profile token, 15 bytes on a Molto2, 64 on a key with OATH applet, 129 on a Token2 key",
             ),
             (
                 model.factory_filled_profiles.iter().all(|f| f.profile.number() < model.profiles),
@@ -97,12 +99,17 @@ pub(super) fn check_model(file: &str, model: &Model) -> Result<(), CatalogError>
             (
                 recognised.key_maker.is_some() == (model.driver == Driver::Ykoath),
                 "key_maker",
-                "must be there for a key, and only there",
+                "must be there for a key with OATH applet, and only there",
             ),
             (
                 (model.key == KeyNeeded::AppletPassword) == (model.driver == Driver::Ykoath),
                 "key",
-                "must be \"applet-password\" for a key, and only there",
+                "must be \"applet-password\" for a key with OATH applet, and only there",
+            ),
+            (
+                (model.key == KeyNeeded::Nothing) == (model.driver == Driver::Token2Otp),
+                "key",
+                "must be \"nothing\" for a Token2 key, and only there",
             ),
             (model.aliases.iter().all(|alias| !folded(alias).is_empty()), "aliases", EMPTY),
         ],

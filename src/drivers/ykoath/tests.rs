@@ -181,7 +181,7 @@ fn long_answers_are_put_together_and_endless_ones_are_given_up() {
     assert_eq!(link.left(), 0);
 
     let mut endless = vec![(parts[0].0, "61ff")];
-    endless.extend(vec![("00a5000000", "61ff"); MOST_PARTS - 1]);
+    endless.extend(vec![("00a5000000", "61ff"); crate::drivers::session::MOST_PARTS - 1]);
     let (link, mut session) = open_yubikey(&endless);
     assert!(matches!(session.enter().unwrap().list(), Err(ReadError::Status { .. })));
     assert_eq!(link.left(), 0);

@@ -18,6 +18,14 @@ fn token(serial: &str) -> VirtualToken {
     VirtualToken::token2_single(settings, Surroundings::new(HandClock::at(0), Challenges::random()))
 }
 
+fn card(opened: Result<Opened, LinkError>) -> Box<dyn ApduLink> {
+    match opened {
+        Ok(Opened::Card(link)) => link,
+        Ok(Opened::Hid(_)) => panic!("a reader opened as a USB device"),
+        Err(error) => panic!("{error}"),
+    }
+}
+
 fn info(link: &mut Box<dyn ApduLink>) -> Result<Response, LinkError> {
     link.exchange(&Apdu::plain(INFO))
 }
@@ -28,7 +36,7 @@ fn set_up() -> (Bench, VirtualToken, Box<dyn Port>, Box<dyn ApduLink>) {
     let token = token("86596220000001");
     bench.place("left", &token).unwrap();
     let mut port = bench.open_port("left").unwrap();
-    let link = port.open().unwrap();
+    let link = card(port.open());
     (bench, token, port, link)
 }
 
@@ -68,7 +76,7 @@ fn a_link_ends_when_its_token_leaves_even_if_it_comes_back() {
     assert_eq!(info(&mut link), Err(LinkError::Gone));
     bench.place("left", &token).unwrap();
     assert_eq!(info(&mut link), Err(LinkError::Gone));
-    assert!(info(&mut port.open().unwrap()).is_ok());
+    assert!(info(&mut card(port.open())).is_ok());
 }
 
 #[test]
@@ -83,7 +91,7 @@ fn dropping_a_link_resets_the_token_and_frees_it() {
     assert_eq!(other.wait_change(Presence::Empty, LONG), Ok(Presence::Present));
     let mut answer = vec![0x80, 0xCE, 0, 0, 16];
     answer.extend([0; 16]);
-    let refused = other.open().unwrap().exchange(&Apdu::plain(answer)).unwrap();
+    let refused = card(other.open()).exchange(&Apdu::plain(answer)).unwrap();
     assert_eq!(refused.status.0, 0x6A80, "no challenge is outstanding any more");
 }
 
@@ -96,7 +104,7 @@ fn a_yank_leaves_the_slot_empty_until_the_token_is_placed_again() {
         assert!(bench.lies_in("left").is_none());
         assert_eq!(port.wait_change(Presence::Present, LONG), Ok(Presence::Empty));
         bench.place("left", &token).unwrap();
-        assert!(info(&mut port.open().unwrap()).is_ok(), "the yank is spent");
+        assert!(info(&mut card(port.open())).is_ok(), "the yank is spent");
     }
 }
 
@@ -106,7 +114,7 @@ fn a_mute_token_holds_the_call_until_it_is_taken_away() {
     drop(link);
     token.arm("mute:1".parse().unwrap());
     thread::scope(|scope| {
-        let call = scope.spawn(move || info(&mut port.open().unwrap()));
+        let call = scope.spawn(move || info(&mut card(port.open())));
         // Whether the call has begun or not: it can't come back with an answer.
         while token.counters().commands == 0 {
             thread::yield_now();
@@ -127,10 +135,10 @@ fn a_dark_token_lies_there_unseen_and_shows_afresh_when_lit() {
     bench.switch("left", Power::On);
     assert_eq!(port.wait_change(Presence::Empty, LONG), Ok(Presence::Present));
     assert!(token.display(Profile::ZERO).code().is_none());
-    let mut link = port.open().unwrap();
+    let mut link = card(port.open());
     bench.switch("left", Power::OffAndOn);
     assert_eq!(info(&mut link), Err(LinkError::Gone));
-    assert!(info(&mut port.open().unwrap()).is_ok());
+    assert!(info(&mut card(port.open())).is_ok());
 }
 
 #[test]
@@ -139,7 +147,7 @@ fn resets_outages_and_unplugged_readers_are_told_apart() {
     bench.reset("left");
     assert_eq!(info(&mut link), Err(LinkError::Reset));
     drop(link);
-    let mut link = port.open().unwrap();
+    let mut link = card(port.open());
     bench.set_outage(Some(LinkError::NoService));
     assert_eq!(info(&mut link), Err(LinkError::NoService));
     assert_eq!(bench.list(), Err(LinkError::NoService));
@@ -159,7 +167,7 @@ fn a_card_that_cannot_be_talked_to_fails_as_it_is_opened() {
     assert_eq!(bench.open_port("left").unwrap().open().err(), Some(LinkError::Mute));
     bench.take("left");
     bench.place("left", &VirtualToken::foreign(ForeignCard::StorageCard)).unwrap();
-    let link = bench.open_port("left").unwrap().open().unwrap();
+    let link = card(bench.open_port("left").unwrap().open());
     assert!(link.answer_to_reset().starts_with(&[0x3B, 0x8F, 0x80, 0x01, 0x80, 0x4F, 0x0C]));
 }
 

@@ -1,35 +1,6 @@
-//! Commands and records as a key's firmware takes them apart: by ISO/IEC 7816-4, in both forms, and by the rules of BER.
+//! Records as a key's firmware takes them apart: by the rules of BER.
 
 use crate::sim::apdu::sw;
-
-/// A command in either form. Short: at most 255 bytes of data, an answer of at most 256. Extended: all at once.
-pub(super) struct Apdu<'a> {
-    pub(super) header: [u8; 4],
-    pub(super) data: &'a [u8],
-    pub(super) extended: bool,
-}
-
-impl<'a> Apdu<'a> {
-    /// ISO/IEC 7816-4, section 5.1, all cases but one: a sole fifth byte is a length expected.
-    pub(super) fn parse(raw: &'a [u8]) -> Result<Self, u16> {
-        let (header, rest) = raw.split_first_chunk::<4>().ok_or(sw::WRONG_LENGTH)?;
-        let (data, extended) = match rest {
-            [] | [_] => (&[][..], false),
-            [0, _, _] => (&[][..], true),
-            [0, high, low, body @ ..] => {
-                let len = usize::from(u16::from_be_bytes([*high, *low]));
-                let data = body.get(..len).filter(|_| [0, 2].contains(&(body.len() - len.min(body.len()))));
-                (data.ok_or(sw::WRONG_LENGTH)?, true)
-            }
-            [len, body @ ..] => {
-                let len = usize::from(*len);
-                let data = body.get(..len).filter(|_| body.len() <= len + 1);
-                (data.ok_or(sw::WRONG_LENGTH)?, false)
-            }
-        };
-        Ok(Self { header: *header, data, extended })
-    }
-}
 
 /// Takes one record off the front: its tag and value, by the rules of BER, as lenient as a firmware's reader.
 pub(super) fn take<'a>(data: &mut &'a [u8]) -> Result<(u8, &'a [u8]), u16> {
@@ -66,22 +37,6 @@ pub(super) fn record(tag: u8, value: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn both_forms_are_taken_apart() {
-        let parsed = |raw: &[u8]| Apdu::parse(raw).map(|apdu| (apdu.data.to_vec(), apdu.extended));
-        assert_eq!(parsed(&[0, 0xA1, 0, 0]), Ok((vec![], false)));
-        assert_eq!(parsed(&[0, 0xA1, 0, 0, 0]), Ok((vec![], false)));
-        assert_eq!(parsed(&[0, 1, 0, 0, 1, 9]), Ok((vec![9], false)));
-        assert_eq!(parsed(&[0, 1, 0, 0, 1, 9, 0]), Ok((vec![9], false)));
-        assert_eq!(parsed(&[0, 1, 0, 0, 0, 0, 1, 9]), Ok((vec![9], true)));
-        assert_eq!(parsed(&[0, 1, 0, 0, 0, 0, 1, 9, 0, 0]), Ok((vec![9], true)));
-        assert_eq!(parsed(&[0, 1, 0, 0, 0, 0, 0]), Ok((vec![], true)));
-        for raw in [&[0, 1, 0][..], &[0, 1, 0, 0, 2, 9], &[0, 1, 0, 0, 0, 0, 2, 9], &[0, 1, 0, 0, 1, 9, 0, 0]]
-        {
-            assert_eq!(parsed(raw), Err(sw::WRONG_LENGTH), "{raw:02x?}");
-        }
-    }
 
     #[test]
     fn records_of_any_length_are_taken_back() {

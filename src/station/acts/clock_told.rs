@@ -4,7 +4,7 @@
 use super::super::{core::Core, failure::failure};
 use crate::{
     diagnose::{Cause, Diagnosis},
-    domain::{Clock, Driver, Mode, Period, ReadingKind, Serial, UnixMillis},
+    domain::{Clock, Mode, Period, ReadingKind, Serial, UnixMillis},
     face::{Failure, FailureKind, Ranged, Reply},
     store::NewReading,
 };
@@ -99,7 +99,7 @@ fn reading(steps: i64, period: Period) -> NewReading {
 fn wants_codes(core: &Core, serial: &Serial) -> Result<bool, Failure> {
     let Some(token) = core.store.token(serial)? else { return Ok(false) };
     let model = token.line.model.as_deref().and_then(|name| core.catalog.model(name));
-    Ok(model.is_none_or(|model| !model.read_back.clock && model.driver != Driver::Ykoath))
+    Ok(model.is_none_or(|model| !model.read_back.clock && model.driver.has_clock()))
 }
 
 #[cfg(test)]

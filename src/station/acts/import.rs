@@ -7,15 +7,15 @@ use super::super::{
 };
 use crate::{
     domain::{
-        Hash, Policy, Profile, Seed, Serial, Touch,
+        Hash, Mode, Policy, Profile, Seed, Serial, Touch,
         catalog::Catalog,
         model::Model,
-        recipe::{Entry, LineFacts, Recipe, SeedSource},
+        recipe::{Entry, LineFacts, Recipe, SeedSource, Stated},
         target::Target,
     },
     face::{
-        BatchPolicy, Failure, FailureKind, ImportLine, ImportOptions, ImportReport, ImportTarget, NewBatch,
-        Reply, SecretBytes,
+        BatchPolicy, Failure, FailureKind, ImportLine, ImportOptions, ImportReport, ImportTarget, MadeFor,
+        NewBatch, Reply, SecretBytes, User,
     },
     formats::{self, Parsed, Place, SeedLine},
     remedy::Remedy,
@@ -144,22 +144,30 @@ pub fn random(core: &Core, new: &NewBatch, who: &str) -> Result<Reply, Failure> 
         ));
     }
     let target = find_target(&core.catalog, new.login_target.as_deref())?;
-    let entries = recipe
-        .entries_for(model, &LineFacts::default())
-        .and_then(|entries| target.map_or(Ok(()), |t| recipe.accepted_by(t, &entries)).map(|()| entries))
-        .map_err(|error| told(FailureKind::No, &error))?;
-    // What can be said of one can be said of all; drawing a hundred thousand seeds for a look would take seconds.
-    let drawn = if new.dry_run { 1 } else { new.count };
-    let jobs = (0..drawn)
-        .map(|_| {
-            Ok(NewJob {
-                reserved: None,
-                model: Some(model.name.clone()),
-                facts: JobFacts::default(),
-                entries: seal(&data_key, Some(recipe), &entries, None)?,
-            })
+    let MadeFor { users, .. } = &new.made_for;
+    if !users.is_empty() && u32::try_from(users.len()) != Ok(new.count) {
+        return Err(usage(
+            format!("{} tokens for {} users", new.count, users.len()),
+            "leave the count out: there is one token for each user",
+        ));
+    }
+    let job = |user: Option<&User>| {
+        let entries = entries_of_new(recipe, model, target, &new.made_for, user)?;
+        Ok(NewJob {
+            reserved: user.and_then(|user| user.serial.clone()),
+            model: Some(model.name.clone()),
+            facts: JobFacts { upn: user.map(|user| user.upn.clone()), ..JobFacts::default() },
+            entries: seal(&data_key, Some(recipe), &entries, None)?,
         })
-        .collect::<Result<Vec<_>, Failure>>()?;
+    };
+    // What can be said of one can be said of all; drawing a hundred thousand seeds for a look would take seconds. Users
+    // differ.
+    let drawn = if new.dry_run { 1 } else { new.count };
+    let jobs = if users.is_empty() {
+        (0..drawn).map(|_| job(None)).collect::<Result<Vec<_>, Failure>>()?
+    } else {
+        users.iter().map(|user| job(Some(user))).collect::<Result<Vec<_>, Failure>>()?
+    };
     let into = ImportInto::NewBatch(store::NewBatch {
         name: new.name.clone(),
         policy: policy(&new.policy),
@@ -185,6 +193,56 @@ pub fn random(core: &Core, new: &NewBatch, who: &str) -> Result<Reply, Failure> 
         lines: Vec::new(),
         notes: Vec::new(),
     }))
+}
+
+/// What goes onto the token of one user, or of nobody yet, checked against model and target.
+fn entries_of_new(
+    recipe: &Recipe,
+    model: &Model,
+    target: Option<&Target>,
+    made_for: &MadeFor,
+    user: Option<&User>,
+) -> Result<Vec<Entry>, Failure> {
+    let MadeFor { hash, digits, period, counts, touch, .. } = *made_for;
+    let facts = LineFacts {
+        stated: Stated { hash, digits, period, ..Stated::default() },
+        random_counts: counts,
+        upn: user.map(|user| user.upn.as_str()),
+        serial: user.and_then(|user| user.serial.as_ref()),
+        ..LineFacts::default()
+    };
+    let for_whom = |failure: Failure| match user {
+        Some(user) => Failure { message: format!("{}: {}", user.upn, failure.message), ..failure },
+        None => failure,
+    };
+    let mut entries = recipe
+        .entries_for(model, &facts)
+        .and_then(|entries| target.map_or(Ok(()), |t| recipe.accepted_by(t, &entries)).map(|()| entries))
+        .map_err(|error| for_whom(told(FailureKind::No, &error)))?;
+    // Where the recipe fixes something else, it would win without a word.
+    let as_said = |entry: &Entry| {
+        let mode = match entry.parameters.mode {
+            Mode::Totp { period: made, .. } => !counts && period.is_none_or(|said| said == made),
+            Mode::Hotp { .. } => counts && period.is_none(),
+        };
+        mode && hash.is_none_or(|said| said == entry.parameters.hash)
+            && digits.is_none_or(|said| said == entry.parameters.digits)
+    };
+    if !entries.iter().all(as_said) {
+        return Err(failure(
+            FailureKind::Usage,
+            format!(
+                "recipe \"{}\" fixes another hash, length, period or type than was asked for",
+                recipe.name
+            ),
+            "leave --hash, --digits, --period or --hotp out, or choose a recipe that leaves it open, such as key-user",
+        ));
+    }
+    if touch == Touch::Required {
+        model.check_touch(touch).map_err(|error| for_whom(told(FailureKind::No, &error)))?;
+        entries.iter_mut().for_each(|entry| entry.touch = touch);
+    }
+    Ok(entries)
 }
 
 /// What there is to say about single lines, and which of them are left out.
@@ -314,6 +372,7 @@ impl<'a> Planner<'a> {
             return Ok(None);
         }
         let facts = LineFacts {
+            random_counts: false,
             seed_len_bytes: Some(line.seed.len_bytes()),
             stated,
             serial: line.serial.as_ref(),
