@@ -130,9 +130,12 @@ impl Piece {
             let number = |name: &str| parameters[name].as_u64().expect("a number") as u32;
             let hash = parameters["hash"].as_str().expect("a word").to_lowercase().replace('-', "");
             let (code, at) = self.code(profile);
-            let base32 = data_encoding::BASE32_NOPAD.encode(&seed);
-            let right = oathtool::code(&base32, &hash, number("digits"), number("period"), at);
-            assert_eq!(code, right, "profile {profile} of {serial}");
+            // oathtool knows no others; those are the station's to compare with the vault.
+            if (6..=8).contains(&number("digits")) {
+                let base32 = data_encoding::BASE32_NOPAD.encode(&seed);
+                let right = oathtool::code(&base32, &hash, number("digits"), number("period"), at);
+                assert_eq!(code, right, "profile {profile} of {serial}");
+            }
             scene.run(&["verify", &serial, &code, "--profile", &profile.to_string()]);
         }
     }
