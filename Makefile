@@ -1,7 +1,7 @@
 # make demo    all of kiln on virtual tokens, in a throw-away home
 # make test    every test, those on real readers (pcscd with virtual ones) included
 # make lint    format, clippy and documentation, warnings refused
-# make calibrate   is the diagnosis as good and as sure as it says: all runs, some minutes
+# make calibrate   are the diagnosis and the forecasts of clocks as good and as sure as they say: all runs, some minutes
 # make fuzz    every parser under a fuzzer, ten minutes each (fuzz/README.md); FUZZ_SECONDS=60 for less
 # make soak    fourteen readers, random faults, kills and restarts, for an hour (KILN_SOAK_SECONDS=3600)
 # make bench   a burn against the bare sum of its exchanges; slots, import, start; the diagnosis; a key until its frame

@@ -150,7 +150,7 @@ fn writing() {
         ("PSKC, written", Output::Pskc(SuiteSpelling::Usual)),
     ] {
         let write = || output.write(&rows).unwrap();
-        told(what, write().len(), best(write));
+        told(what, LINES, write().len(), best(write));
     }
     let plain = Output::Pskc(SuiteSpelling::Usual).write(&rows).unwrap();
     let key = FileSecret::key(&"5a".repeat(32)).unwrap();
@@ -158,7 +158,7 @@ fn writing() {
     let mut random = |buffer: &mut [u8]| buffer.fill(0x5A);
     let mut seal = || formats::seal_pskc(&plain, SealWith::Key(&key), Cipher::Strong, &mut random).unwrap();
     let bytes = seal().len();
-    told("PSKC, encrypted", bytes, best(seal));
+    told("PSKC, encrypted", LINES, bytes, best(seal));
 }
 
 fn main() {

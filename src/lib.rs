@@ -8,6 +8,7 @@
 //! | [`remedy`] | what an error owes its operator; open to all |
 //! | [`domain`] | values and rules |
 //! | [`diagnose`] | why a code is rejected, which token it is from, when it was shown |
+//! | [`forecast`] | how clocks run, and when they are too far off for their servers |
 //! | [`formats`] | seed files: bytes to values and back |
 //! | [`envelope`] | what seed files come wrapped in: OpenPGP, ZIP, age, pictures of QR codes |
 //! | [`link`] | what lies between a host and a token |
@@ -32,6 +33,7 @@ pub mod domain;
 pub mod drivers;
 pub mod envelope;
 pub mod face;
+pub mod forecast;
 pub mod formats;
 pub mod link;
 pub mod remedy;

@@ -49,6 +49,8 @@ fn the_bench_measures_slots_import_and_start() {
         assert!(large.ratio() > 1.0, "sealing and checking cost something: {}", large.ratio());
         let start = large.start(300);
         assert!(start.memory_mib > 1.0 && start.snapshot < support::LONG, "{:?}", start.snapshot);
+        let clocks = large.clocks(300, 10);
+        assert!(clocks.first > Duration::ZERO && clocks.again < support::LONG, "{:?}", clocks.again);
     });
 }
 

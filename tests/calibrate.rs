@@ -1,11 +1,14 @@
-//! Is the diagnosis as good, and as sure of itself, as it says? Tokens of the tests' own get one fault each; what kiln
-//! finds is held against it. `make calibrate` runs all of it, `make test` a sample with the same numbers every time.
+//! Are the diagnosis, and the forecasts of clocks, as good and as sure of themselves as they say? Tokens of the tests' own
+//! get one fault each, or run for simulated years; what kiln finds is held against it. `make calibrate` runs all of it,
+//! `make test` a sample with the same numbers every time.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
     reason = "a test that cannot go on fails; the tables are the point"
 )]
 
+#[path = "calibrate/clocks.rs"]
+mod clocks;
 #[path = "calibrate/inject.rs"]
 mod inject;
 #[path = "calibrate/symptoms.rs"]
@@ -187,6 +190,31 @@ fn random_codes_make_nothing_certain() {
 #[test]
 fn what_is_stated_is_right_as_often_as_stated() {
     reliability(SAMPLE.drawn, 6, 1);
+}
+
+#[test]
+fn rates_and_dates_of_clocks_lie_in_their_spans_as_often_as_stated() {
+    clocks::rates_and_dates(1_000, 1);
+}
+
+#[test]
+fn a_model_says_what_to_expect_of_a_token_with_one_reading() {
+    clocks::rates_of_a_model(300, 2);
+}
+
+#[test]
+fn jumps_zones_restarts_and_bad_readings_are_told_apart() {
+    clocks::what_happened_is_named(60, 3);
+}
+
+#[test]
+#[ignore = "takes minutes: make calibrate"]
+fn calibrate_clocks() {
+    for seed in 11..16 {
+        clocks::rates_and_dates(1_000, seed);
+        clocks::rates_of_a_model(1_000, seed);
+        clocks::what_happened_is_named(1_000, seed);
+    }
 }
 
 #[test]

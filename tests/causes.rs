@@ -202,7 +202,7 @@ fn every_zone_in_quarters_of_an_hour() {
         assert!(zone, "{quarter}: {:?}", first.causes);
         assert!(!found.ask_another_code);
     }
-    found(&ahead(19_800), &[Cause::Zone], "+05:30 from UTC", "the clock of 86596000000000");
+    found(&ahead(19_800), &[Cause::Zone], "+05:30 from UTC", "kiln drift resync 86596000000000");
     found(&ahead(-3_600), &[Cause::Zone], "summer time", "kiln drift resync");
 }
 
@@ -213,11 +213,11 @@ fn dates_and_resets() {
         found(&ahead(days * DAY), &[Cause::Date], "date", "kiln drift resync");
     }
     // 2025-03-04 and 2027-03-04, then 2026-02-04.
-    found(&ahead(-365 * DAY), &[Cause::Date], "1 year behind", "sets the clock");
-    found(&ahead(365 * DAY), &[Cause::Date], "1 year ahead", "sets the clock");
-    found(&ahead(-28 * DAY), &[Cause::Date], "behind", "sets the clock");
+    found(&ahead(-365 * DAY), &[Cause::Date], "1 year behind", "set its clock");
+    found(&ahead(365 * DAY), &[Cause::Date], "1 year ahead", "set its clock");
+    found(&ahead(-28 * DAY), &[Cause::Date], "behind", "set its clock");
     // Day and month exchanged: 2026-04-03.
-    found(&ahead(30 * DAY), &[Cause::Date], "date", "sets the clock");
+    found(&ahead(30 * DAY), &[Cause::Date], "date", "set its clock");
     for start in [0, 946_684_800, 1_262_304_000, 1_577_836_800] {
         let runs_for = 3 * DAY + 12_345;
         found(&ahead(start + runs_for - AT), &[Cause::Date], "was reset", "set its clock");
@@ -461,7 +461,7 @@ fn two_things_at_once() {
     let records =
         Records::of(recorded()).beside(Place::BurnOrder(1), Token { seed: seed_of(4), ..recorded() });
     is(&records.explain(&neighbour.codes()), &[Cause::OtherToken, Cause::Zone], "-01:30", "serial");
-    found(&ahead(3 * 86_400 + 5 * 3_600), &[Cause::Date, Cause::Zone], "another zone", "sets the clock");
+    found(&ahead(3 * 86_400 + 5 * 3_600), &[Cause::Date, Cause::Zone], "another zone", "set its clock");
     let mut codes = ahead(420).codes();
     codes[0] = {
         let right = ahead(420).shows(0);

@@ -53,7 +53,9 @@ fn tokens() -> Vec<Token> {
     .zip(0u8..)
     .map(|((parameters, length), number)| Token {
         serial: format!("0865900000{number:04}").parse().unwrap(),
-        seed: Seed::new((0..length).map(|byte| byte * 7 + number * 13 + 1).collect::<Vec<u8>>()),
+        seed: Seed::new(
+            (0..length).map(|byte: u8| byte.wrapping_mul(7) ^ (number * 13 + 1)).collect::<Vec<u8>>(),
+        ),
         parameters,
         upn: format!("user{number}@example.com"),
     })

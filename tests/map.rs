@@ -39,6 +39,7 @@ const MAP: &[Row] = &[
     row("remedy", &[]),
     row("domain", &[]),
     row("diagnose", &["domain"]),
+    row("forecast", &["domain"]),
     row("formats", &["domain"]),
     row("envelope", &["domain"]),
     row("link", &[]),
@@ -69,8 +70,8 @@ const MAP: &[Row] = &[
         ..row(
             "station",
             &[
-                "domain", "diagnose", "formats", "envelope", "link", "wire", "drivers", "vault", "store",
-                "burn", "face",
+                "domain", "diagnose", "forecast", "formats", "envelope", "link", "wire", "drivers", "vault",
+                "store", "burn", "face",
             ],
         )
     },
@@ -105,15 +106,15 @@ const MAP: &[Row] = &[
     row(
         "app",
         &[
-            "domain", "diagnose", "formats", "envelope", "link", "wire", "sim", "drivers", "vault", "store",
-            "burn", "face", "station", "service", "tui", "cli",
+            "domain", "diagnose", "forecast", "formats", "envelope", "link", "wire", "sim", "drivers",
+            "vault", "store", "burn", "face", "station", "service", "tui", "cli",
         ],
     ),
     row("main", &["app", "cli"]),
 ];
 
 /// Modules of numbers and bytes only: that is why they can be tested and fuzzed to the bottom.
-const PURE: &[&str] = &["remedy", "domain", "diagnose", "formats", "envelope", "wire", "burn"];
+const PURE: &[&str] = &["remedy", "domain", "diagnose", "forecast", "formats", "envelope", "wire", "burn"];
 
 /// What a pure module does not know, but for its tests, which read vectors from files.
 const IMPURE: &[&str] = &[

@@ -6,9 +6,9 @@ mod support;
 use kiln::{
     domain::Profile,
     face::{
-        ActivationAsk, AuditEntry, BatchPolicy, Command, Consent, ExportFormat, ExportOptions, Failure,
-        FailureKind, HolderFile, ImportOptions, ImportTarget, JobFilter, NewBatch, NewSweep, Page, Reply,
-        Role, SecretBytes, ToClient, ToServer,
+        ActivationAsk, AuditEntry, BatchPolicy, Command, Consent, DriftFilter, ExportFormat, ExportOptions,
+        Failure, FailureKind, HolderFile, ImportOptions, ImportTarget, JobFilter, NewBatch, NewSweep, Page,
+        Reply, Role, SecretBytes, ToClient, ToServer,
     },
 };
 use nix::unistd::{Gid, Uid, setegid, seteuid};
@@ -143,6 +143,13 @@ one_of_each! {
         page: Page::default(),
     },
     Command::Tokens { .. } => Looks Command::Tokens { query: String::new(), page: Page::default() },
+    Command::Drift { .. } => Looks Command::Drift { filter: DriftFilter::default(), page: Page::default() },
+    Command::ClockTimed { .. } => Acts Command::ClockTimed {
+        serial: serial(),
+        period_s: 30,
+        offset_ms: 0,
+        within_ms: 900,
+    },
     Command::Token { .. } => Looks Command::Token { serial: serial() },
     Command::Verify { .. } => Acts Command::Verify {
         serial: serial(),
@@ -195,7 +202,8 @@ one_of_each! {
         ..ExportOptions::of(ExportFormat::Report)
     }),
     Command::ActivationCodes(_) => Acts Command::ActivationCodes(ActivationAsk {
-        batch: Some(spring()),
+        serials: vec![serial()],
+        limit: 1,
         login_target: Some("entra".into()),
         ..ActivationAsk::default()
     }),
@@ -222,7 +230,8 @@ one_of_each! {
     Command::Stop => Acts Command::Stop,
 }
 
-/// Those of an operator's that change nothing here, for want of an alarm, a slot or a waiting token.
+/// Those of an operator's that change nothing here, for want of an alarm, a slot, a waiting token or a clock that was
+/// ever read.
 fn finds_nothing_to_do(command: &Command) -> bool {
     matches!(
         command,
@@ -232,6 +241,7 @@ fn finds_nothing_to_do(command: &Command) -> bool {
             | Command::SlotSerial { .. }
             | Command::OtpRead { .. }
             | Command::DevicePressed { .. }
+            | Command::ClockTimed { .. }
             | Command::Holders
     )
 }

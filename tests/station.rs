@@ -7,9 +7,9 @@ use kiln::{
     domain::{Clock, ClockState, JobState, Profile, Proof, Serial},
     face::{
         BatchPolicy, Command, Consent, DeviceState, ExportFormat, ExportOptions, FailureKind, ImportTarget,
-        NewBatch, Numbered, Page, Reply, Role, SecretBytes, SeenCode,
+        NewBatch, Numbered, Page, ProfileChoice, Reply, Role, SecretBytes, SeenCode,
     },
-    sim::{Display, Fault, ForeignCard, VirtualToken},
+    sim::{Challenges, Display, Fault, ForeignCard, Surroundings, VirtualToken},
     station::Caller,
 };
 use std::sync::atomic::Ordering;
@@ -425,6 +425,78 @@ async fn a_molto2_takes_ten_profiles_and_reads_them_back() {
         assert!(shop.verify("826718719844499", profile, &fresh_code(&token, profile)).await, "{profile}");
     }
     assert_eq!(token.counters().auth_attempts, 1);
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_profiles_the_named_one_goes_out_and_a_batch_report_adds_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let slot = "TOKEN2 Molto2 [CCID Interface] 00 00";
+    let mut shop = Shop::open(dir.path(), &[slot]).await;
+    shop.ask(Command::BatchNew(of_one("spare", "molto2-v2", "molto2-ten-random"))).await.unwrap();
+    shop.start("spare").await;
+    let token = shop.molto2("10000000000077");
+    shop.bench.place(slot, &token).unwrap();
+    shop.job_reaches(JobState::Burned).await;
+    let export = async |change: &dyn Fn(&mut ExportOptions)| {
+        let mut options = ExportOptions {
+            batch: Some("spare".into()),
+            ..ExportOptions::of(ExportFormat::Pskc { for_privacyidea: false })
+        };
+        change(&mut options);
+        shop.ask(Command::Export(options)).await
+    };
+    let file = |reply: Reply| match reply {
+        Reply::Exported(exported) => {
+            (String::from_utf8(exported.content.expose().to_vec()).unwrap(), exported.left_out)
+        }
+        other => panic!("{other:?}"),
+    };
+    // Unsaid: the first, and the others are named.
+    let (first, left_out) = file(export(&|_| ()).await.unwrap());
+    assert_eq!((first.matches("<KeyPackage>").count(), left_out.len()), (1, 9), "{left_out:?}");
+    assert!(left_out[0].contains("takes each serial once") && left_out[0].contains("--profile"));
+    // By number, by title, and one that it has not.
+    let by =
+        |choice: ProfileChoice| move |options: &mut ExportOptions| options.profile = Some(choice.clone());
+    let (numbered, left_out) = file(export(&by(ProfileChoice::Number(Profile::new(3)))).await.unwrap());
+    assert!(left_out.is_empty() && numbered != first, "{left_out:?}");
+    let Reply::Token(view) =
+        shop.ask(Command::Token { serial: "10000000000077".parse().unwrap() }).await.unwrap()
+    else {
+        panic!()
+    };
+    let third = view.mappings.iter().find(|mapping| mapping.profile == Profile::new(3)).unwrap();
+    let title = third.title.clone().unwrap();
+    let (titled, _) = file(export(&by(ProfileChoice::Title(title.to_uppercase()))).await.unwrap());
+    assert_eq!(titled, numbered);
+    let (_, lacking) = file(export(&by(ProfileChoice::Title("no such".into()))).await.unwrap());
+    assert_eq!(lacking, ["token 10000000000077: it has no profile called \"no such\""]);
+    // Where serials are free, all of them go.
+    let (uris, _) = file(export(&|options| options.format = ExportFormat::KeyUris).await.unwrap());
+    assert_eq!(uris.lines().count(), 10);
+    // What the server would refuse is told before anything is written, and so is the way round it.
+    let for_entra = |options: &mut ExportOptions| {
+        options.format = ExportFormat::QrSheet;
+        options.login_target = Some("entra".into());
+    };
+    let refused = export(&for_entra).await.unwrap_err();
+    assert!(refused.details.iter().any(|line| line.contains("would be refused")), "{refused:?}");
+    assert!(refused.remedy.contains("--despite entra"));
+
+    let Reply::BatchReport(report) = shop.ask(Command::BatchReport { name: "spare".into() }).await.unwrap()
+    else {
+        panic!()
+    };
+    assert_eq!(report.sums.wrong, [""; 0]);
+    assert_eq!((report.sums.came_in, report.sums.jobs.burned, report.sums.left), (1, 1, 0));
+    assert_eq!(report.sums.proven.iter().map(|(_, count)| count).sum::<u64>(), 1);
+    assert_eq!(report.jobs[0].profiles.len(), 10);
+    assert!(report.jobs[0].clock.is_some() && report.jobs[0].drift.is_some());
+    let did: Vec<&str> = report.log.iter().map(|entry| entry.what.as_str()).collect();
+    assert!(["batch made", "batch running", "batch done", "exported"].iter().all(|what| did.contains(what)));
+    assert!(did.contains(&"imported"), "{did:?}");
+    assert!(report.anchor.entries >= report.log.last().unwrap().seq, "the head is not behind the log");
     shop.close().await;
 }
 

@@ -133,6 +133,7 @@ async fn burned_molto2(shop: &mut Shop, key: Option<&str>) -> VirtualToken {
         key: key.map(str::to_owned),
         policy: kiln::face::BatchPolicy::default(),
         priority: 0,
+        made_for: kiln::face::MadeFor::default(),
         dry_run: false,
     };
     shop.ask(Command::BatchNew(batch)).await.unwrap();
@@ -264,6 +265,7 @@ async fn a_stranger_in_a_sweep_still_gets_the_seed_that_waits_for_any_token() {
         key: None,
         policy: kiln::face::BatchPolicy::default(),
         priority: 9,
+        made_for: kiln::face::MadeFor::default(),
         dry_run: false,
     };
     shop.ask(Command::BatchNew(batch)).await.unwrap();
@@ -321,6 +323,7 @@ async fn a_molto2_gets_the_time_alone_with_the_key_that_it_took() {
         key: Some("office".into()),
         policy: kiln::face::BatchPolicy::default(),
         priority: 0,
+        made_for: kiln::face::MadeFor::default(),
         dry_run: false,
     };
     shop.ask(Command::BatchNew(batch)).await.unwrap();
@@ -465,6 +468,7 @@ async fn unrestricted_tokens_keep_hash_period_and_display_timeout() {
         key: None,
         policy: kiln::face::BatchPolicy::default(),
         priority: 0,
+        made_for: kiln::face::MadeFor::default(),
         dry_run: false,
     };
     shop.ask(Command::BatchNew(recipe_batch)).await.unwrap();

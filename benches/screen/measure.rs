@@ -9,8 +9,8 @@ use kiln::{
     app::system_clock::SystemClock,
     domain::{Clock, ClockState, SeenPolicy, SlotName, UnixMillis, catalog::Catalog},
     face::{
-        BatchPolicy, Command, Doing, Event, Failure, HolderFile, ImportOptions, ImportTarget, NewBatch, Page,
-        Reply, SecretBytes, SlotView,
+        BatchPolicy, Command, Doing, Event, HolderFile, ImportOptions, ImportTarget, NewBatch, Page, Reply,
+        SecretBytes, SlotView,
     },
     service::{self, Access, Attached, Client, ClientError, Home, Listener, Mode, News, Terms},
     sim::{
@@ -120,7 +120,7 @@ pub fn measure(dir: &Path, size: Size) -> Figures {
     let (out, inbox) = channel();
     let (noting, written) = channel();
     let place = home.clone();
-    let desk = Desk { home: None, read: Box::new(|_| Err(nothing())) };
+    let desk = Desk::bare();
     let workers = Workers::start(
         Box::new(move |_| Client::connect(&place, Mode::Full).map_err(ClientError::into_failure)),
         desk,
@@ -351,13 +351,4 @@ fn ask(client: &mut Client, command: Command) -> Reply {
 fn search(client: &mut Client, query: &str) {
     let page = Page { offset: 0, limit: 200 };
     ask(client, Command::Tokens { query: query.to_owned(), page });
-}
-
-fn nothing() -> Failure {
-    Failure {
-        kind: kiln::face::FailureKind::Usage,
-        message: "no file is read here".into(),
-        remedy: String::new(),
-        details: Vec::new(),
-    }
 }

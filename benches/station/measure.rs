@@ -179,6 +179,51 @@ impl Large {
     }
 }
 
+/// What the clocks of all tokens cost.
+pub struct Clocks {
+    /// The first answer, which looks at every reading.
+    pub first: Duration,
+    /// The next one, when nothing has changed.
+    pub again: Duration,
+}
+
+impl Large {
+    /// Gives each token so many readings, a month apart, and asks how all clocks run.
+    pub fn clocks(&self, tokens: usize, readings: u32) -> Clocks {
+        let database =
+            Connection::open(self.scene.kiln.home().join("kiln.db")).expect("the station has ended");
+        // From 20 ppm slow to 20 ppm fast, in whole seconds as tokens tell them.
+        database
+            .execute(
+                "INSERT INTO readings (serial, at, drift_ms, uncertainty_ms, clock, kind)
+                 WITH RECURSIVE month (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM month WHERE n + 1 < ?1)
+                 SELECT t.serial, 1767225600000 + n * 2592000000,
+                        (t.rowid % 41 - 20) * n * 2592 / 1000 * 1000 + 500, 510, '{\"clock\":\"simulated\"}', 'clock'
+                 FROM tokens t, month",
+                [readings],
+            )
+            .expect("they are readings");
+        drop(database);
+        let station = self.scene.start(&[]);
+        let home = Home::at(self.scene.kiln.home());
+        let mut client = Client::connect(&home, Mode::Full).unwrap_or_else(|error| panic!("{error}"));
+        let mut ask = || {
+            let begun = Instant::now();
+            let page = kiln::face::Page { offset: 0, limit: 100 };
+            let drift = Command::Drift { filter: kiln::face::DriftFilter::default(), page };
+            match client.ask(drift).unwrap_or_else(|error| panic!("{error}")) {
+                Reply::Drift(report) => assert_eq!(report.total, tokens as u64, "they are all there"),
+                other => panic!("{other:?}"),
+            }
+            begun.elapsed()
+        };
+        let (first, again) = (ask(), ask());
+        drop(client);
+        station.stop(&self.scene.kiln);
+        Clocks { first, again }
+    }
+}
+
 fn resident_mib(pid: u32) -> f64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("Linux tells it");

@@ -203,10 +203,11 @@ impl Announce<'_> {
     }
 }
 
-/// The usual limits. A debug build takes a shorter deadline from `KILN_EXCHANGE_DEADLINE_MS`, so that a test needn't
+/// The usual limits; `KILN_PRECISE_CLOCKS=1` watches tokens' clocks to the change of their second. A debug build takes a shorter deadline from `KILN_EXCHANGE_DEADLINE_MS`, so that a test needn't
 /// wait for the real one.
 fn limits(env: impl Fn(&str) -> Option<OsString>) -> Limits {
-    let mut limits = Limits::default();
+    let set = env("KILN_PRECISE_CLOCKS").is_some_and(|value| !value.is_empty() && value != "0");
+    let mut limits = Limits { precise_clocks: set, ..Limits::default() };
     if cfg!(debug_assertions)
         && let Some(millis) = env("KILN_EXCHANGE_DEADLINE_MS").and_then(|text| text.to_str()?.parse().ok())
     {

@@ -1,8 +1,10 @@
 //! The one place that reads the machine's clock.
 
-use crate::domain::{Clock, ClockState, UnixMillis};
+use super::doctor::facts;
+use crate::domain::{Clock, ClockState, TimeKeeper, UnixMillis};
+use nix::time::{ClockId, clock_gettime};
 use rtime_clock::adjtime::{Timex, adjtimex};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// `STA_UNSYNC` in the kernel's clock status, adjtimex(2).
 const UNSYNCHRONISED: i32 = 0x0040;
@@ -32,6 +34,21 @@ impl Clock for SystemClock {
             Err(_) => ClockState::Unsynchronised { max_error_ms: WORST_ERROR_MS },
         }
     }
+
+    fn steady(&self) -> Option<Duration> {
+        // The usual monotonic clock stands still while a machine sleeps: waking would look as if the other had stepped.
+        clock_gettime(ClockId::CLOCK_BOOTTIME).ok().map(Duration::from)
+    }
+
+    fn keeper(&self) -> Option<TimeKeeper> {
+        Some(match facts::time_services().as_slice() {
+            [] => TimeKeeper::Nobody,
+            ["chrony"] => TimeKeeper::Chrony,
+            ["systemd-timesyncd"] => TimeKeeper::Timesyncd,
+            [_] => TimeKeeper::Other,
+            _ => TimeKeeper::Several,
+        })
+    }
 }
 
 /// `max_error_us`: the kernel's bound in microseconds. Rounded up, since it is a bound.
@@ -60,5 +77,6 @@ mod tests {
         let first = SystemClock.now();
         assert!(SystemClock.now() >= first.plus(-1));
         assert!(!matches!(SystemClock.state(), ClockState::Simulated | ClockState::Stepped { .. }));
+        assert!(SystemClock.steady().is_some() && SystemClock.keeper().is_some());
     }
 }

@@ -309,7 +309,7 @@ mod tests {
     fn a_molto2_that_is_said_to_lose_its_seed_is_burned_again() {
         let model = Model { sync_clears_seed: true, ..model("molto2-v2") };
         let one = held(3);
-        let plan = plan_resync(&model, &[one.clone()], &[told(&one)]).unwrap();
+        let plan = plan_resync(&model, std::slice::from_ref(&one), &[told(&one)]).unwrap();
         assert!(plan.steps.contains(&Step::WriteSeed(one.profile)));
         assert!(!plan.steps.iter().any(|step| matches!(step, Step::SetClock(_))));
     }
@@ -317,7 +317,7 @@ mod tests {
     #[test]
     fn what_is_not_on_record_is_not_made_up() {
         let delivered = OnRecord { display_timeout_s: None, ..held(0) };
-        let refused = plan_resync(&model("c301-i"), &[delivered.clone()], &[]);
+        let refused = plan_resync(&model("c301-i"), std::slice::from_ref(&delivered), &[]);
         assert_eq!(refused, Err(CannotSet::NoParameters));
         assert!(plan_resync(&model("molto2-v2"), &[delivered], &[]).is_ok(), "its timeout is left alone");
         assert_eq!(plan_resync(&model("c301-i"), &[], &[]), Err(CannotSet::NothingHeld));
@@ -338,7 +338,7 @@ mod tests {
             Told { parameters: Some(Parameters::standard()), ..told(&one) },
             Told { parameters: None, ..told(&one) },
         ] {
-            let refused = plan_resync(&model("molto2-v2"), &[one.clone()], &[other]).unwrap_err();
+            let refused = plan_resync(&model("molto2-v2"), std::slice::from_ref(&one), &[other]).unwrap_err();
             assert!(matches!(refused, CannotSet::NotAsRecorded { .. }), "{refused}");
         }
     }

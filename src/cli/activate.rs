@@ -205,3 +205,89 @@ fn walk(which: &Which, io: &mut Io<'_>, station: &mut dyn Ask) -> Result<Exit, C
     }
     Ok(if passed.is_empty() { Exit::Done } else { Exit::No })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::testing::{Desk, NOW, Scripted};
+    use crate::domain::Profile;
+
+    fn codes(serials: &[&str], waiting: u64) -> Reply {
+        let at = NOW.floor_second();
+        let code = |serial: &&str| ActivationCode {
+            serial: serial.parse().unwrap(),
+            profile: Profile::ZERO,
+            user: Some("=ann@example.com".into()),
+            code: "012345".into(),
+            until: at.plus(25),
+        };
+        Reply::ActivationCodes(ActivationCodes {
+            at,
+            login_target: "Entra ID".into(),
+            codes: serials.iter().map(code).collect(),
+            waiting,
+            more_at: (waiting > 5).then(|| at.plus(130)),
+            left_out: vec![],
+        })
+    }
+
+    #[test]
+    fn a_list_says_how_long_codes_are_good_and_what_they_prove() {
+        let mut desk = Desk::default();
+        let station = Scripted::new([codes(&["86596100000001"], 199)]);
+        assert_eq!(desk.kiln("activate list --batch spring --limit 1", &station), Exit::Done);
+        assert_eq!(
+            desk.out(),
+            "SERIAL            CODE  VALID FOR  USER\n86596100000001  012345       25 s  =ann@example.com\n"
+        );
+        assert!(desk.err().contains("prove nothing about the token in hand"), "{}", desk.err());
+        assert!(desk.err().contains("199 tokens wait; the server takes more in 130 s"), "{}", desk.err());
+        let asked = serde_json::json!({
+            "do": "activation_codes", "batch": "spring", "serials": [], "except": [], "limit": 1,
+            "login_target": null,
+        });
+        assert_eq!(station.asked(), [asked]);
+    }
+
+    #[test]
+    fn a_sheet_is_a_table_that_runs_nothing() {
+        let mut desk = Desk::default();
+        desk.kiln("activate list --csv", &Scripted::new([codes(&["86596100000001"], 0)]));
+        assert_eq!(desk.out(), "serial,user,code,valid for s\n86596100000001,'=ann@example.com,012345,25\n");
+    }
+
+    #[test]
+    fn a_walk_records_what_the_server_took_and_passes_over_what_it_did_not() {
+        let mut desk = Desk::terminal(&["n", "a", "y"]);
+        let station = Scripted::new([
+            codes(&[], 2),
+            codes(&["1"], 1),
+            codes(&["2"], 0),
+            codes(&["2"], 0),
+            Reply::Done,
+            codes(&[], 0),
+        ]);
+        assert_eq!(desk.kiln("activate walk --target entra", &station), Exit::No, "one was not taken");
+        assert!(desk.asked()[0].contains("1  =ann@example.com  012345 (25 s)"), "{:?}", desk.asked());
+        let asked = station.asked();
+        assert_eq!(asked[2]["except"], serde_json::json!(["1"]));
+        assert_eq!(asked[4], serde_json::json!({"do": "activated", "serials": ["2"], "code": null}));
+        assert!(
+            desk.err().contains("1 token activated") && desk.err().contains("not taken: 1"),
+            "{}",
+            desk.err()
+        );
+        let mut script = Desk::default();
+        assert_eq!(script.kiln("activate walk", &Scripted::new([])), Exit::Environment, "nobody is there");
+    }
+
+    #[test]
+    fn what_was_taken_is_recorded_with_its_proof() {
+        let mut desk = Desk::default();
+        let station = Scripted::new([Reply::Done]);
+        assert_eq!(desk.kiln("activate done 86596100000001 --code 123456", &station), Exit::Done);
+        let asked = serde_json::json!({"do": "activated", "serials": ["86596100000001"], "code": "123456"});
+        assert_eq!(station.asked(), [asked]);
+        assert_eq!(desk.err(), "1 token activated, with a code seen on the display\n");
+    }
+}

@@ -163,7 +163,7 @@ pub enum Asks {
     Whose(WhoseArgs),
     /// When did a token show this code?
     When(WhenArgs),
-    /// The tokens' clocks, as they were read
+    /// The tokens' clocks: how they run, and when they will be too far off for their servers
     Drift(DriftArgs),
     /// Write what is burned, in a server's format
     Export(Box<ExportArgs>),
@@ -329,6 +329,8 @@ mod tests {
             "demo --slots 0",
             "completions",
             "completions cmd",
+            "drift --before soon",
+            "drift --batch a show 0012",
             "station",
             "fire",
         ] {
@@ -357,6 +359,8 @@ mod tests {
             ("drift resync 0012 0013 --profile 3", true),
             ("drift swept a --limit 3", true),
             ("verify 0012 123456", true),
+            ("drift alice --before 2027-06-01 --all", true),
+            ("drift show 0012", true),
             ("export --format report -o -", true),
             ("entra-errors errors.csv", true),
             ("clock override --for 2h", true),

@@ -276,7 +276,7 @@ fn moved(command: Command, form: Form, io: &mut Io<'_>, station: &mut dyn Ask) -
     match form {
         Form::Json => print_json(io.out, &batch),
         Form::Text if batch.batch.sweep.is_some() => {
-            let so_far = batch.batch.sweep.as_ref().map(SweepView::words).unwrap_or_default();
+            let so_far = batch.batch.sweep.as_deref().map(SweepView::words).unwrap_or_default();
             writeln!(io.err, "sweep {} is {}: {so_far}", plain(&batch.batch.name), batch.batch.state)?;
             Ok(())
         }

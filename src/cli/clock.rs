@@ -49,7 +49,14 @@ pub fn run(args: ClockArgs, form: Form, io: &mut Io<'_>, station: &mut dyn Ask) 
 fn print(clock: &ClockView, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "time   {}", clock.now)?;
     writeln!(out, "clock  {}", clock.state)?;
-    writeln!(out, "burns  {}", burns(clock))
+    if let Some(keeper) = clock.keeper {
+        writeln!(out, "kept   by {keeper}")?;
+    }
+    writeln!(out, "burns  {}", burns(clock))?;
+    match clock.keeper.filter(|_| !clock.state.is_trusted()) {
+        Some(keeper) => writeln!(out, "advice {}", keeper.advice()),
+        None => Ok(()),
+    }
 }
 
 /// Whether tokens are set from it.
@@ -65,19 +72,23 @@ pub fn burns(clock: &ClockView) -> String {
 mod tests {
     use super::*;
     use crate::cli::testing::{Desk, NOW, Scripted, clock};
-    use crate::domain::{ClockState, UnixMillis};
+    use crate::domain::{ClockState, TimeKeeper, UnixMillis};
 
     #[test]
     fn a_distrusted_clock_says_what_it_holds_up() {
         let state = ClockState::Unsynchronised { max_error_ms: 16_000 };
-        let view = ClockView { state, burns_allowed: false, ..clock() };
+        let keeper = Some(TimeKeeper::Timesyncd);
+        let view = ClockView { state, burns_allowed: false, keeper, ..clock() };
         let mut desk = Desk::default();
         assert_eq!(desk.kiln("clock", &Scripted::new([Reply::Clock(view)])), Exit::Done);
         assert_eq!(
             desk.out(),
             "time   2026-01-02T03:04:05.000Z\n\
              clock  not synchronised (error up to 16000 ms)\n\
-             burns  held until the clock is synchronised, or `kiln clock override --for 30m`\n"
+             kept   by systemd-timesyncd\n\
+             burns  held until the clock is synchronised, or `kiln clock override --for 30m`\n\
+             advice look at \"timedatectl timesync-status\"; \"systemctl restart systemd-timesyncd\" asks its server \
+             again\n"
         );
     }
 

@@ -104,6 +104,7 @@ impl CliError {
                 Reply::Jobs(_) => "jobs",
                 Reply::Swept(_) => "swept tokens",
                 Reply::Tokens(_) => "tokens",
+                Reply::Drift(_) => "drift",
                 Reply::Token(_) => "token",
                 Reply::Verdict(_) => "verdict",
                 Reply::Revealed(_) => "revealed",

@@ -71,7 +71,7 @@ pub fn run(args: ResyncArgs, form: Form, io: &mut Io<'_>, station: &mut dyn Ask)
 
 fn tell(batch: &BatchDetail, io: &mut Io<'_>) -> Result<(), CliError> {
     let name = plain(&batch.batch.name);
-    let sweep = batch.batch.sweep.clone().unwrap_or_default();
+    let sweep = batch.batch.sweep.as_deref().cloned().unwrap_or_default();
     writeln!(io.err, "sweep {name} runs: it sets the clocks of {}", plain(&sweep.of_whom()))?;
     let hands = match sweep.serials {
         1 => "put the token down, and leave it until the slot says take",
@@ -129,7 +129,7 @@ mod tests {
 
     fn made(sweep: SweepView) -> Reply {
         let mut batch = batch("june", "running", JobCounts::default());
-        batch.sweep = Some(sweep);
+        batch.sweep = Some(Box::new(sweep));
         Reply::Batch(Box::new(BatchDetail {
             batch,
             policy: Policy::default(),

@@ -204,6 +204,7 @@ pub fn clock() -> ClockView {
         state: ClockState::Synchronised { max_error_ms: 12 },
         burns_allowed: true,
         override_until: None,
+        keeper: None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Exit, Io, VerbError};
 use crate::{
-    diagnose::timing::{TimingError, timing},
+    diagnose::timing::{Timing, TimingError, timing},
     remedy::{Remedy, Retry},
 };
 use serde::Serialize;
@@ -19,6 +19,9 @@ pub enum TimingVerbError {
     /// Nobody is there to press Enter.
     #[error("changes of the code are timed by a person at a terminal")]
     NoTerminal,
+    /// They leave the period open.
+    #[error("these presses leave open which period the token has")]
+    Unsure,
     /// The presses tell nothing.
     #[error(transparent)]
     Timing(#[from] TimingError),
@@ -31,6 +34,7 @@ impl Remedy for TimingVerbError {
     fn remedy(&self) -> &'static str {
         match self {
             Self::NoTerminal => "run it at a terminal, or give codes that the token showed",
+            Self::Unsure => "start again, and press at more changes",
             Self::Timing(error) => error.remedy(),
             Self::Output(_) => "check where the output goes",
         }
@@ -45,7 +49,7 @@ impl VerbError for TimingVerbError {
     fn exit(&self) -> Exit {
         match self {
             Self::NoTerminal => Exit::Usage,
-            Self::Timing(_) => Exit::No,
+            Self::Timing(_) | Self::Unsure => Exit::No,
             Self::Output(_) => Exit::Environment,
         }
     }
@@ -64,8 +68,8 @@ struct Timed {
     next: String,
 }
 
-/// Lets a person press Enter at each change until the period is sure, then says what that tells.
-pub fn run(json: bool, io: &mut Io<'_>) -> Result<Exit, TimingVerbError> {
+/// Lets a person press Enter at each change until the period is sure.
+pub fn press(io: &mut Io<'_>) -> Result<Timing, TimingVerbError> {
     let state = io.clock.state();
     if !state.is_trusted() {
         io.warn(format_args!("this machine's clock is {state}: offsets are against that"))?;
@@ -87,7 +91,12 @@ pub fn run(json: bool, io: &mut Io<'_>) -> Result<Exit, TimingVerbError> {
             break;
         }
     }
-    let found = timing(&presses)?;
+    Ok(timing(&presses)?)
+}
+
+/// Times the changes and says what that tells.
+pub fn run(json: bool, io: &mut Io<'_>) -> Result<Exit, TimingVerbError> {
+    let found = press(io)?;
     if json {
         let seconds = |period: crate::domain::Period| period.as_secs();
         let timed = Timed {

@@ -155,7 +155,9 @@ fn print_mapping(mapping: &MappingView, out: &mut dyn Write) -> io::Result<()> {
 mod tests {
     use super::*;
     use crate::cli::testing::{Desk, NOW, Scripted};
-    use crate::domain::{ClockState, DriftSeconds, Parameters, Profile, Proof, SeedId, UnixMillis};
+    use crate::domain::{
+        ClockState, DriftSeconds, Parameters, Profile, Proof, ReadingKind, SeedId, UnixMillis,
+    };
     use crate::face::{ReadingView, TokenLine};
 
     fn token() -> TokenView {
@@ -188,9 +190,11 @@ mod tests {
                 drift: DriftSeconds(1.25),
                 uncertainty_ms: 500,
                 clock: ClockState::Simulated,
+                kind: ReadingKind::Clock,
             }],
             clock_set: Some(NOW),
             jobs: vec![],
+            clock: None,
         }
     }
 

@@ -9,6 +9,7 @@ pub mod model;
 pub mod otp;
 pub mod params;
 pub mod qr;
+pub mod reading;
 pub mod recipe;
 pub mod seed;
 pub mod seed_text;
@@ -23,8 +24,9 @@ pub use job::{BadMove, JobEvent, JobState, OnFound, Policy, Proof, SeenPolicy, S
 pub use model::{Driver, KeyNeeded, Misfit, Model};
 pub use otp::{Code, StepCount};
 pub use params::{Digits, Hash, Mode, ParameterError, Parameters, Period, Touch};
+pub use reading::{ClockSetBy, ReadingKind};
 pub use recipe::{Entry, LineFacts, Recipe, RecipeError, SeedSource, Stated};
 pub use seed::{CustomerKey, Seed, SeedId};
 pub use target::{Target, TargetMisfit};
-pub use time::{Clock, ClockState, DriftSeconds, UnixMillis, UnixTime};
+pub use time::{Clock, ClockState, DriftSeconds, TimeKeeper, UnixMillis, UnixTime};
 pub use token::{Holding, Profile, Serial, SlotName};

@@ -1,7 +1,7 @@
 //! Moments and spans as values. Nothing here reads a clock: time is handed in.
 
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use std::{fmt, time::Duration};
 
 /// A moment in whole seconds since 1970-01-01T00:00:00Z, the unit in which tokens keep time. RFC 6238 section 4.2
 /// allows moments before it only through T0, so the number may be negative.
@@ -70,9 +70,8 @@ pub struct DriftSeconds(pub f64);
 impl DriftSeconds {
     /// So many milliseconds.
     pub fn from_millis(millis: i64) -> Self {
-        let seconds = millis.div_euclid(1000);
-        let rest = i32::try_from(millis.rem_euclid(1000)).unwrap_or_default();
-        Self(i32::try_from(seconds).map_or(f64::INFINITY, f64::from) + f64::from(rest) / 1000.0)
+        // Exact for any clock of 32 bits, and never infinite, which JSON could not carry.
+        Self(millis as f64 / 1000.0)
     }
 }
 
@@ -88,6 +87,62 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> UnixMillis;
     /// What the source says about its own quality.
     fn state(&self) -> ClockState;
+    /// Time since a moment of the source's choice that no setting of a clock moves, and that goes on while the machine
+    /// sleeps; `None` where it has no such thing.
+    fn steady(&self) -> Option<Duration> {
+        None
+    }
+    /// Who keeps it right; `None` where the source can't look. May read a few hundred small files.
+    fn keeper(&self) -> Option<TimeKeeper> {
+        None
+    }
+}
+
+/// Which service keeps a machine's clock right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TimeKeeper {
+    /// chrony.
+    Chrony,
+    /// systemd-timesyncd.
+    Timesyncd,
+    /// Another one (ntpd, ntpd-rs, ptp4l).
+    Other,
+    /// More than one: they may pull the clock to and fro.
+    Several,
+    /// None that is known; a host may do it.
+    Nobody,
+}
+
+impl TimeKeeper {
+    /// How to get the clock right that it keeps, as an order to a person.
+    pub fn advice(self) -> &'static str {
+        match self {
+            Self::Chrony => {
+                "look at \"chronyc tracking\" and \"chronyc sources\"; \"chronyc makestep\" sets it at once, \"chronyc waitsync\" waits for it"
+            }
+            Self::Timesyncd => {
+                "look at \"timedatectl timesync-status\"; \"systemctl restart systemd-timesyncd\" asks its server again"
+            }
+            Self::Other => "look at the status that the machine's time service tells",
+            Self::Several => {
+                "leave one of the time services that run here, and disable the others with systemctl disable --now"
+            }
+            Self::Nobody => "install what keeps the clock right: apt install chrony",
+        }
+    }
+}
+
+impl fmt::Display for TimeKeeper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Chrony => "chrony",
+            Self::Timesyncd => "systemd-timesyncd",
+            Self::Other => "another time service",
+            Self::Several => "several time services",
+            Self::Nobody => "nobody on this machine",
+        })
+    }
 }
 
 /// What is known about the quality of a clock.
@@ -152,6 +207,13 @@ mod tests {
         assert_eq!(UnixMillis(1_500).nearest_second(), UnixTime(2));
         assert_eq!(UnixMillis(1_999).floor_second(), UnixTime(1));
         assert_eq!(UnixMillis(-1).floor_second(), UnixTime(-1));
+    }
+
+    #[test]
+    fn a_clock_that_says_2106_is_a_number_of_seconds_off() {
+        assert_eq!(DriftSeconds::from_millis(2_500_000_000_500).0, 2_500_000_000.5);
+        assert_eq!(DriftSeconds::from_millis(-1).0, -0.001);
+        assert!(DriftSeconds::from_millis(i64::MIN).0.is_finite());
     }
 
     #[test]

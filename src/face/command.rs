@@ -1,6 +1,6 @@
 //! What a client can ask of a station.
 
-use super::{ActivationAsk, ExportOptions, Role, SecretBytes, SeenCode};
+use super::{ActivationAsk, DriftFilter, ExportOptions, Role, SecretBytes, SeenCode};
 use crate::domain::{
     Digits, Hash, JobState, OnFound, Period, Profile, SeenPolicy, Serial, Serials, Touch, UnixTime,
     seed_text::Encoding,
@@ -126,6 +126,25 @@ pub enum Command {
         query: String,
         /// Which page.
         page: Page,
+    },
+    /// The tokens' clocks, by the date on which they are likely to be too far off.
+    Drift {
+        /// Which of them.
+        #[serde(default)]
+        filter: DriftFilter,
+        /// Which page.
+        page: Page,
+    },
+    /// A person timed the changes of this token's code: a reading of a clock that no reader can read.
+    ClockTimed {
+        /// The token.
+        serial: Serial,
+        /// The period in seconds.
+        period_s: u32,
+        /// Token clock minus the station's, in milliseconds; whole periods can't be told by it.
+        offset_ms: i64,
+        /// How far off that may be, either way.
+        within_ms: u64,
     },
     /// All about one token.
     Token {
@@ -328,6 +347,7 @@ impl Command {
             | Self::Jobs { .. }
             | Self::Swept { .. }
             | Self::Tokens { .. }
+            | Self::Drift { .. }
             | Self::Token { .. }
             | Self::Diagnose { .. }
             | Self::Whose { .. }
@@ -355,6 +375,7 @@ impl Command {
             | Self::BatchCancel { .. }
             | Self::Resync(_)
             | Self::AlarmsRead { .. }
+            | Self::ClockTimed { .. }
             | Self::Verify { .. }
             | Self::Reveal { .. }
             | Self::Allow { .. }

@@ -11,6 +11,7 @@
 mod activation;
 mod batch_report;
 mod command;
+mod drift;
 mod event;
 mod examine;
 mod export;
@@ -24,6 +25,10 @@ pub use batch_report::{BatchReport, ReportedJob, ReportedProfile, Sums};
 pub use command::{
     BatchPolicy, Command, Consent, ImportOptions, ImportTarget, JobFilter, MadeFor, NewBatch, NewSweep, Page,
     User,
+};
+pub use drift::{
+    ClockCourse, ClockEvent, DriftFilter, DriftLine, DriftReport, FitPoint, Fleet, ModelRate, OddBatch,
+    Ranged, RateBin, RateBy,
 };
 pub use event::{DeviceState, Event, Numbered};
 pub use examine::{Examined, Lead, SeenCode, ShownRow};

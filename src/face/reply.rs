@@ -1,8 +1,8 @@
 //! What a station answers.
 
 use super::{
-    ActivationCodes, BatchReport, BatchView, ClockView, Examined, Exported, Finding, JobView, SecretBytes,
-    SlotView, Snapshot, SweptView, TokenLine, TokenView,
+    ActivationCodes, BatchReport, BatchView, ClockView, DriftReport, Examined, Exported, Finding, JobView,
+    SecretBytes, SlotView, Snapshot, SweptView, TokenLine, TokenView,
 };
 use crate::domain::{Policy, Proof, Serial, UnixMillis, UnixTime};
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,8 @@ pub enum Reply {
     Swept(PageOf<SweptView>),
     /// To `tokens`.
     Tokens(PageOf<TokenLine>),
+    /// To `drift`.
+    Drift(Box<DriftReport>),
     /// To `token`.
     Token(Box<TokenView>),
     /// To `verify`.

@@ -1,8 +1,9 @@
 //! The state of a station as clients see it. Small whatever the inventory's size, and without secrets.
 
-use super::Role;
+use super::{ClockCourse, Role};
 use crate::domain::{
-    ClockState, DriftSeconds, JobState, Parameters, Profile, Proof, SeedId, Serial, SlotName, UnixMillis,
+    ClockState, DriftSeconds, JobState, Parameters, Profile, Proof, ReadingKind, SeedId, Serial, SlotName,
+    TimeKeeper, UnixMillis,
 };
 use serde::{Deserialize, Serialize};
 
@@ -198,7 +199,7 @@ pub struct BatchView {
     pub priority: i32,
     /// What it sweeps, where it sets clocks instead of burning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sweep: Option<SweepView>,
+    pub sweep: Option<Box<SweepView>>,
 }
 
 /// A batch that sets the clocks of tokens on record: which, and how many of those that came stand how.
@@ -369,6 +370,9 @@ pub struct ClockView {
     pub burns_allowed: bool,
     /// Until when a person overrode the gate.
     pub override_until: Option<UnixMillis>,
+    /// Who keeps it right; only where that was asked (`clock`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keeper: Option<TimeKeeper>,
 }
 
 /// A token in a list.
@@ -408,6 +412,9 @@ pub struct TokenView {
     pub clock_set: Option<UnixMillis>,
     /// Its jobs, newest first.
     pub jobs: Vec<JobView>,
+    /// How its clock runs; none where it has none, or nobody checks its codes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<Box<ClockCourse>>,
 }
 
 /// Which seed and parameters a profile held, from when to when.
@@ -446,4 +453,7 @@ pub struct ReadingView {
     pub uncertainty_ms: u64,
     /// What the station's clock was worth.
     pub clock: ClockState,
+    /// How it was read.
+    #[serde(default)]
+    pub kind: ReadingKind,
 }

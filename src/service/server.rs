@@ -252,6 +252,7 @@ mod tests {
                 state: ClockState::Simulated,
                 burns_allowed: true,
                 override_until: None,
+                keeper: None,
             },
             vault: VaultState::Open,
             clients: 0,

@@ -1,8 +1,8 @@
 //! What every part of a station shares: the store, the open vault, the clock, the catalog, the bus.
 
 use super::{
-    alarms::Alarms, breaker::Batches, bus::Bus, clock_gate::ClockGate, device::Orders, failure::locked,
-    loose_end::LooseEnds, reads::Reads, searches::Searches,
+    alarms::Alarms, breaker::Batches, bus::Bus, clock_gate::ClockGate, clocks::Clocks, device::Orders,
+    failure::locked, loose_end::LooseEnds, reads::Reads, searches::Searches,
 };
 use crate::{
     domain::{Clock, CustomerKey, SeedId, SlotName, catalog::Catalog},
@@ -64,11 +64,14 @@ pub struct Limits {
     pub exchange: Duration,
     /// Between two looks at the list of readers; also how soon a slot notices that work has come.
     pub rescan: Duration,
+    /// Whether a token's clock is watched until its second changes, once each time that it is put down: up to a second
+    /// more for each token, and a clock known to a fraction of a second.
+    pub precise_clocks: bool,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { exchange: Duration::from_secs(10), rescan: Duration::from_millis(250) }
+        Self { exchange: Duration::from_secs(10), rescan: Duration::from_millis(250), precise_clocks: false }
     }
 }
 
@@ -108,6 +111,8 @@ pub struct Core {
     pub probe: Probe,
     /// Searches by those who only look on.
     pub searches: Searches,
+    /// How the tokens' clocks run.
+    pub clocks: Clocks,
     vault: RwLock<Option<Arc<DataKey>>>,
     clients: Arc<AtomicU32>,
     stopping: AtomicBool,
@@ -145,6 +150,7 @@ impl Core {
             crossing: parts.crossing,
             probe: parts.probe,
             searches: Searches::default(),
+            clocks: Clocks::default(),
         }
     }
 
@@ -185,7 +191,13 @@ impl Core {
             state,
             burns_allowed: state.is_trusted() || active.is_some(),
             override_until: active.map(|o| o.until),
+            keeper: None,
         })
+    }
+
+    /// The same, with who keeps it right, which takes a look at all processes.
+    pub fn clock_asked(&self) -> Result<ClockView, Failure> {
+        Ok(ClockView { keeper: self.clock.keeper(), ..self.clock_view()? })
     }
 
     /// Waits for this slot's turn to look at a key's standing and record an attempt.

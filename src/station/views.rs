@@ -29,7 +29,7 @@ pub fn batch(batch: &store::BatchSummary) -> BatchView {
         },
         created: batch.created_at,
         priority: batch.priority,
-        sweep: batch.sweep.as_ref().map(sweep),
+        sweep: batch.sweep.as_ref().map(|of| Box::new(sweep(of))),
     }
 }
 
@@ -109,6 +109,7 @@ pub fn token(token: &store::TokenRecord) -> TokenView {
         readings: token.readings.iter().map(reading).collect(),
         clock_set: clock_set(token),
         jobs: token.jobs.iter().map(job).collect(),
+        clock: None,
     }
 }
 
@@ -141,6 +142,7 @@ pub fn reading(record: &store::ReadingRecord) -> ReadingView {
         drift: drift(record.reading.drift_ms),
         uncertainty_ms: record.reading.uncertainty_ms,
         clock: record.clock,
+        kind: record.reading.kind,
     }
 }
 

@@ -5,7 +5,7 @@ use super::{
     burn::burn,
     core::Core,
     core::STATION,
-    device, key,
+    device, edge, key,
     prepare::{Not, not_read, prepare},
     reads, resync,
     slot::Slot,
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     domain::{
-        Clock, DriftSeconds, Profile, Serial, SlotName, UnixMillis,
+        Clock, DriftSeconds, Profile, ReadingKind, Serial, SlotName, UnixMillis,
         model::{Driver, Model},
     },
     drivers::{
@@ -190,6 +190,9 @@ fn welcome(slot: &mut Slot<'_>, port: &mut dyn Port, look: Look, view: &mut Slot
             "take it away; if it is programmable, add its model under profiles/models",
         ));
     };
+    let watched = || edge::watch(core, &mut token);
+    let precise = (look == Look::First && core.limits.precise_clocks && reading.is_some()).then(watched);
+    let reading = precise.flatten().or(reading);
     let guest = Guest { serial, model, round_trip, reading };
     match reading {
         Some(reading) if look == Look::First => {
@@ -245,6 +248,7 @@ pub fn reading(token_seconds: i64, asked: UnixMillis, round_trip: Duration) -> N
     NewReading {
         drift_ms: token.saturating_sub(asked.0.saturating_add(half_trip)),
         uncertainty_ms: 500 + half_trip.unsigned_abs(),
+        kind: ReadingKind::Clock,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Clocks: readings of the tokens', permissions concerning the station's own; and what people call their slots.
 
 use super::{
-    ClockOverride, NewReading, OverrideId, ReadingRecord, Stamp, Store, StoreError, audit,
+    ClockOverride, NewReading, OverrideId, ReadingRecord, Stamp, Store, StoreError, TokenRefused, audit,
     rows::{json, to_count, to_json},
     tokens,
 };
@@ -17,9 +17,38 @@ impl Store {
         let (serial, model, stamp) = (serial.clone(), model.to_owned(), stamp.clone());
         self.write_soon("a reading", move |tx| {
             tokens::meet(tx, &serial, Some(&model), &stamp)?;
-            insert_reading(tx, &serial, reading, &stamp)?;
-            let detail = json!({ "drift_ms": reading.drift_ms, "uncertainty_ms": reading.uncertainty_ms });
+            insert_reading(tx, &serial, reading, stamp.now, &stamp)?;
+            let detail = json!({
+                "drift_ms": reading.drift_ms, "uncertainty_ms": reading.uncertainty_ms, "kind": reading.kind,
+            });
             Ok(audit::append(tx, &stamp, "clock read", Some(&serial), &detail)?)
+        })
+    }
+
+    /// A person found out where a token's clock stood `at` a moment: by a code, or by timing its changes. The token need
+    /// not have been here.
+    pub fn reading_told(
+        &self,
+        serial: &Serial,
+        reading: NewReading,
+        at: UnixMillis,
+        stamp: &Stamp,
+    ) -> Result<(), TokenRefused> {
+        let (serial, stamp) = (serial.clone(), stamp.clone());
+        self.write(move |tx| {
+            let known: bool =
+                tx.query_row("SELECT EXISTS (SELECT 1 FROM tokens WHERE serial = ?1)", [&serial], |row| {
+                    row.get(0)
+                })?;
+            if !known {
+                return Err(TokenRefused::NoToken(serial));
+            }
+            insert_reading(tx, &serial, reading, at, &stamp)?;
+            let detail = json!({
+                "at": at, "drift_ms": reading.drift_ms, "uncertainty_ms": reading.uncertainty_ms,
+                "kind": reading.kind,
+            });
+            Ok(audit::append(tx, &stamp, "clock told", Some(&serial), &detail)?)
         })
     }
 
@@ -96,17 +125,19 @@ pub(super) fn insert_reading(
     tx: &Transaction<'_>,
     serial: &Serial,
     reading: NewReading,
+    at: UnixMillis,
     stamp: &Stamp,
 ) -> rusqlite::Result<()> {
     tx.prepare_cached(
-        "INSERT INTO readings (serial, at, drift_ms, uncertainty_ms, clock) VALUES (?1, ?2, ?3, ?4, ?5)",
+        "INSERT INTO readings (serial, at, drift_ms, uncertainty_ms, clock, kind) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?
     .execute(params![
         serial,
-        stamp.now,
+        at,
         reading.drift_ms,
         to_count(reading.uncertainty_ms),
-        to_json(&stamp.clock)
+        to_json(&stamp.clock),
+        reading.kind,
     ])?;
     Ok(())
 }
@@ -115,12 +146,16 @@ pub(super) fn insert_reading(
 pub(super) fn readings(connection: &Connection, serial: &Serial) -> rusqlite::Result<Vec<ReadingRecord>> {
     connection
         .prepare_cached(
-            "SELECT at, drift_ms, uncertainty_ms, clock FROM readings WHERE serial = ?1 ORDER BY at DESC, id DESC",
+            "SELECT at, drift_ms, uncertainty_ms, clock, kind FROM readings WHERE serial = ?1 ORDER BY at DESC, id DESC",
         )?
         .query_map([serial], |row| {
             Ok(ReadingRecord {
                 at: row.get(0)?,
-                reading: NewReading { drift_ms: row.get(1)?, uncertainty_ms: super::rows::count(row, 2)? },
+                reading: NewReading {
+                    drift_ms: row.get(1)?,
+                    uncertainty_ms: super::rows::count(row, 2)?,
+                    kind: row.get(4)?,
+                },
                 clock: json(row, 3)?,
             })
         })?

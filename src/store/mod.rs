@@ -16,6 +16,7 @@ mod attempts;
 mod audit;
 mod batches;
 mod clock;
+pub mod drift;
 pub mod error;
 mod finder;
 mod holders;

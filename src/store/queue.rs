@@ -5,12 +5,12 @@ use super::{
     AttemptId, BatchState, BurnDone, ClaimRefused, EntryDone, JobFilter, JobId, JobKind, JobRecord, Listed,
     MoveRefused, Page, Stamp, Store, StoreError, SweptOutcome, attempts, audit,
     batches::{self, PROOF_RANK, ranked},
-    clock,
+    clock, drift,
     rows::{self, count, to_count, to_json},
     sweeps, tokens,
 };
 use crate::{
-    domain::{JobEvent, JobState, Profile, Proof, Serial, SlotName},
+    domain::{ClockSetBy, JobEvent, JobState, Profile, Proof, Serial, SlotName},
     vault::Fingerprint,
 };
 use rusqlite::{
@@ -255,8 +255,10 @@ impl Store {
             if wants_eyes(tx, &job, &done)? {
                 tx.execute("UPDATE jobs SET wants_eyes = 1 WHERE id = ?1", [job.id])?;
             }
+            // Before the reading, which belongs to what was set.
+            drift::insert_setting(tx, &done.serial, ClockSetBy::Burn, &stamp)?;
             if let Some(reading) = done.reading {
-                clock::insert_reading(tx, &done.serial, reading, &stamp)?;
+                clock::insert_reading(tx, &done.serial, reading, stamp.now, &stamp)?;
             }
             let proofs: Vec<_> = done
                 .entries

@@ -4,8 +4,8 @@
 
 use crate::{
     domain::{
-        ClockState, JobState, Parameters, Policy, Profile, Proof, SeedId, SeenPolicy, Serial, SlotName,
-        Touch, UnixMillis,
+        ClockSetBy, ClockState, JobState, Parameters, Policy, Profile, Proof, ReadingKind, SeedId,
+        SeenPolicy, Serial, SlotName, Touch, UnixMillis,
     },
     vault::{Fingerprint, HolderKind, Sealed},
 };
@@ -711,6 +711,8 @@ pub struct NewReading {
     pub drift_ms: i64,
     /// How far off that may be, either way.
     pub uncertainty_ms: u64,
+    /// How it was read.
+    pub kind: ReadingKind,
 }
 
 /// A burn that came to its end.
@@ -739,6 +741,17 @@ pub struct ReadingRecord {
     pub reading: NewReading,
     /// What the station's clock was worth.
     pub clock: ClockState,
+}
+
+/// That a token's clock was set, on record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClockSetting {
+    /// When, by the station's clock.
+    pub at: UnixMillis,
+    /// By what.
+    pub by: ClockSetBy,
+    /// What the station's clock was worth; not known of burns before this was recorded.
+    pub clock: Option<ClockState>,
 }
 
 /// Which seed and parameters a profile of a token holds or held, and since and until when.

@@ -6,7 +6,9 @@ use super::records::{
 };
 use super::sweeps::SweptOutcome;
 use crate::{
-    domain::{JobState, Profile, Proof, SeedId, Serial, SlotName, Touch, UnixMillis},
+    domain::{
+        ClockSetBy, JobState, Profile, Proof, ReadingKind, SeedId, Serial, SlotName, Touch, UnixMillis,
+    },
     vault::{Fingerprint, HolderKind, Sealed},
 };
 use rusqlite::{
@@ -44,6 +46,8 @@ as_word!(
     AttemptOutcome,
     LentFrom,
     ConsentTo,
+    ReadingKind,
+    ClockSetBy,
     SweptOutcome
 );
 

@@ -32,7 +32,7 @@ pub struct HeldSeed {
 }
 
 const HELD: &str = "SELECT m.serial, m.profile, m.seed, s.sealed, m.parameters, m.since,
-    r.at, r.drift_ms, r.uncertainty_ms
+    r.at, r.drift_ms, r.uncertainty_ms, r.kind
     FROM mappings m JOIN seeds s ON s.id = m.seed
     LEFT JOIN readings r ON r.id = (SELECT id FROM readings WHERE serial = m.serial ORDER BY at DESC, id DESC LIMIT 1)
         AND (m.origin = 'delivered' OR r.at >= m.since)
@@ -100,7 +100,10 @@ fn held(connection: &Connection, rest: &str, params: impl Params) -> rusqlite::R
 fn held_row(row: &Row<'_>) -> rusqlite::Result<HeldSeed> {
     let read_at: Option<UnixMillis> = row.get(6)?;
     let reading = match read_at {
-        Some(at) => Some((at, NewReading { drift_ms: row.get(7)?, uncertainty_ms: count(row, 8)? })),
+        Some(at) => {
+            let drift_ms = row.get(7)?;
+            Some((at, NewReading { drift_ms, uncertainty_ms: count(row, 8)?, kind: row.get(9)? }))
+        }
         None => None,
     };
     Ok(HeldSeed {

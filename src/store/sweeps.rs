@@ -5,13 +5,13 @@
 use super::{
     AttemptId, BatchId, BatchRefused, BatchState, ClaimRefused, EntryDone, JobId, JobRecord, Listed,
     MoveRefused, NewBatch, NewReading, OverrideId, Page, Stamp, Store, StoreError, attempts, audit, batches,
-    clock, holders, queue,
+    clock, drift, holders, queue,
     records::words,
     rows::{self, to_count, to_json},
     tokens,
 };
 use crate::{
-    domain::{JobEvent, JobState, Profile, Proof, Serial, SlotName, UnixMillis},
+    domain::{ClockSetBy, JobEvent, JobState, Profile, Proof, Serial, SlotName, UnixMillis},
     vault::Fingerprint,
 };
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
@@ -300,8 +300,10 @@ impl Store {
             if done.rewrote {
                 done.entries.iter().try_for_each(|entry| prove_again(tx, &done.serial, entry, &stamp))?;
             }
+            // Before the reading, which belongs to what was set.
+            drift::insert_setting(tx, &done.serial, ClockSetBy::Resync, &stamp)?;
             if let Some(reading) = done.reading {
-                clock::insert_reading(tx, &done.serial, reading, &stamp)?;
+                clock::insert_reading(tx, &done.serial, reading, stamp.now, &stamp)?;
             }
             let job = rows::job(tx, job.id)?.ok_or(MoveRefused::NoJob)?;
             note(tx, &job, SweptOutcome::Set, None, &stamp)?;
@@ -426,14 +428,6 @@ pub(super) fn is_done(tx: &Transaction<'_>, id: BatchId, sweep: &Sweep) -> rusql
         }
     }
     Ok(!sweep.serials.is_empty())
-}
-
-/// When a token's clock was set without a burn, latest first.
-pub(super) fn clock_set(connection: &Connection, serial: &Serial) -> rusqlite::Result<Vec<UnixMillis>> {
-    connection
-        .prepare_cached("SELECT at FROM resyncs WHERE serial = ?1 AND outcome = 'set' ORDER BY at DESC")?
-        .query_map([serial], |row| row.get(0))?
-        .collect()
 }
 
 /// A token was reset: what was begun to set its clock has nothing to go on with.

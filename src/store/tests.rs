@@ -1,5 +1,6 @@
 //! The store's rules, on a real file.
 
+mod clocks;
 mod searching;
 mod sweeps;
 mod tallies;
@@ -7,8 +8,8 @@ mod tallies;
 use super::{search::HeldSeed, *};
 use crate::{
     domain::{
-        ClockState, CustomerKey, JobState, OnFound, Parameters, Policy, Profile, Proof, Seed, SeedId,
-        SeenPolicy, Serial, SlotName, Touch,
+        ClockState, CustomerKey, JobState, OnFound, Parameters, Policy, Profile, Proof, ReadingKind, Seed,
+        SeedId, SeenPolicy, Serial, SlotName, Touch,
     },
     vault::{DataKey, Fingerprint, HolderKind},
 };
@@ -20,6 +21,9 @@ use std::{
 };
 
 const T0: i64 = 1_780_000_000_000;
+
+/// Of a clock that is right, as tokens tell it.
+const RIGHT: NewReading = NewReading { drift_ms: 0, uncertainty_ms: 500, kind: ReadingKind::Clock };
 
 /// A store in a folder of its own, and a vault key to fill it with.
 struct Bench {
@@ -162,7 +166,7 @@ fn batch(name: &str) -> NewBatch {
 fn done(job: &JobRecord, on: &str, proof: Proof) -> BurnDone {
     let entries =
         job.entries.iter().map(|entry| EntryDone { profile: entry.profile, proof, detail: None }).collect();
-    let reading = Some(NewReading { drift_ms: -200, uncertainty_ms: 500 });
+    let reading = Some(NewReading { drift_ms: -200, uncertainty_ms: 500, kind: ReadingKind::Clock });
     BurnDone {
         job: job.id,
         serial: serial(on),
@@ -593,7 +597,7 @@ fn tokens_are_found_by_serial_model_title_and_user() {
     let bench = Bench::new();
     let jobs = bench.running("b", vec![bench.job(1)]);
     bench.burn(jobs[0], "A1");
-    bench.store.reading(&serial("B2"), "molto2", NewReading { drift_ms: 0, uncertainty_ms: 500 }, &stamp(30));
+    bench.store.reading(&serial("B2"), "molto2", RIGHT, &stamp(30));
     // A reading is recorded before whatever comes later.
     bench.store.audit_append("later", None, serde_json::Value::Null, &stamp(30)).unwrap();
     let find = |text: Option<&str>| {
@@ -615,7 +619,7 @@ fn tokens_are_found_by_serial_model_title_and_user() {
     bench.store.scrap(&serial("A1"), ImportedSeeds::Hold, &stamp(32)).unwrap();
     assert_eq!(find(Some("a1 scrapped")), ["A1"]);
     assert_eq!(find(Some("a1 burned")), Vec::<String>::new());
-    bench.store.reading(&serial("C9"), "molto2", NewReading { drift_ms: 0, uncertainty_ms: 500 }, &stamp(33));
+    bench.store.reading(&serial("C9"), "molto2", RIGHT, &stamp(33));
     bench.store.caught_up().unwrap();
     assert_eq!(find(Some("molto2")), ["B2", "C9"]);
     assert!(bench.store.token(&serial("C3")).unwrap().is_none());
@@ -909,7 +913,7 @@ fn the_schema_itself_keeps_a_seed_to_one_token() {
     let bench = Bench::new();
     let jobs = bench.running("b", vec![bench.job(1)]);
     bench.burn(jobs[0], "A1");
-    bench.store.reading(&serial("A2"), "c202", NewReading { drift_ms: 0, uncertainty_ms: 500 }, &stamp(30));
+    bench.store.reading(&serial("A2"), "c202", RIGHT, &stamp(30));
     bench.store.audit_append("later", None, serde_json::Value::Null, &stamp(30)).unwrap();
     let raw = bench.raw();
     for wrong in [

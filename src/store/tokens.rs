@@ -5,11 +5,11 @@ use super::{
     Scrapped, SeedOrigin, SeedRecord, Stamp, Store, StoreError, TokenFilter, TokenLine, TokenRecord,
     TokenRefused, audit,
     batches::{self, PROOF_RANK, ranked},
-    clock, finder, queue,
+    clock, drift, finder, queue,
     rows::{self, to_count, to_json},
     sweeps,
 };
-use crate::domain::{JobEvent, JobState, Mode, Parameters, Profile, Proof, SeedId, Serial};
+use crate::domain::{ClockSetBy, JobEvent, JobState, Mode, Parameters, Profile, Proof, SeedId, Serial};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use serde_json::json;
 use std::{
@@ -63,7 +63,7 @@ impl Store {
                     [serial],
                 )?,
                 readings: clock::readings(c, serial)?,
-                clock_set: sweeps::clock_set(c, serial)?,
+                clock_set: drift::resynced(c, serial)?,
                 jobs: rows::jobs(c, "WHERE j.serial = ?1 OR j.reserved = ?1 ORDER BY j.id DESC", [serial])?,
             }))
         })
@@ -246,6 +246,7 @@ impl Store {
             meet(tx, &serial, None, &stamp)?;
             sweeps::end_begun(tx, &serial, &stamp)?;
             tx.execute("UPDATE tokens SET reset_at = ?2 WHERE serial = ?1", params![serial, stamp.now])?;
+            drift::insert_setting(tx, &serial, ClockSetBy::Reset, &stamp)?;
             tx.execute(
                 "UPDATE seeds SET state = 'retired' WHERE state = 'on-token' AND id IN (
                      SELECT seed FROM mappings WHERE serial = ?1 AND ended_at IS NULL)",

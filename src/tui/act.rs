@@ -101,6 +101,7 @@ fn show(model: &mut Model, view: View) {
         // Lists of the server are asked for again each time they come into view.
         View::Batches => model.batches.jobs.stale(),
         View::Tokens => model.tokens.list.stale(),
+        View::Drift => model.drift.stale(),
         View::Diagnose => model.diagnose.list.stale(),
         View::Log => model.log.audit.stale(),
         // A glance at it shows the queue as it is.
@@ -119,6 +120,7 @@ fn step(model: &mut Model, by: i64) {
         View::Batches if model.batches.in_jobs => model.batches.jobs.step(by),
         View::Batches => model.batches.step(&model.station.batches, by),
         View::Tokens => model.tokens.list.step(by),
+        View::Drift => model.drift.list.step(by),
         View::Diagnose => diagnose::act::step(model, by),
         View::Log => match model.log.which {
             Which::Events | Which::Trouble => {
@@ -160,7 +162,7 @@ fn open(model: &mut Model) -> Vec<Effect> {
             model.batches.in_jobs = true;
             Vec::new()
         }
-        View::Batches | View::Tokens => match model.selected_serial() {
+        View::Batches | View::Tokens | View::Drift => match model.selected_serial() {
             Some(serial) => {
                 model.dialogs.push(Dialog::Token { serial: serial.clone(), view: None, scroll: 0 });
                 vec![Effect::Ask(Asked::Token(serial.clone()), Command::Token { serial })]
@@ -192,6 +194,7 @@ fn back(model: &mut Model) {
 pub fn refilter(model: &mut Model) {
     match model.view {
         View::Tokens => model.tokens.list.restart(),
+        View::Drift => model.drift.list.restart(),
         View::Diagnose => {
             model.diagnose.list.restart();
             model.diagnose.pick = 0;
@@ -317,6 +320,7 @@ pub fn on_batch(model: &mut Model, action: Action, name: String) -> Vec<Effect> 
 fn which(model: &mut Model) {
     match model.view {
         View::Batches => model.batches.next_state(),
+        View::Drift => model.drift.next_which(),
         View::Log => {
             model.log.which = model.log.which.next();
             model.log.back = 0;

@@ -148,7 +148,7 @@ const fn on(views: &'static [View], entry: Entry) -> Entry {
 }
 
 const BATCH_VIEWS: &[View] = &[View::Station, View::Batches];
-const LISTS: &[View] = &[View::Batches, View::Tokens, View::Diagnose, View::Log];
+const LISTS: &[View] = &[View::Batches, View::Tokens, View::Drift, View::Diagnose, View::Log];
 
 /// A line of the diagnose view.
 const fn diagnose(
@@ -195,7 +195,7 @@ pub const KEYS: &[Entry] = &[
         ),
     )),
     operator(on(
-        &[View::Tokens, View::Diagnose],
+        &[View::Tokens, View::Drift, View::Diagnose],
         entry(
             &[letter('r')],
             "r",
@@ -229,8 +229,8 @@ pub const KEYS: &[Entry] = &[
         entry(&[letter('X')], "X", Action::CancelBatch, "cancel", "cancel a batch (asks for its name)"),
     )),
     on(
-        &[View::Batches, View::Log],
-        entry(&[letter('f')], "f", Action::Which, "which", "choose which jobs or which log"),
+        &[View::Batches, View::Drift, View::Log],
+        entry(&[letter('f')], "f", Action::Which, "which", "choose which jobs, which clocks or which log"),
     ),
     diagnose(
         &[letter('n')],
@@ -282,6 +282,7 @@ pub const KEYS: &[Entry] = &[
     entry(&[letter('s')], "s", Action::Show(View::Station), "", "station: slots and queue"),
     entry(&[letter('b')], "b", Action::Show(View::Batches), "", "batches and their jobs"),
     entry(&[letter('t')], "t", Action::Show(View::Tokens), "", "tokens: the inventory"),
+    entry(&[letter('D')], "D", Action::Show(View::Drift), "", "drift: how the tokens' clocks run"),
     entry(&[letter('d')], "d", Action::Show(View::Diagnose), "", "diagnose: why a code is rejected"),
     entry(&[letter('l')], "l", Action::Show(View::Log), "", "log: what happened"),
     entry(&[key(KeyCode::Tab)], "Tab", Action::NextView, "views", "next view"),

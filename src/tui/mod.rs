@@ -13,6 +13,7 @@ pub mod batches;
 pub mod codes;
 pub mod diagnose;
 pub mod dialog;
+pub mod drift;
 pub mod export;
 pub mod form;
 pub mod import;

@@ -1,8 +1,8 @@
 //! All that the screen is made of. `update` alone changes it, `view` alone draws it.
 
 use super::{
-    batches::Batches, diagnose::Diagnose, dialog::Dialog, input::Input, keys, look::Look, paged::Paged,
-    sentence::Said, state::Station,
+    batches::Batches, diagnose::Diagnose, dialog::Dialog, drift::Drift, input::Input, keys, look::Look,
+    paged::Paged, sentence::Said, state::Station,
 };
 use crate::{
     domain::{Serial, SlotName, UnixMillis},
@@ -19,6 +19,8 @@ pub enum View {
     Batches,
     /// The inventory.
     Tokens,
+    /// How clocks run.
+    Drift,
     /// Why a code is rejected.
     Diagnose,
     /// What happened.
@@ -27,7 +29,8 @@ pub enum View {
 
 impl View {
     /// In the order of the tabs.
-    pub const ALL: [Self; 5] = [Self::Station, Self::Batches, Self::Tokens, Self::Diagnose, Self::Log];
+    pub const ALL: [Self; 6] =
+        [Self::Station, Self::Batches, Self::Tokens, Self::Drift, Self::Diagnose, Self::Log];
 
     /// Its name, which begins with its key.
     pub fn name(self) -> &'static str {
@@ -35,6 +38,7 @@ impl View {
             Self::Station => "station",
             Self::Batches => "batches",
             Self::Tokens => "tokens",
+            Self::Drift => "drift",
             Self::Diagnose => "diagnose",
             Self::Log => "log",
         }
@@ -150,6 +154,8 @@ pub struct Model {
     pub batches: Batches,
     /// The tokens view.
     pub tokens: Tokens,
+    /// The drift view.
+    pub drift: Drift,
     /// The diagnose view.
     pub diagnose: Diagnose,
     /// The log view.
@@ -187,6 +193,7 @@ impl Model {
             slot: None,
             batches: Batches::default(),
             tokens: Tokens::default(),
+            drift: Drift::default(),
             diagnose: Diagnose::default(),
             log: Log::default(),
             dialogs: Vec::new(),
@@ -226,6 +233,7 @@ impl Model {
             View::Station => self.station.slots.get(self.slot_at())?.serial.clone(),
             View::Batches => self.batches.jobs.current().filter(|_| self.batches.in_jobs)?.serial.clone(),
             View::Tokens => Some(self.tokens.list.current()?.serial.clone()),
+            View::Drift => Some(self.drift.list.current()?.serial.clone()),
             View::Diagnose => Some(self.diagnose.picked.as_ref()?.serial.clone()),
             View::Log => None,
         }
@@ -237,6 +245,7 @@ impl Model {
             View::Station => None,
             View::Batches => Some(&mut self.batches.filter),
             View::Tokens => Some(&mut self.tokens.filter),
+            View::Drift => Some(&mut self.drift.filter),
             View::Diagnose => Some(&mut self.diagnose.filter),
             View::Log => Some(&mut self.log.filter),
         }
@@ -248,6 +257,7 @@ impl Model {
             View::Station => "",
             View::Batches => self.batches.filter.text(),
             View::Tokens => self.tokens.filter.text(),
+            View::Drift => self.drift.filter.text(),
             View::Diagnose => self.diagnose.filter.text(),
             View::Log => self.log.filter.text(),
         }

@@ -74,6 +74,10 @@ pub enum Asked {
     Batch(String),
     /// A page of the inventory.
     Tokens(String, u32),
+    /// A page of the clocks.
+    Drift(super::drift::Wanted, u32),
+    /// A token, to be plotted.
+    Plot(Serial),
     /// A token, to be shown.
     Token(Serial),
     /// A token with several profiles, to find the one whose code was typed.

@@ -127,6 +127,7 @@ pub fn snapshot() -> Snapshot {
             state: ClockState::Synchronised { max_error_ms: 3 },
             burns_allowed: true,
             override_until: None,
+            keeper: None,
         },
         vault: VaultState::Open,
         clients: 3,

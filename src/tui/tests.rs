@@ -2,6 +2,7 @@
 //! with marks for their styles. `INSTA_UPDATE=always` writes them anew; what changed is then reviewed like code.
 
 mod diagnose;
+mod drift;
 mod forms;
 
 use super::{
@@ -104,7 +105,12 @@ fn press(model: &mut Model, code: KeyCode) -> Vec<Effect> {
 fn type_in(model: &mut Model, text: &str) -> Vec<Effect> {
     let mut effects = Vec::new();
     for c in text.chars() {
-        effects = press(model, if c == '\n' { KeyCode::Enter } else { KeyCode::Char(c) });
+        let code = match c {
+            '\n' => KeyCode::Enter,
+            '\t' => KeyCode::Tab,
+            c => KeyCode::Char(c),
+        };
+        effects = press(model, code);
     }
     effects
 }
@@ -148,6 +154,7 @@ fn token(serial: &str) -> TokenView {
         readings: Vec::new(),
         clock_set: None,
         jobs: vec![job(3, JobState::Burned)],
+        clock: None,
     }
 }
 
@@ -190,6 +197,7 @@ fn the_station_with_everything_wrong_at_once() {
             state: ClockState::Unsynchronised { max_error_ms: 16_000 },
             burns_allowed: false,
             override_until: None,
+            keeper: None,
         };
         hear(&mut model, Event::Clock(clock));
         hear(&mut model, Event::Vault { state: VaultState::Locked });

@@ -72,6 +72,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             model.batches.jobs.reconnected();
             model.batches.of.batch.clear();
             model.tokens.list.reconnected();
+            model.drift.reconnected();
             model.diagnose.reconnected();
             model.log.audit.reconnected();
             snapshot_taken(model, *snapshot)
@@ -86,6 +87,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             {
                 model.batches.jobs.stale();
             }
+            model.drift.heard(&numbered.event);
             diagnose::act::heard(model, &numbered.event);
             model.station.hear(numbered);
             // Who reads further up must not lose the place.
@@ -127,6 +129,7 @@ fn wanted(model: &mut Model) -> Vec<Effect> {
             let query = model.tokens.filter.text().to_owned();
             vec![Effect::Ask(Asked::Tokens(query.clone(), page.offset), Command::Tokens { query, page })]
         }),
+        (View::Drift, _) => model.drift.wants(model.now),
         (View::Diagnose, _) => diagnose::act::wants(model),
         (View::Log, Which::Audit) => model.log.audit.want().map_or_else(Vec::new, |page| {
             let query = model.log.filter.text().to_owned();
@@ -326,6 +329,10 @@ fn answered(model: &mut Model, asked: Asked, result: Result<Reply, Failure>) -> 
             let page = Some(page).filter(|_| query == model.tokens.filter.text());
             model.tokens.list.answered(offset, page);
         }
+        (Asked::Drift(wanted, offset), Ok(Reply::Drift(report))) => {
+            model.drift.take(&wanted, offset, *report);
+        }
+        (Asked::Plot(_), result) => model.drift.plotted(result),
         (Asked::Audit(query, offset), Ok(Reply::Audit(page))) => {
             let page = Some(page).filter(|_| query == model.log.filter.text());
             model.log.audit.answered(offset, page);
@@ -418,12 +425,14 @@ fn failed(model: &mut Model, asked: &Asked, failure: Failure) {
         Asked::State | Asked::Eyes(..) | Asked::Batch(_) => return,
         Asked::Jobs(..) => model.batches.jobs.failed(),
         Asked::Tokens(..) => model.tokens.list.failed(),
+        Asked::Drift(..) => model.drift.list.failed(),
         Asked::Audit(..) => model.log.audit.failed(),
         Asked::Holders => {
             model.dialogs.retain(|dialog| !matches!(dialog, Dialog::Unlock(_)));
         }
         Asked::Act(_)
         | Asked::Token(_)
+        | Asked::Plot(_)
         | Asked::Profiles(..)
         | Asked::Verify(..)
         | Asked::Catalog

@@ -90,6 +90,43 @@ pub struct Desk {
     pub export: Box<dyn Exporter>,
 }
 
+impl Desk {
+    /// One where nothing can be opened or written: for whoever wants the screen alone.
+    pub fn bare() -> Self {
+        Self {
+            home: None,
+            open: Box::new(|_, _| Err(Shut::Failed(nothing_here()))),
+            export: Box::new(NoPaper),
+        }
+    }
+}
+
+/// Nothing can be written.
+struct NoPaper;
+
+impl Exporter for NoPaper {
+    fn check(&self, _: &ExportTo) -> Result<(), Failure> {
+        Err(nothing_here())
+    }
+
+    fn write(&self, _: &ExportTo, _: Exported) -> Result<String, Failure> {
+        Err(nothing_here())
+    }
+
+    fn report(&self, _: &ExportTo, _: &BatchReport) -> Result<String, Failure> {
+        Err(nothing_here())
+    }
+}
+
+fn nothing_here() -> Failure {
+    Failure {
+        kind: FailureKind::Environment,
+        message: "this screen has no files".into(),
+        remedy: "use the kiln of a terminal".into(),
+        details: Vec::new(),
+    }
+}
+
 /// The most names that a path is completed to.
 const NAMES: usize = 200;
 
@@ -104,9 +141,9 @@ enum Work {
     Unlock(HolderFile, Passphrase),
     Init(String, Passphrase),
     Complete(String),
-    Import(String, Vec<Answer>, ImportOptions),
     Export(ExportOptions, ExportTo),
     Report(String, ExportTo),
+    Import(String, Vec<Answer>, ImportOptions),
 }
 
 impl Workers {
@@ -385,23 +422,8 @@ fn complete(home: Option<&Path>, typed: &str) -> Vec<String> {
 mod tests {
     use super::*;
 
-    /// Nothing can be written.
-    struct NoPaper;
-
-    impl Exporter for NoPaper {
-        fn check(&self, _: &ExportTo) -> Result<(), Failure> {
-            Err(no_station())
-        }
-        fn write(&self, _: &ExportTo, _: Exported) -> Result<String, Failure> {
-            Err(no_station())
-        }
-        fn report(&self, _: &ExportTo, _: &BatchReport) -> Result<String, Failure> {
-            Err(no_station())
-        }
-    }
-
     fn desk() -> Desk {
-        Desk { home: None, open: Box::new(|_, _| Err(Shut::Failed(no_station()))), export: Box::new(NoPaper) }
+        Desk::bare()
     }
 
     #[test]

@@ -89,7 +89,7 @@ impl Shop {
             catalog: Catalog::built_in(),
             clock: clock.clone(),
             source: Arc::new(bench.clone()),
-            limits: Limits { exchange: EXCHANGE, rescan: Duration::from_millis(10) },
+            limits: Limits { exchange: EXCHANGE, rescan: Duration::from_millis(10), ..Limits::default() },
             clients: Arc::default(),
             probe: no_probe(),
             crossing: no_crossing(),

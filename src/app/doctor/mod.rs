@@ -4,7 +4,7 @@
 //! touch nothing and are tested with facts made up. The server looks with the same eyes as the client: it may be
 //! another account, or another session that polkit treats otherwise.
 
-mod facts;
+pub(super) mod facts;
 mod judge;
 mod molto2;
 mod usb_keys;

@@ -117,10 +117,10 @@ fn draw(text: &mut String, label: &Label<'_>, scan: Scan) {
     let full = WIDE - 2.0 * EDGE;
     // Beside a QR code there is less room for words.
     let words = if scan == Scan::Qr { full - 24.0 } else { full };
-    line(text, EDGE, 7.0, 4.2, words, true, label.serial.as_str());
-    line(text, EDGE, 10.8, 2.6, words, false, label.model);
-    if let Some(user) = label.user {
-        line(text, EDGE, 15.2, 3.2, words, false, user);
+    line(text, EDGE, 7.0, 4.2, words, Weight::Bold, label.serial.as_str());
+    line(text, EDGE, 10.6, 2.6, words, Weight::Plain, label.model);
+    if let Some(whose) = label.user {
+        user(text, whose, words);
     }
     titles(text, label.titles, words);
     match scan {
@@ -138,22 +138,50 @@ fn titles(text: &mut String, titles: &[(Profile, &str)], words: f64) {
     }
     let half = words / 2.0;
     for (at, cell) in (0u32..).zip(&cells) {
-        let (x, y) = (EDGE + half * f64::from(at % 2), 18.8 + 2.7 * f64::from(at / 2));
-        line(text, x, y, 2.3, half - 1.0, false, cell);
+        let (x, y) = (EDGE + half * f64::from(at % 2), 19.2 + 2.7 * f64::from(at / 2));
+        line(text, x, y, 2.3, half - 1.0, Weight::Plain, cell);
     }
 }
 
-/// A line of text that is squeezed rather than cut where it would be too wide.
-fn line(text: &mut String, x: f64, y: f64, size: f64, room: f64, strong: bool, words: &str) {
-    let letters = u32::try_from(words.chars().count()).unwrap_or(u32::MAX);
-    // Wide letters are some six tenths of their size.
-    let squeezed = f64::from(letters) * size * 0.6 > room;
-    let _ = write!(text, "<text x=\"{x}\" y=\"{y:.1}\" font-size=\"{size}\"");
-    if strong {
-        text.push_str(" font-weight=\"bold\"");
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Weight {
+    Plain,
+    Bold,
+}
+
+/// How wide a text is, in its own size: a cautious guess for the sans-serif faces that are asked for.
+fn width(words: &str, weight: Weight) -> f64 {
+    let letter = |c: char| match c {
+        'i' | 'j' | 'l' | 'I' | '.' | ',' | ':' | ';' | '|' | '\'' => 0.3,
+        'f' | 't' | 'r' | ' ' | '-' | '(' | ')' | '/' => 0.38,
+        'm' | 'w' | 'M' | 'W' | '@' | '%' => 1.05,
+        c if c.is_ascii_uppercase() => 0.75,
+        c if c.is_ascii() => 0.58,
+        _ => 1.05,
+    };
+    let bold = if weight == Weight::Bold { 1.08 } else { 1.0 };
+    bold * words.chars().map(letter).sum::<f64>()
+}
+
+/// Whose token it is: in two lines where one would have to be too small to read.
+fn user(text: &mut String, words: &str, room: f64) {
+    const SMALLEST: f64 = 2.2;
+    if width(words, Weight::Plain) * SMALLEST <= room {
+        return line(text, EDGE, 15.2, 3.2, room, Weight::Plain, words);
     }
-    if squeezed {
-        let _ = write!(text, " textLength=\"{room:.1}\" lengthAdjust=\"spacingAndGlyphs\"");
+    let half = words.char_indices().nth(words.chars().count() / 2).map_or(0, |(at, _)| at);
+    let (first, second) = words.split_at(words.rfind('@').filter(|at| *at > 0).unwrap_or(half));
+    line(text, EDGE, 13.8, 2.5, room, Weight::Plain, first);
+    line(text, EDGE, 16.3, 2.5, room, Weight::Plain, second);
+}
+
+/// A line of text, smaller where it would be too wide: nothing is cut off, and nothing lies over something else. (That
+/// text can be told its length is not something that all programs which draw SVG know.)
+fn line(text: &mut String, x: f64, y: f64, size: f64, room: f64, weight: Weight, words: &str) {
+    let size = size.min(room / width(words, weight).max(0.1));
+    let _ = write!(text, "<text x=\"{x}\" y=\"{y:.1}\" font-size=\"{size:.2}\"");
+    if weight == Weight::Bold {
+        text.push_str(" font-weight=\"bold\"");
     }
     text.push('>');
     for c in words.chars() {
@@ -251,6 +279,23 @@ mod tests {
         assert!(text.contains("height=\"594mm\"") && text.contains("translate(0 297)"), "{text}");
         let pages = document(Scan::Code128, Paper::Html, ON_A_SHEET + 1);
         assert_eq!(pages.matches("<svg").count(), 2);
+    }
+
+    #[test]
+    fn long_texts_get_smaller_and_are_never_cut() {
+        let serial: Serial = "AB-12345678901234567890123456789".parse().unwrap();
+        let long = format!("{}@{}.example", "w".repeat(40), "m".repeat(30));
+        let label = Label { serial: &serial, model: "m", user: Some(&long), titles: &[] };
+        let text = String::from_utf8(write(&[label], Scan::Qr, Paper::Svg)).unwrap();
+        let (user, domain) = long.split_at(40);
+        assert!(text.contains(&format!(">{user}<")) && text.contains(&format!(">{domain}<")), "{text}");
+        for line in text.lines().filter(|line| line.starts_with("<text")) {
+            let size: f64 =
+                line.split("font-size=\"").nth(1).unwrap().split('"').next().unwrap().parse().unwrap();
+            let words = line.split('>').nth(1).unwrap().split('<').next().unwrap();
+            let weight = if line.contains("bold") { Weight::Bold } else { Weight::Plain };
+            assert!(width(words, weight) * size <= 38.3, "{words} at {size}");
+        }
     }
 
     /// Each symbol has eleven modules, the stop thirteen.

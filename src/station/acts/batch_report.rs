@@ -1,18 +1,20 @@
 //! The report of a batch for an auditor. It reads records and opens no seed: whoever may look may have it.
 
-use super::super::{core::Core, views};
+use super::super::{core::Core, failure::failure, views};
 use super::export::all_jobs;
 use crate::{
     domain::{Clock, JobState, Proof, Serial},
-    face::{ActivationRecord, BatchReport, Failure, JobCounts, Reply, ReportedJob, ReportedProfile, Sums},
+    face::{
+        ActivationRecord, BatchReport, Failure, FailureKind, JobCounts, Reply, ReportedJob, ReportedProfile,
+        Sums,
+    },
     store::{Activation, BatchSummary, JobId, JobRecord, MappingRecord, ReadingRecord},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
 /// All of it, as the records are now.
 pub fn report(core: &Core, name: &str) -> Result<Reply, Failure> {
-    let batch = core.store.batch_by_name(name)?.ok_or_else(|| super::batch::no_batch(name))?;
-    let jobs = all_jobs(core, &batch)?;
+    let (batch, jobs) = at_rest(core, name)?;
     let mut held: BTreeMap<JobId, Vec<MappingRecord>> = BTreeMap::new();
     for mapping in core.store.mappings_of_batch(batch.id)? {
         if let Some(job) = mapping.job {
@@ -43,6 +45,28 @@ pub fn report(core: &Core, name: &str) -> Result<Reply, Failure> {
         log,
         anchor: views::audit_head(&core.store.audit_head()?),
     })))
+}
+
+/// Reads that are made while the batch moves on.
+const TRIES: u32 = 20;
+
+/// The batch and its jobs as they were at one moment: where tokens are burned meanwhile, it is read again.
+fn at_rest(core: &Core, name: &str) -> Result<(BatchSummary, Vec<JobRecord>), Failure> {
+    let read = || core.store.batch_by_name(name)?.ok_or_else(|| super::batch::no_batch(name));
+    let mut before = read()?;
+    for _ in 0..TRIES {
+        let jobs = all_jobs(core, &before)?;
+        let after = read()?;
+        if (before.counts, before.proofs) == (after.counts, after.proofs) {
+            return Ok((after, jobs));
+        }
+        before = after;
+    }
+    Err(failure(
+        FailureKind::No,
+        format!("batch \"{name}\" moves on faster than it can be read"),
+        "pause it with \"kiln batch pause\", then ask for the report again",
+    ))
 }
 
 fn record(activation: Activation) -> ActivationRecord {

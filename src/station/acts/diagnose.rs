@@ -8,6 +8,7 @@ use super::{
         failure::{failure, told},
         handle::Caller,
     },
+    clock_told,
     opened::{Opened, PIECE, clock_run, clock_run_until, drift_of, open},
 };
 use crate::{
@@ -111,6 +112,11 @@ pub fn explain(core: &Core, question: &Question<'_>, caller: &Caller) -> Result<
         "profile": profile, "codes": ask.codes.len(), "shows": shows, "causes": causes, "role": caller.role,
     });
     core.store.audit_append("code diagnosed", Some(serial), detail, &core.stamp(&caller.who))?;
+    // Those who only look on change no record.
+    if caller.role == Role::Operator {
+        let at = ask.at.map_or_else(|| core.clock.now(), UnixTime::to_millis);
+        clock_told::by_diagnosis(core, serial, &found, at, &caller.who)?;
+    }
     Ok(found)
 }
 

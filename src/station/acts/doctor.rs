@@ -3,6 +3,7 @@
 
 use super::super::core::Core;
 use crate::{
+    domain::TimeKeeper,
     face::{Check, ClockView, Failure, Finding, Side, VaultState},
     store,
 };
@@ -11,7 +12,7 @@ use crate::{
 pub fn findings(core: &Core) -> Vec<Finding> {
     let mut findings = (core.probe)();
     findings.push(schema());
-    findings.push(core.clock_view().map_or_else(|e| unreadable(Check::Clock, e), |view| clock(&view)));
+    findings.push(core.clock_asked().map_or_else(|e| unreadable(Check::Clock, e), |view| clock(&view)));
     match core.vault_state() {
         Ok(state) => {
             findings.push(vault(state));
@@ -37,6 +38,7 @@ fn schema() -> Finding {
 
 fn clock(clock: &ClockView) -> Finding {
     let (side, check) = (Side::Station, Check::Clock);
+    let advice = clock.keeper.map_or("synchronise it (chrony, systemd-timesyncd)", TimeKeeper::advice);
     match (clock.state.is_trusted(), clock.override_until) {
         (true, _) => Finding::ok(side, check, format!("the clock is {}", clock.state)),
         (false, Some(until)) => Finding::warn(
@@ -44,14 +46,14 @@ fn clock(clock: &ClockView) -> Finding {
             check,
             format!("the clock is {}", clock.state),
             format!("burns go on, since a person allowed it until {}", until.floor_second()),
-            "synchronise this machine's clock (chrony, systemd-timesyncd) before then",
+            format!("before then: {advice}"),
         ),
         (false, None) => Finding::fail(
             side,
             check,
             format!("the clock is {}", clock.state),
             "tokens are set from it, so nothing is burned",
-            "synchronise it (chrony, systemd-timesyncd), or allow burns for a while: kiln clock override --for 30m",
+            format!("{advice}; or allow burns for a while: kiln clock override --for 30m"),
         ),
     }
 }
@@ -107,7 +109,7 @@ mod tests {
     };
 
     fn view(state: ClockState, override_until: Option<UnixMillis>) -> ClockView {
-        ClockView { now: UnixMillis(0), state, burns_allowed: false, override_until }
+        ClockView { now: UnixMillis(0), state, burns_allowed: false, override_until, keeper: None }
     }
 
     #[test]
@@ -132,5 +134,10 @@ mod tests {
         let allowed = clock(&view(loose, Some(UnixMillis(1_767_225_600_000))));
         assert_eq!(allowed.health, Health::Warn);
         assert!(allowed.means.unwrap().contains("2026-01-01T00:00:00Z"));
+        // The service that runs here is named with what to do about it.
+        let kept = |keeper| clock(&ClockView { keeper: Some(keeper), ..view(loose, None) }).remedy.unwrap();
+        assert!(kept(TimeKeeper::Chrony).contains("chronyc makestep"));
+        assert!(kept(TimeKeeper::Timesyncd).contains("systemd-timesyncd"));
+        assert!(kept(TimeKeeper::Nobody).contains("apt install chrony"));
     }
 }

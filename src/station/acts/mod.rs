@@ -6,6 +6,7 @@ mod audit;
 pub(super) mod batch;
 mod batch_report;
 mod catalog;
+mod clock_told;
 mod device;
 mod diagnose;
 mod doctor;
@@ -58,6 +59,10 @@ pub fn carry_out(core: &Core, command: Command, caller: &Caller) -> Result<Reply
         Command::AlarmsRead { ids } => super::alarms::read(core, &ids, who).map(|()| Reply::Done),
         Command::Jobs { batch, filter, page } => batch::jobs(core, &batch, &filter, page),
         Command::Tokens { query, page } => tokens::list(core, &query, page),
+        Command::Drift { filter, page } => tokens::drift(core, &filter, page),
+        Command::ClockTimed { serial, period_s, offset_ms, within_ms } => {
+            clock_told::timed(core, &serial, period_s, (offset_ms, within_ms), who)
+        }
         Command::Token { serial } => tokens::show(core, &serial),
         Command::Verify { serial, profile, codes } => verify::verify(core, &serial, profile, &codes, caller),
         Command::Reveal { serial, profile, last_four } => {
@@ -96,7 +101,7 @@ pub fn carry_out(core: &Core, command: Command, caller: &Caller) -> Result<Reply
         Command::SlotName { slot, name } => slots::name(core, &slot, name.as_deref(), who),
         Command::SlotSerial { slot, serial } => slots::serial(core, &slot, &serial, who),
         Command::OtpRead { slot, name, key } => read::read(core, slot.as_deref(), name, key, who),
-        Command::Clock => Ok(Reply::Clock(core.clock_view()?)),
+        Command::Clock => Ok(Reply::Clock(core.clock_asked()?)),
         Command::ClockOverride { seconds } => audit::override_clock(core, seconds, who),
         Command::AuditVerify => audit::verify(core),
         Command::AuditAnchor => audit::anchor(core),

@@ -2,8 +2,8 @@
 
 use super::super::{core::Core, failure::failure, views};
 use crate::{
-    domain::Serial,
-    face::{Consent, Failure, FailureKind, Page, PageOf, Reply},
+    domain::{Clock, Serial},
+    face::{Consent, DriftFilter, Failure, FailureKind, Page, PageOf, Reply, TokenView},
     store::{ConsentTo, ImportedSeeds, TokenFilter, TokenRefused},
 };
 
@@ -23,7 +23,15 @@ pub fn list(core: &Core, query: &str, page: Page) -> Result<Reply, Failure> {
 /// All about one token.
 pub fn show(core: &Core, serial: &Serial) -> Result<Reply, Failure> {
     let token = core.store.token(serial)?.ok_or_else(|| TokenRefused::NoToken(serial.clone()))?;
-    Ok(Reply::Token(Box::new(views::token(&token))))
+    let clock = core.clocks.one(&core.store, &core.catalog, core.clock.now(), serial)?.map(Box::new);
+    Ok(Reply::Token(Box::new(TokenView { clock, ..views::token(&token) })))
+}
+
+/// How the clocks of all tokens run, a page at a time.
+pub fn drift(core: &Core, filter: &DriftFilter, page: Page) -> Result<Reply, Failure> {
+    let page = Page { limit: page.limit.min(super::LONGEST_PAGE), ..page };
+    let report = core.clocks.report(&core.store, &core.catalog, core.clock.now(), filter, page)?;
+    Ok(Reply::Drift(Box::new(report)))
 }
 
 /// Records that a person allows what kiln would not do by itself, for this serial, once.

@@ -2,11 +2,12 @@
 
 use super::{
     super::{core::Core, failure::failure, handle::Caller},
+    clock_told,
     diagnose::{self, Ask, Question},
 };
 use crate::{
     diagnose::Diagnosis,
-    domain::{Clock, Code, Mode, Parameters, Profile, Proof, Seed, Serial, UnixTime, otp},
+    domain::{Clock, Code, Mode, Parameters, Profile, Proof, Seed, Serial, UnixMillis, UnixTime, otp},
     face::{Event, Failure, FailureKind, Reply, Verdict},
     store::{MappingRecord, TokenRefused},
 };
@@ -49,6 +50,14 @@ pub fn verify(
     let window = window(mapping);
     let right = found.is_some();
     let stamp = core.stamp(&caller.who);
+    if let (Some(steps), Mode::Totp { period, .. }) = (found, mapping.parameters.mode) {
+        // The steps are counted from where the token's clock was thought to stand.
+        let drift_ms = core.store.last_reading(serial)?.map_or(0, |record| record.reading.drift_ms);
+        let now = core.clock.now();
+        let step = |at: UnixMillis| at.floor_second().0.div_euclid(i64::from(period.as_secs()));
+        let ahead = step(now.plus(drift_ms)) - step(now);
+        clock_told::by_code(core, serial, steps.saturating_add(ahead), period, now, &caller.who)?;
+    }
     let counter = match mapping.parameters.mode {
         Mode::Hotp { counter } => Some(counter),
         Mode::Totp { .. } => None,

@@ -11,7 +11,7 @@ fn all_that_is_held_is_read_in_pieces_and_nothing_else() {
     bench.store.reading(
         &serial("D2"),
         "c202",
-        NewReading { drift_ms: 9_000, uncertainty_ms: 700 },
+        NewReading { drift_ms: 9_000, uncertainty_ms: 700, kind: ReadingKind::Clock },
         &stamp(5),
     );
     bench.burn(jobs[1], "B2");
@@ -56,7 +56,7 @@ fn a_reading_from_before_a_burn_says_nothing_about_the_clock_that_the_burn_set()
     bench.store.reading(
         &serial("A1"),
         "c202",
-        NewReading { drift_ms: 9_000, uncertainty_ms: 700 },
+        NewReading { drift_ms: 9_000, uncertainty_ms: 700, kind: ReadingKind::Clock },
         &stamp(5),
     );
     let claimed = bench.claim(jobs[0], "A1").unwrap();

@@ -31,7 +31,7 @@ fn set(bench: &Bench, job: &JobRecord, on: &str) -> JobRecord {
         serial: serial(on),
         entries: vec![EntryDone { profile: Profile::ZERO, proof: Proof::Written, detail: None }],
         rewrote: true,
-        reading: Some(NewReading { drift_ms: 400, uncertainty_ms: 500 }),
+        reading: Some(NewReading { drift_ms: 400, uncertainty_ms: 500, kind: ReadingKind::Clock }),
         clock_override: None,
     };
     bench.store.resynced(done, &stamp(50)).unwrap()

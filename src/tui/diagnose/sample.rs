@@ -96,6 +96,7 @@ pub fn found(shown: &[(&str, f64)]) -> Found {
             drift: DriftSeconds(0.4),
             uncertainty_ms: 505,
             clock: crate::domain::ClockState::Simulated,
+            kind: crate::domain::ReadingKind::Clock,
         }),
         rows: shown.iter().enumerate().map(|(n, (now, _))| row(vec![n], false, now)).collect(),
         until: NOW.floor_second().plus(100),
@@ -133,6 +134,7 @@ pub fn token(serial: &str, profiles: u8) -> TokenView {
         readings: Vec::new(),
         clock_set: None,
         jobs: Vec::new(),
+        clock: None,
     }
 }
 

@@ -224,6 +224,7 @@ fn in_full() -> TokenView {
                 drift: DriftSeconds(f64::from(8 - i32::try_from(n).unwrap()) * 0.7),
                 uncertainty_ms: 510,
                 clock: ClockState::Synchronised { max_error_ms: 3 },
+                kind: crate::domain::ReadingKind::Clock,
             })
             .collect(),
         ..token("8659610000003")
@@ -344,7 +345,10 @@ fn sweeping(columns: u16, rows: u16) -> Model {
     let sweep =
         SweepView { threshold_ms: Some(5_000), set: 12, right: 30, refused: 1, ..SweepView::default() };
     let jobs = JobCounts { burned: 12, claimed: 1, ..JobCounts::default() };
-    hear(&mut model, Event::Batch(BatchView { sweep: Some(sweep), jobs, ..batch("june", "running") }));
+    hear(
+        &mut model,
+        Event::Batch(BatchView { sweep: Some(Box::new(sweep)), jobs, ..batch("june", "running") }),
+    );
     let on = |slot: &str, doing, serial: &str| SlotView {
         slot: SlotName(slot.into()),
         doing,

@@ -5,6 +5,7 @@ mod boxes;
 mod codes;
 mod diagnose;
 mod dialogs;
+mod drift;
 mod forms;
 mod large;
 mod log;
@@ -54,6 +55,7 @@ pub fn view(model: &Model, area: Rect, buf: &mut Buffer) {
         View::Station => station::draw(model, body, buf),
         View::Batches => batches::draw(model, body, buf),
         View::Tokens => tokens::draw(model, body, buf),
+        View::Drift => drift::draw(model, body, buf),
         View::Diagnose => diagnose::draw(model, body, buf),
         View::Log => log::draw(model, body, buf),
     }

@@ -10,12 +10,15 @@ use crate::{
 };
 use ratatui::layout::Rect;
 
+/// How high the plot of its clock is, with axis and days.
+const PLOT_ROWS: u16 = 9;
 /// So many of its readings are told in figures.
 const LAST_READINGS: usize = 4;
 
 /// All of it.
 pub fn lines(token: &TokenView, area: Rect) -> Vec<Styled> {
-    let plot = plot::lines(&token.readings, room(area));
+    let drawn = plot::Plot { readings: &token.readings, clock: token.clock.as_deref(), now: None };
+    let plot = plot::lines(&drawn, room(area), PLOT_ROWS);
     all(token, area, plot.into_iter().map(|line| (line, PLAIN)).collect())
 }
 
