@@ -8,6 +8,7 @@ use crate::domain::UnixTime;
 use crate::link::{Apdu, ApduLink, LinkError, Response, StatusWord};
 use crate::remedy::{Remedy, Retry};
 use std::fmt;
+use std::time::Duration;
 
 /// What lies on a reader.
 pub enum Found<L> {
@@ -157,14 +158,24 @@ pub fn identify<L: ApduLink>(mut link: L, reader_name: &str) -> Result<Found<L>,
     Ok(Found::Other(by_applet(&mut link)?.unwrap_or(otherwise)))
 }
 
+/// How long a surplus answer may take that another program's question causes: as long as a slow key works on a command.
+pub const SURPLUS: Duration = Duration::from_millis(500);
+
 /// Finds out who the key on USB is, whose link carries reports. It answers to its own family's commands only.
-pub fn identify_hid<L: ApduLink>(mut link: L) -> Result<Found<L>, LinkError> {
+///
+/// Another program's answer comes here as well, and one that makes sense as a frame makes none as an answer. Then the one to
+/// our own question is still to come: `surplus` later it is there, and the next exchange says so.
+pub fn identify_hid<L: ApduLink>(mut link: L, surplus: Duration) -> Result<Found<L>, LinkError> {
     Ok(match token2_otp::ask_hid(&mut link) {
         Ok(identity) => WithApplet::OtpKey(identity).attached(link),
         // Nothing was lost: it never said a word.
         Err(OpenError::Link(LinkError::Deadline(_))) => Found::Other(OtherDevice::SilentOtpKey),
         Err(OpenError::Link(error)) => return Err(error),
-        Err(OpenError::Status(_) | OpenError::Malformed(_)) => Found::Other(OtherDevice::OddOtpKey),
+        Err(OpenError::Status(_) | OpenError::Malformed(_)) => {
+            std::thread::sleep(surplus);
+            token2_otp::ask_anything(&mut link)?;
+            Found::Other(OtherDevice::OddOtpKey)
+        }
     })
 }
 
@@ -382,19 +393,42 @@ mod tests {
         assert_eq!(serial(&elsewhere, NAMED), "72102935780528");
     }
 
+    /// As the link that joins reports: where an answer lies there before a question, that is the end of it.
+    struct Spoiled(Transcript);
+
+    impl ApduLink for Spoiled {
+        fn exchange(&mut self, command: &Apdu) -> Result<Response, LinkError> {
+            if self.0.left() == 0 { Err(LinkError::Interfered) } else { self.0.exchange(command) }
+        }
+
+        fn answer_to_reset(&self) -> &[u8] {
+            &[]
+        }
+    }
+
     #[test]
     fn a_key_on_usb_is_asked_for_its_public_key_first() {
         const POINT: &str = "19962c1db43584d71435d1b44224dd62a00c0359c0a53875179e71ad38eaf6d8e2dc1be2ece6323dc4dd5fe6ce7dcebf7d03d3671032cb20dc9f84ef5c7d652b9000";
         let asked = ("80c5010000", POINT);
         let story = [asked, (CONFIGURATION, "022a86011000020102379000"), (OTP_SERIAL, TOLD)];
         let link = Transcript::new(&story);
-        let Ok(Found::Token(found, None)) = identify_hid(link.clone()) else { panic!("no token") };
+        let Ok(Found::Token(found, None)) = identify_hid(link.clone(), Duration::ZERO) else {
+            panic!("no token")
+        };
         assert_eq!((found.serial().as_str(), link.left()), ("72102935780528", 0));
         for odd in ["6d00", "049000"] {
-            let found = identify_hid(Transcript::new(&[("80c5010000", odd)])).unwrap();
+            let twice = [("80c5010000", odd); 2];
+            let found = identify_hid(Transcript::new(&twice), Duration::ZERO).unwrap();
             assert!(matches!(found, Found::Other(OtherDevice::OddOtpKey)), "{odd}");
         }
-        let gone = identify_hid(Transcript::new(&[asked, (CONFIGURATION, "")])).err();
+        // The answer to the serial was another program's, so ours is surplus.
+        let spoiled = Spoiled(Transcript::new(&[
+            asked,
+            (CONFIGURATION, "022a86011000020102379000"),
+            (OTP_SERIAL, POINT),
+        ]));
+        assert_eq!(identify_hid(spoiled, Duration::ZERO).err(), Some(LinkError::Interfered));
+        let gone = identify_hid(Transcript::new(&[asked, (CONFIGURATION, "")]), Duration::ZERO).err();
         assert_eq!(gone, Some(LinkError::Gone));
     }
 

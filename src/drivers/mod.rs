@@ -24,7 +24,7 @@ pub mod ykoath;
 
 pub use crate::wire::{Configuration, Info};
 pub use error::{Change, OpenError, ReadError, Reading, UnlockError, WriteError};
-pub use identify::{Found, OtherDevice, identify, identify_hid};
+pub use identify::{Found, OtherDevice, SURPLUS, identify, identify_hid};
 pub use traffic::Logged;
 
 use crate::domain::{

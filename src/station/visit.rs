@@ -138,19 +138,21 @@ fn welcome(slot: &mut Slot<'_>, port: &mut dyn Port, look: Look, view: &mut Slot
     // What an earlier step was granted, nobody waits for any more.
     slot.fence.grant(Duration::ZERO);
     let opened = port.open().map_err(Not::Link)?;
+    let is_on_usb = matches!(opened, Opened::Hid(_));
     let (asked, begun) = (core.clock.now(), Instant::now());
     let found: Found<Box<dyn ApduLink + '_>> = match opened {
         Opened::Card(link) => drivers::identify(link as Box<dyn ApduLink + '_>, slot.reader),
         Opened::Hid(link) => {
             let attendant = TouchLight { core, slot: slot.name.clone() };
             let link = Logged::new(Framed::new(link, attendant), slot.reader);
-            drivers::identify_hid(Box::new(link) as Box<dyn ApduLink + '_>)
+            drivers::identify_hid(Box::new(link) as Box<dyn ApduLink + '_>, drivers::SURPLUS)
         }
     }
     .map_err(Not::Link)?;
     let round_trip = begun.elapsed();
     let (mut token, clock) = match found {
         Found::Token(token, clock) => (token, clock),
+        Found::Other(other) if is_on_usb => return Err(stranger_on_usb(other)),
         Found::Other(other) => return Err(stranger(other)),
     };
     let reading = clock.map(|clock| reading(clock.0, asked, round_trip));
@@ -252,6 +254,18 @@ pub fn reading(token_seconds: i64, asked: UnixMillis, round_trip: Duration) -> N
 
 fn stranger(other: OtherDevice) -> Not {
     Not::take(format!("this is no token that kiln can burn: {other}"), other.remedy())
+}
+
+/// What kiln knows as a key by its USB ids: not for good, since another program can keep it from answering, or from being
+/// understood.
+fn stranger_on_usb(other: OtherDevice) -> Not {
+    Not::Say {
+        says: format!("this key cannot be burned now: it is {other}"),
+        remedy: other.remedy().to_owned(),
+        doing: Doing::Look,
+        after: After::Soon,
+        alarm: false,
+    }
 }
 
 /// The model by serial, or, where a family's serials don't tell, by what the token has.

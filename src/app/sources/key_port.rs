@@ -1,16 +1,13 @@
 //! The port of a key that is a HID device and, it may be, a reader as well.
 //!
-//! Where a key's OTP function is off on HID it takes commands and says nothing for ever (token2-otp section 4). That is
-//! known after one command, and from then on until the key leaves it is talked to as a card in its own reader.
+//! Where a key's OTP function is off on HID it takes commands and says nothing for ever (token2-otp section 4). A key that
+//! has a reader is asked once; where it does not answer, it is talked to as a card in that reader until it leaves.
 
-use crate::link::{HidLink, LinkError, Opened, Port, Presence, Report};
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU8, Ordering},
-    },
-    time::Duration,
+use crate::{
+    drivers::token2_otp::{Limits, answers_on},
+    link::{LinkError, Opened, Port, Presence},
 };
+use std::{sync::Arc, time::Duration};
 
 /// The way to a key besides HID.
 pub trait OtherWay: Send + Sync {
@@ -18,23 +15,19 @@ pub trait OtherWay: Send + Sync {
     fn port(&self, port: &str) -> Result<Box<dyn Port>, LinkError>;
 }
 
-/// The key as it was found over HID: nothing sent yet, or spoken to in vain so far, or it has said something.
-const NOT_ASKED: u8 = 0;
-const SILENT: u8 = 1;
-const HEARD: u8 = 2;
-
 /// A USB port.
 pub struct KeyPort {
     name: String,
     hid: Box<dyn Port>,
     other: Arc<dyn OtherWay>,
-    speaks: Arc<AtomicU8>,
+    /// Whether the key that is here answers over HID; none where that is not known, or does not matter.
+    answers: Option<bool>,
 }
 
 impl KeyPort {
     /// The port called `name`.
     pub fn new(name: String, hid: Box<dyn Port>, other: Arc<dyn OtherWay>) -> Self {
-        Self { name, hid, other, speaks: Arc::default() }
+        Self { name, hid, other, answers: None }
     }
 }
 
@@ -42,81 +35,54 @@ impl Port for KeyPort {
     fn wait_change(&mut self, known: Presence, at_most: Duration) -> Result<Presence, LinkError> {
         let now = self.hid.wait_change(known, at_most)?;
         if now == Presence::Empty {
-            self.speaks = Arc::default();
+            self.answers = None;
         }
         Ok(now)
     }
 
     fn open(&mut self) -> Result<Opened, LinkError> {
-        if self.speaks.load(Ordering::Relaxed) == SILENT {
-            let opened = self.other.port(&self.name).and_then(|mut reader| reader.open());
-            match opened {
-                // It has none, or pcscd does not run: HID is all there is, and says itself what is wrong.
-                Err(LinkError::ReaderGone | LinkError::NoService | LinkError::Refused) => {}
-                opened => return opened,
+        // A key without a reader is on HID or nowhere, and says itself what is wrong.
+        if self.answers == Some(true) {
+            return self.hid.open();
+        }
+        let Ok(mut reader) = self.other.port(&self.name) else { return self.hid.open() };
+        if self.answers.is_none() {
+            let mut opened = self.hid.open()?;
+            let answers = match &mut opened {
+                Opened::Hid(link) => answers_on(link, Limits::default())?,
+                Opened::Card(_) => true,
+            };
+            self.answers = Some(answers);
+            if answers {
+                return Ok(opened);
             }
         }
-        Ok(match self.hid.open()? {
-            Opened::Hid(inner) => Opened::Hid(Box::new(Listened { inner, speaks: self.speaks.clone() })),
-            Opened::Card(link) => Opened::Card(link),
-        })
-    }
-}
-
-/// A link that remembers whether the key has said anything.
-struct Listened {
-    inner: Box<dyn HidLink>,
-    speaks: Arc<AtomicU8>,
-}
-
-impl HidLink for Listened {
-    fn send(&mut self, report: &Report) -> Result<(), LinkError> {
-        self.inner.send(report)?;
-        // What it said before, it has said.
-        let _ = self.speaks.compare_exchange(NOT_ASKED, SILENT, Ordering::Relaxed, Ordering::Relaxed);
-        Ok(())
-    }
-
-    fn receive(&mut self, at_most: Duration) -> Result<Option<Report>, LinkError> {
-        let report = self.inner.receive(at_most)?;
-        if report.is_some() {
-            self.speaks.store(HEARD, Ordering::Relaxed);
-        }
-        Ok(report)
+        reader.open()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::link::{Apdu, ApduLink, Response, StatusWord};
+    use crate::{
+        domain::{Clock, ClockState, UnixMillis},
+        link::{Apdu, ApduLink, LinkSource, Response, StatusWord},
+        sim::{Bench, Challenges, Fault, Surroundings, VirtualToken, token2_otp},
+    };
+    use std::num::NonZeroU32;
 
-    struct Usb {
-        answers: bool,
-        presence: Presence,
-    }
+    struct Usb(VirtualToken);
 
     impl Port for Usb {
         fn wait_change(&mut self, _: Presence, _: Duration) -> Result<Presence, LinkError> {
-            Ok(self.presence)
+            Ok(Presence::Empty)
         }
 
         fn open(&mut self) -> Result<Opened, LinkError> {
-            Ok(Opened::Hid(Box::new(Key { answers: self.answers })))
-        }
-    }
-
-    struct Key {
-        answers: bool,
-    }
-
-    impl HidLink for Key {
-        fn send(&mut self, _: &Report) -> Result<(), LinkError> {
-            Ok(())
-        }
-
-        fn receive(&mut self, _: Duration) -> Result<Option<Report>, LinkError> {
-            Ok(self.answers.then(|| Report::new([0; 64])))
+            let bench = Bench::default();
+            bench.add_usb_port("port");
+            bench.place("port", &self.0).expect("the port is free");
+            bench.open_port("port")?.open()
         }
     }
 
@@ -154,50 +120,52 @@ mod tests {
         }
     }
 
+    /// A port with a key that answers over HID, or refuses all that it is asked there.
     fn port(answers: bool, reader: Option<LinkError>) -> KeyPort {
-        let usb = Usb { answers, presence: Presence::Empty };
-        KeyPort::new("usb 1-2".into(), Box::new(usb), Arc::new(Reader(reader)))
+        let key = VirtualToken::token2_otp(
+            token2_otp::Settings::new("96103000000011".parse().expect("a serial")),
+            Surroundings::new(Arc::new(Still), Challenges::random()),
+        );
+        if !answers {
+            (1..9).filter_map(NonZeroU32::new).for_each(|at| key.arm(Fault::Status(at, 0x6D00)));
+        }
+        KeyPort::new("usb 1-2".into(), Box::new(Usb(key)), Arc::new(Reader(reader)))
     }
 
-    /// Opens it and, over HID, asks something; whether it was over HID.
+    struct Still;
+
+    impl Clock for Still {
+        fn now(&self) -> UnixMillis {
+            UnixMillis(1_767_225_600_000)
+        }
+
+        fn state(&self) -> ClockState {
+            ClockState::Simulated
+        }
+    }
+
+    /// Whether it opens over HID.
     #[track_caller]
-    fn ask(port: &mut KeyPort) -> bool {
-        match port.open().unwrap() {
-            Opened::Hid(mut link) => {
-                link.send(&Report::new([0; 64])).unwrap();
-                link.receive(Duration::ZERO).unwrap();
-                true
-            }
-            Opened::Card(_) => false,
-        }
+    fn on_hid(port: &mut KeyPort) -> bool {
+        matches!(port.open().unwrap(), Opened::Hid(_))
     }
 
     #[test]
-    fn a_key_that_says_nothing_over_hid_is_a_card_until_it_leaves() {
+    fn a_key_that_does_not_answer_over_hid_is_a_card_until_it_leaves() {
         let mut port = port(false, None);
-        assert_eq!([ask(&mut port), ask(&mut port), ask(&mut port)], [true, false, false]);
+        assert_eq!([on_hid(&mut port), on_hid(&mut port)], [false, false]);
+        assert_eq!(port.answers, Some(false));
         port.wait_change(Presence::Present, Duration::ZERO).unwrap();
-        assert!(ask(&mut port), "the next one is asked over HID again");
+        assert_eq!(port.answers, None, "the next one is asked over HID again");
     }
 
     #[test]
-    fn a_key_that_speaks_stays_on_hid_and_so_does_one_that_was_asked_nothing() {
+    fn a_key_that_answers_stays_on_hid_and_so_does_one_without_a_reader() {
         let mut speaking = port(true, None);
-        assert_eq!([ask(&mut speaking), ask(&mut speaking)], [true, true]);
-        let mut silent = port(false, None);
-        for _ in 0..2 {
-            assert!(matches!(silent.open(), Ok(Opened::Hid(_))));
-        }
-    }
-
-    #[test]
-    fn without_a_reader_hid_is_tried_again_and_a_busy_reader_says_so() {
+        assert_eq!([on_hid(&mut speaking), on_hid(&mut speaking)], [true, true]);
         for none in [LinkError::ReaderGone, LinkError::NoService, LinkError::Refused] {
             let mut port = port(false, Some(none));
-            assert_eq!([ask(&mut port), ask(&mut port)], [true, true]);
+            assert_eq!((on_hid(&mut port), port.answers), (true, None));
         }
-        let mut busy = port(false, Some(LinkError::Busy));
-        assert!(ask(&mut busy));
-        assert_eq!(busy.open().err(), Some(LinkError::Busy));
     }
 }

@@ -120,6 +120,11 @@ pub(super) fn ask_hid<L: ApduLink>(link: &mut L) -> Result<Identity, OpenError> 
     Ok(Identity { serial, reached: Reached::Hid, configuration })
 }
 
+/// Asks what any key answers. What it answers does not matter, only that the link says what else it found.
+pub(super) fn ask_anything<L: ApduLink>(link: &mut L) -> Result<(), LinkError> {
+    link.exchange(&wire::read_public_key()).map(drop)
+}
+
 /// Whether the OTP function answers on this HID interface, with this kind of reports: for a port that does not know yet
 /// which of its ways leads there. Asks for the public key, and waits no longer than `limits` say.
 pub fn answers_on<L: HidLink>(link: L, limits: Limits) -> Result<bool, LinkError> {

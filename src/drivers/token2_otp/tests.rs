@@ -2,6 +2,7 @@ use super::*;
 use crate::domain::{Hash, Period};
 use crate::drivers::transcript::{Transcript, vectors};
 use crate::drivers::{Found, Token, identify, identify_hid};
+use std::time::Duration;
 
 const SELECT: (&str, &str) = ("00a4040008f00000014f747001", "9000");
 const PUBLIC_KEY: &str = "80c5010000";
@@ -154,7 +155,8 @@ fn on_usb_nothing_is_selected() {
     let story =
         [(PUBLIC_KEY, point.as_str()), ("80c5020040", ALL), SERIAL, (LIST, "6a83"), ("80c50502", "9000")];
     let link = Transcript::new(&story);
-    let Ok(Found::Token(Token::OtpKey(mut session), None)) = identify_hid(link.clone()) else {
+    let Ok(Found::Token(Token::OtpKey(mut session), None)) = identify_hid(link.clone(), Duration::ZERO)
+    else {
         panic!("no key")
     };
     assert_eq!((session.reached(), session.list(AT)), (Reached::Hid, Ok(vec![])));
@@ -177,7 +179,6 @@ mod story {
     use crate::link::{HidLink, LinkSource, Opened, Report};
     use crate::sim::{Bench, Challenges, Surroundings, VirtualToken, token2_otp as sim};
     use std::sync::Arc;
-    use std::time::Duration;
 
     struct Still;
 
@@ -202,7 +203,7 @@ mod story {
         bench.place(place, &key).unwrap();
         let found = match bench.open_port(place).unwrap().open() {
             Ok(Opened::Card(link)) => identify(link as Link, "a reader"),
-            Ok(Opened::Hid(link)) => identify_hid(Box::new(Framed::new(link, ())) as Link),
+            Ok(Opened::Hid(link)) => identify_hid(Box::new(Framed::new(link, ())) as Link, Duration::ZERO),
             Err(error) => panic!("{error}"),
         };
         match found {
@@ -330,7 +331,7 @@ mod story {
     fn a_port_can_find_out_whether_the_function_answers_there() {
         let soon = Limits { silence: Duration::ZERO, ..Limits::default() };
         assert_eq!(answers_on(Silent, soon), Ok(false), "it is off");
-        let silent = identify_hid(Framed::new(Silent, ()).with_limits(soon)).unwrap();
+        let silent = identify_hid(Framed::new(Silent, ()).with_limits(soon), Duration::ZERO).unwrap();
         assert!(matches!(silent, Found::Other(crate::drivers::OtherDevice::SilentOtpKey)), "{silent:?}");
         let (bench, _, session) = placed(settings(), "port");
         drop(session);
