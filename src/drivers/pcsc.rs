@@ -47,7 +47,7 @@ impl PcscSource {
     pub fn usb_address(&self, reader: &str) -> Result<Option<UsbAddress>, LinkError> {
         let reader = CString::new(reader).map_err(|_| LinkError::ReaderGone)?;
         // A context of its own: one call at a time, and a reader that hangs must not hold up the listing of others.
-        let told = Service::default().call(|context, _| {
+        Service::default().call(|context, _| {
             let card = context.connect(&reader, ShareMode::Direct, Protocols::UNDEFINED)?;
             let mut buffer = [0; 8];
             let told = card.get_attribute(Attribute::ChannelId, &mut buffer).ok().and_then(usb_address);
@@ -56,8 +56,7 @@ impl PcscSource {
                 Ok(()) => Ok(told),
                 Err((_, error)) => Err(error),
             }
-        });
-        told
+        })
     }
 }
 
