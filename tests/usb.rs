@@ -130,6 +130,13 @@ impl Eyes {
         self.until(&format!("{serial} at {name}"), here);
     }
 
+    /// Waits until nothing is in the slot called `name`.
+    #[track_caller]
+    fn leaves(&mut self, name: &str) {
+        let gone = |seen: &Seen| seen.slots.get(name)?["serial"].is_null().then_some(());
+        self.until(&format!("nothing to be at {name}"), gone);
+    }
+
     #[track_caller]
     fn burned(&mut self, serial: &str) {
         let what = format!("{serial} to be burned");
@@ -402,8 +409,8 @@ fn a_slot_on_usb_is_its_port() {
         for key in &keys {
             key.unplug();
         }
-        eyes.slot("left", "look", "no batch is running");
-        eyes.slot("right", "look", "no batch is running");
+        eyes.leaves("left");
+        eyes.leaves("right");
         // Crosswise: the names are the ports'.
         keys[0].plug(1);
         eyes.lies("right", A);
