@@ -44,13 +44,13 @@ fn a_counter_based_token_lives_in_the_inventory_and_is_never_burned() {
     isolated("a_counter_based_token_lives_in_the_inventory_and_is_never_burned", LIMIT, || {
         let (kiln, _station) = station();
         let seed = random(20);
-        let file = path(&kiln, "pi.csv", format!("7210293578052,{},HOTP,6,3\n", HEXLOWER.encode(&seed)));
+        let file = path(&kiln, "pi.csv", format!("5510293578052,{},HOTP,6,3\n", HEXLOWER.encode(&seed)));
 
         // To be burned, no model would take it.
         let refused = kiln.run(&["import", &file, "--batch", "b"]).expect(1);
         assert!(refused.stderr.contains("time-based codes only"), "{}", refused.stderr);
         kiln.run(&["import", &file, "--inventory"]).expect(0);
-        let token = kiln.run(&["token", "7210293578052", "--json"]).expect(0).json();
+        let token = kiln.run(&["token", "5510293578052", "--json"]).expect(0).json();
         let held = &token["mappings"][0];
         assert_eq!(
             (&held["origin"], &held["parameters"]["counter"]),
@@ -59,27 +59,27 @@ fn a_counter_based_token_lives_in_the_inventory_and_is_never_burned() {
         );
 
         // Somebody has pressed the button in the meantime: within the window that is found, and the counter follows.
-        let verdict = kiln.run(&["verify", "7210293578052", &hotp(&seed, 9), "--json"]).expect(0).json();
+        let verdict = kiln.run(&["verify", "5510293578052", &hotp(&seed, 9), "--json"]).expect(0).json();
         assert_eq!((&verdict["steps_off"], &verdict["next_counter"]), (&6.into(), &10.into()), "{verdict}");
-        let spent = kiln.run(&["verify", "7210293578052", &hotp(&seed, 9)]).expect(1);
+        let spent = kiln.run(&["verify", "5510293578052", &hotp(&seed, 9)]).expect(1);
         assert!(spent.stdout.contains("20 counts ahead"), "{}", spent.stdout);
         let (next, after) = (hotp(&seed, 10), hotp(&seed, 12));
-        kiln.run(&["verify", "7210293578052", &next, &after]).expect(0);
-        kiln.run(&["verify", "7210293578052", &hotp(&seed, 13 + 20)]).expect(0);
-        kiln.run(&["verify", "7210293578052", &hotp(&seed, 34 + 21)]).expect(1);
+        kiln.run(&["verify", "5510293578052", &next, &after]).expect(0);
+        kiln.run(&["verify", "5510293578052", &hotp(&seed, 13 + 20)]).expect(0);
+        kiln.run(&["verify", "5510293578052", &hotp(&seed, 34 + 21)]).expect(1);
 
         // What verify does not look at, the diagnosis does.
         let far = [hotp(&seed, 90), hotp(&seed, 91)];
-        let found = kiln.run(&["diagnose", "--token", "7210293578052", &far[0], &far[1], "--json"]);
+        let found = kiln.run(&["diagnose", "--token", "5510293578052", &far[0], &far[1], "--json"]);
         let found = found.json().to_string();
         assert!(found.contains("counter"), "{found}");
         let whose = kiln.run(&["whose", &hotp(&seed, 40), &hotp(&seed, 41), "--json"]).expect(0).json();
-        assert!(whose.to_string().contains("7210293578052"), "{whose}");
+        assert!(whose.to_string().contains("5510293578052"), "{whose}");
 
         // Exported: where the format can't carry it, it is named.
         let report = kiln.run(&["export", "--format", "report", "--inventory"]).expect(0);
         assert!(
-            report.stdout.contains("7210293578052") && report.stdout.contains("SHA-1 (HOTP)"),
+            report.stdout.contains("5510293578052") && report.stdout.contains("SHA-1 (HOTP)"),
             "{}",
             report.stdout
         );

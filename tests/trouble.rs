@@ -79,7 +79,10 @@ fn a_refused_key_is_tried_once_and_pauses_the_batch() {
 
         // Another token of the same batch finds it paused.
         let mut good = Token::place_new("molto2-v2", &serial(2), &readers[1], &[]);
-        slot_says(&watch, &readers[1], "no batch is running");
+        watch.until("the slot to leave it alone", |event| {
+            let here = event["event"] == "slot" && event["slot"] == *readers[1].name;
+            (here && event["serial"] == good.serial && event["says"] == "no batch is running").then_some(())
+        });
         assert_eq!(tried(&mut good), (0, 0, 0));
 
         // Neither taking it away, nor a new station, nor a person who starts the batch again makes it worth a try.

@@ -427,7 +427,7 @@ impl Floor {
         let words = || view.says.clone().unwrap_or_default();
         match view.doing {
             Doing::Take if is_news => Some(Back::Taken(words())),
-            Doing::Look if is_news && !words().contains("no batch is running") => Some(Back::Looked(words())),
+            Doing::Look if is_news => Some(Back::Looked(words())),
             Doing::Wait if ours && piece.hasty && piece.tries == 1 && chance.once_in(3) => Some(Back::Pulled),
             _ if since.elapsed() > PATIENCE => Some(Back::Ignored),
             _ => None,
