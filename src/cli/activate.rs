@@ -8,13 +8,12 @@ use super::{
     table::{Table, count, or_dash, plain},
 };
 use crate::domain::{Serial, UnixTime};
-use crate::face::{ActivationAsk, ActivationCode, ActivationCodes, Command, Reply};
+use crate::face::{ActivationAsk, ActivationCode, ActivationCodes, COMPUTED_PROVES_LITTLE, Command, Reply};
 use clap::{Args, Subcommand};
 use std::io::Write;
 
-/// Said with every list of computed codes.
-const WARNING: &str = "these codes are computed from the records: they prove nothing about the token in hand, which may \
-                       hold another seed; where it is at hand, read its display (kiln activate done SERIAL --code CODE)";
+/// What to do instead, where the token is at hand.
+const BETTER: &str = "where it is at hand, read its display (kiln activate done SERIAL --code CODE)";
 
 /// `kiln activate`
 #[derive(Debug, Subcommand)]
@@ -118,7 +117,7 @@ fn list(args: &ListArgs, form: Form, io: &mut Io<'_>, station: &mut dyn Ask) -> 
         writeln!(io.err, "left out: {}", plain(sentence))?;
     }
     if !codes.codes.is_empty() {
-        writeln!(io.err, "{WARNING}")?;
+        writeln!(io.err, "{COMPUTED_PROVES_LITTLE}: {BETTER}")?;
         writeln!(io.err, "when {} has taken them: kiln activate done SERIAL…", plain(&codes.login_target))?;
     }
     tell_rest(&codes, io)?;
@@ -166,7 +165,7 @@ fn walk(which: &Which, io: &mut Io<'_>, station: &mut dyn Ask) -> Result<Exit, C
     }
     let all = codes(station, which.ask(0))?;
     writeln!(io.err, "{} wait for activation at {}", count(all.waiting, "token"), plain(&all.login_target))?;
-    writeln!(io.err, "{WARNING}")?;
+    writeln!(io.err, "{COMPUTED_PROVES_LITTLE}: {BETTER}")?;
     let (mut taken, mut passed) = (0u64, Vec::new());
     loop {
         let ask = ActivationAsk { except: passed.clone(), ..which.ask(1) };

@@ -3,6 +3,10 @@
 use crate::domain::{Profile, Proof, Serial, UnixMillis, UnixTime};
 use serde::{Deserialize, Serialize};
 
+/// Said wherever computed codes are given out.
+pub const COMPUTED_PROVES_LITTLE: &str = "codes computed from the records prove nothing about the token in hand, which may \
+                                          hold another seed";
+
 /// Of which tokens codes are wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActivationAsk {

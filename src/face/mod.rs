@@ -20,7 +20,9 @@ mod reply;
 mod secret;
 mod view;
 
-pub use activation::{ActivationAsk, ActivationCode, ActivationCodes, ActivationRecord};
+pub use activation::{
+    ActivationAsk, ActivationCode, ActivationCodes, ActivationRecord, COMPUTED_PROVES_LITTLE,
+};
 pub use batch_report::{BatchReport, ReportedJob, ReportedProfile, Sums};
 pub use command::{
     BatchPolicy, Command, Consent, ImportOptions, ImportTarget, JobFilter, MadeFor, NewBatch, NewSweep, Page,

@@ -1,6 +1,7 @@
 //! What each action does to the model, and what it asks of the station.
 
 use super::{
+    activate::Activating,
     codes::Codes,
     diagnose,
     dialog::{Dialog, Sure, Typed, Unlock},
@@ -59,6 +60,7 @@ pub fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
         }
         Action::Resync => return resync(model),
         Action::Export => return export(model),
+        Action::Activate => return activate(model),
         Action::Which => which(model),
         Action::Diagnose(what) => return diagnose::act::perform(model, what),
         Action::Verify | Action::AllowReplace | Action::AllowTry | Action::Scrap | Action::Reveal => {
@@ -235,6 +237,21 @@ fn make(model: &mut Model, action: Action) -> Vec<Effect> {
         _ => Dialog::Making(Box::default()),
     });
     vec![Effect::Ask(Asked::Catalog, Command::Catalog), Effect::Ask(Asked::Keys, Command::Keys)]
+}
+
+/// Gives codes of the selected batch; without an open vault, what opens that comes first.
+fn activate(model: &mut Model) -> Vec<Effect> {
+    let Some(name) = model.batches.current(&model.station.batches).map(|batch| batch.name.clone()) else {
+        model.complain("there is no batch to activate");
+        return Vec::new();
+    };
+    if model.station.vault != Some(VaultState::Open) {
+        model.say("first the vault: codes are computed from the seeds in it");
+        return unlock(model);
+    }
+    let (activating, effects) = Activating::begin(name);
+    model.dialogs.push(Dialog::Activating(activating));
+    effects
 }
 
 /// Opens the form for an export of the selected batch; without an open vault, what opens that comes first.

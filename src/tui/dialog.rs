@@ -2,6 +2,7 @@
 
 use super::{
     act,
+    activate::Activating,
     codes::Codes,
     export::{Export, Stage as ExportStage},
     import::{Import, Stage},
@@ -46,6 +47,8 @@ pub enum Dialog {
     Sweep(Box<Sweeping>),
     /// Shows the codes of a key on a slot.
     Codes(Codes),
+    /// Activates tokens at their server.
+    Activating(Activating),
     /// Exports a batch.
     Export(Box<Export>),
     /// Shows a seed.
@@ -239,6 +242,7 @@ pub fn key(model: &mut Model, key: &KeyEvent) -> Vec<Effect> {
             model.dialogs.pop();
         }
         Dialog::Codes(codes) => return codes.key(key),
+        Dialog::Activating(activating) => return activating.key(key),
         Dialog::Making(making) => return making.key(key),
         Dialog::Sweep(sweeping) => {
             if let Some(effect) = sweeping.key(key) {

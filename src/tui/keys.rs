@@ -60,6 +60,8 @@ pub enum Action {
     Resync,
     /// Exports a batch.
     Export,
+    /// Gives the codes that activate a batch's tokens at their server.
+    Activate,
     /// Changes which jobs, or which log, are shown.
     Which,
     /// Something that only the diagnose view has.
@@ -212,6 +214,16 @@ pub const KEYS: &[Entry] = &[
             Action::Export,
             "export",
             "export a batch in a server's format, or labels and reports",
+        ),
+    )),
+    operator(on(
+        &[View::Batches],
+        entry(
+            &[letter('A')],
+            "A",
+            Action::Activate,
+            "",
+            "activate a batch's tokens at their server, code by code",
         ),
     )),
     operator(on(

@@ -8,6 +8,7 @@
 //! always a scan. Leaving stops nothing; the station and its burns go on.
 
 pub mod act;
+pub mod activate;
 pub mod ansi;
 pub mod batches;
 pub mod codes;

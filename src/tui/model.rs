@@ -212,6 +212,7 @@ impl Model {
         self.toast.is_some()
             || self.view == View::Diagnose && self.diagnose.tells_displays()
             || matches!(self.dialogs.last(), Some(Dialog::Reveal(_)))
+            || matches!(self.dialogs.last(), Some(Dialog::Activating(_)))
             || matches!(self.dialogs.last(), Some(Dialog::Codes(codes)) if codes.run_out_after(self.now))
             || self.station.pace.is_moving(self.now)
             || self.station.clock.is_some_and(|clock| clock.override_until.is_some())

@@ -98,6 +98,10 @@ pub enum Asked {
     Make(String),
     /// To [`Effect::Import`].
     Import,
+    /// A code for the server that activates tokens.
+    Activation,
+    /// That the server took it.
+    Activated,
     /// The codes of the key on a slot.
     Codes(SlotName),
     /// What enrols a profile elsewhere.

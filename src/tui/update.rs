@@ -374,6 +374,11 @@ fn answered(model: &mut Model, asked: Asked, result: Result<Reply, Failure>) -> 
             }
         }
         (Asked::Import, result) => imported(model, result),
+        (Asked::Activation | Asked::Activated, result) => {
+            if let Some(Dialog::Activating(activating)) = model.dialogs.last_mut() {
+                return activating.answered(result);
+            }
+        }
         (Asked::Codes(slot), result) => {
             if let Some(Dialog::Codes(codes)) = model.dialogs.last_mut()
                 && codes.slot == slot
@@ -440,6 +445,8 @@ fn failed(model: &mut Model, asked: &Asked, failure: Failure) {
         | Asked::Look
         | Asked::Make(_)
         | Asked::Import
+        | Asked::Activation
+        | Asked::Activated
         | Asked::Codes(_)
         | Asked::Reveal(..)
         | Asked::Diagnose(_) => {}

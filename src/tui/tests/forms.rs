@@ -509,3 +509,44 @@ fn a_batch_is_exported_from_the_screen() {
         assert!(model.dialogs.is_empty() && text(&model).contains("7 tokens written"));
     }
 }
+
+#[test]
+fn a_batch_is_activated_code_by_code() {
+    for (columns, rows) in SIZES {
+        let mut model = model(columns, rows);
+        vault(&mut model, VaultState::Open);
+        press(&mut model, KeyCode::Char('b'));
+        let effects = press(&mut model, KeyCode::Char('A'));
+        assert!(matches!(asked(&effects)[..], [Command::ActivationCodes(_)]));
+        let code = crate::face::ActivationCode {
+            serial: "8659610000001".parse().unwrap(),
+            profile: Profile::ZERO,
+            user: Some("user01@example.com".into()),
+            code: "012345".into(),
+            until: NOW.floor_second().plus(19),
+        };
+        let codes = crate::face::ActivationCodes {
+            at: NOW.floor_second(),
+            login_target: "Entra ID (CSV upload)".into(),
+            codes: vec![code],
+            waiting: 8,
+            more_at: None,
+            left_out: vec![],
+        };
+        answer(&mut model, Asked::Activation, Reply::ActivationCodes(codes.clone()));
+        is_golden("activate", &model);
+        let effects = press(&mut model, KeyCode::Char('y'));
+        assert!(matches!(asked(&effects)[..], [Command::Activated { .. }]));
+        let effects = update(&mut model, Msg::Answer(Asked::Activated, Ok(Reply::Done)));
+        assert!(matches!(asked(&effects)[..], [Command::ActivationCodes(_)]));
+        let none = crate::face::ActivationCodes {
+            codes: vec![],
+            more_at: Some(NOW.floor_second().plus(120)),
+            ..codes
+        };
+        answer(&mut model, Asked::Activation, Reply::ActivationCodes(none));
+        assert!(text(&model).contains("no more codes for 120 s") && text(&model).contains("1 activated"));
+        press(&mut model, KeyCode::Esc);
+        assert!(model.dialogs.is_empty());
+    }
+}

@@ -1,6 +1,7 @@
 //! Dialogs, in boxes over the view.
 
 use super::{
+    activate,
     boxes::{COLUMNS, Styled, caret, failure_lines, lines_box, open_box, room, wrapped},
     codes, forms, large,
     paint::{first_line, fit, put, width, wrap},
@@ -34,6 +35,7 @@ pub fn draw(model: &Model, dialog: &Dialog, area: Rect, buf: &mut Buffer) {
         Dialog::Import(import) => forms::import(import, area, buf),
         Dialog::Making(making) => forms::making(making, area, buf),
         Dialog::Sweep(sweeping) => forms::sweep(sweeping, area, buf),
+        Dialog::Activating(activating) => activate::draw(activating, model.now, area, buf),
         Dialog::Codes(shown) => codes::draw(shown, model.now, area, buf),
         Dialog::Export(export) => forms::export(export, area, buf),
         Dialog::Reveal(shown) => reveal::draw(model, shown, buf),

@@ -1,5 +1,6 @@
 //! From the model to cells. Nothing here changes anything; what the terminal can't show is taken away at the end.
 
+mod activate;
 mod batches;
 mod boxes;
 mod codes;
