@@ -1,6 +1,6 @@
 //! Keys on USB that speak over HID: the kernel's `hidraw`, through hidapi.
 //!
-//! What is where is looked up when the kernel says that something has changed ([`watch`]), after each call that
+//! What is where is looked up when the kernel says that something has changed (`watch`), after each call that
 //! failed, and before each opening; in between nothing is asked. hidapi's errors do not tell why a call failed (the
 //! variant of a pulled key differs from call to call): a key that is still plugged in under the same name of the
 //! kernel's is there, any other is gone.
