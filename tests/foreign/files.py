@@ -8,7 +8,6 @@ the same in one line each.
 """
 
 import base64
-import binascii
 import json
 import os
 import pathlib
@@ -17,6 +16,7 @@ import types
 
 import pskc
 import ykman.otp
+from privacyidea import importotp
 
 OUT = pathlib.Path(sys.argv[1])
 HERE = pathlib.Path(sys.prefix)
@@ -92,11 +92,6 @@ def password(prf, algorithm):
 
 
 def privacyidea():
-    def module(name, **content):
-        made = types.ModuleType(name)
-        made.__dict__.update(content)
-        sys.modules[name] = made
-
     def encrypted(key, data):
         from cryptography.hazmat.primitives import padding
         from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -107,29 +102,7 @@ def privacyidea():
         sealed = cipher.update(padder.update(data) + padder.finalize()) + cipher.finalize()
         return base64.b64encode(iv + sealed).decode()
 
-    module("privacyidea")
-    module("privacyidea.lib")
-    module("privacyidea.lib.error", TokenImportException=Exception, ImportException=Exception)
-    module("privacyidea.lib.config", get_token_class=None)
-    module("privacyidea.lib.log", log_with=lambda *_, **__: lambda function: function)
-    module("privacyidea.lib.crypto", aes_encrypt_b64=encrypted, aes_decrypt_b64=None, geturandom=os.urandom)
-    module(
-        "privacyidea.lib.utils",
-        modhex_decode=None,
-        modhex_encode=None,
-        to_utf8=lambda text: text.encode(),
-        to_bytes=lambda text: text.encode(),
-        to_unicode=lambda data: data.decode() if isinstance(data, bytes) else data,
-        hexlify_and_unicode=lambda data: binascii.hexlify(data).decode(),
-        b64encode_and_unicode=lambda data: base64.b64encode(data).decode(),
-    )
-    module("passlib")
-    module("passlib.crypto")
-    module("passlib.crypto.digest", pbkdf2_hmac=None)
-    module("gnupg")
-    source = (HERE / "privacyidea-importotp.py").read_text()
-    exporter = types.ModuleType("importotp")
-    exec(compile(source, "importotp.py", "exec"), exporter.__dict__)
+    exporter = importotp(encrypt=encrypted, random=os.urandom)
 
     class Key:
         def __init__(self, seed):

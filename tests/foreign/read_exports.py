@@ -9,7 +9,6 @@ functions of its token classes that read a line; what they import for its databa
 
 import ast
 import base64
-import binascii
 import csv
 import hashlib
 import json
@@ -18,6 +17,7 @@ import sys
 import types
 
 import pskc
+from privacyidea import importotp
 
 HERE = pathlib.Path(sys.prefix)
 DIR = pathlib.Path(sys.argv[1])
@@ -46,11 +46,6 @@ def container(path, key=None, password=None):
 def privacyidea():
     """The importer, with what it needs of the token classes."""
 
-    def module(name, **content):
-        made = types.ModuleType(name)
-        made.__dict__.update(content)
-        sys.modules[name] = made
-
     def decrypted(key, data):
         from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
@@ -77,30 +72,7 @@ def privacyidea():
     def pbkdf2_hmac(name, secret, salt, rounds, keylen):
         return hashlib.pbkdf2_hmac(name, secret, salt, rounds, keylen)
 
-    module("privacyidea")
-    module("privacyidea.lib")
-    module("privacyidea.lib.error", TokenImportException=Exception, ImportException=Exception)
-    module("privacyidea.lib.config", get_token_class=classes.get)
-    module("privacyidea.lib.log", log_with=lambda *_, **__: lambda function: function)
-    module("privacyidea.lib.crypto", aes_encrypt_b64=None, aes_decrypt_b64=decrypted, geturandom=None)
-    module(
-        "privacyidea.lib.utils",
-        modhex_decode=None,
-        modhex_encode=None,
-        to_utf8=lambda text: text.encode(),
-        to_bytes=lambda text: text.encode(),
-        to_unicode=lambda data: data.decode() if isinstance(data, bytes) else data,
-        hexlify_and_unicode=lambda data: binascii.hexlify(data).decode(),
-        b64encode_and_unicode=lambda data: base64.b64encode(data).decode(),
-    )
-    module("passlib")
-    module("passlib.crypto")
-    module("passlib.crypto.digest", pbkdf2_hmac=pbkdf2_hmac)
-    module("gnupg")
-    source = (HERE / "privacyidea-importotp.py").read_text()
-    importer = types.ModuleType("importotp")
-    exec(compile(source, "importotp.py", "exec"), importer.__dict__)
-    return importer
+    return importotp(get_token_class=classes.get, decrypt=decrypted, pbkdf2=pbkdf2_hmac)
 
 
 def imported(tokens):
