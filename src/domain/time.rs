@@ -38,6 +38,12 @@ impl UnixMillis {
         UnixTime(self.0.saturating_add(500).div_euclid(1000))
     }
 
+    /// The whole seconds until `then`, rounded up; none once it is there.
+    pub fn seconds_until(self, then: Self) -> Option<i64> {
+        let left = then.0.saturating_sub(self.0);
+        Some(left.saturating_add(999) / 1000).filter(|seconds| *seconds > 0)
+    }
+
     /// This moment moved by `millis`.
     pub fn plus(self, millis: i64) -> Self {
         Self(self.0.saturating_add(millis))
@@ -200,6 +206,17 @@ impl fmt::Display for ClockState {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn seconds_that_are_left_are_rounded_up_and_end() {
+        let until = UnixMillis(60_000);
+        for (now, left) in
+            [(0, Some(60)), (59_001, Some(1)), (59_999, Some(1)), (60_000, None), (61_000, None)]
+        {
+            assert_eq!(UnixMillis(now).seconds_until(until), left, "{now}");
+        }
+        assert_eq!(UnixMillis(i64::MAX).seconds_until(UnixMillis(i64::MIN)), None);
+    }
 
     #[test]
     fn a_token_is_set_to_the_nearest_second_not_the_last_one() {

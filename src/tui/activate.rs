@@ -66,8 +66,7 @@ impl Activating {
 
     /// The seconds that it is still the current one; none once it is over.
     pub fn left(&self, now: UnixMillis) -> Option<i64> {
-        let until = self.code()?.until.0.saturating_mul(1000);
-        Some((until - now.0).saturating_add(999) / 1000).filter(|left| *left > 0)
+        now.seconds_until(self.code()?.until.to_millis())
     }
 
     /// Lets `key` say what the server said: `y` it took the code, `n` it did not, `r` another code of the same token.

@@ -159,8 +159,7 @@ impl Codes {
 
 /// The seconds that a code is still good for; none: it is over, or counts.
 pub fn left(code: &Code, now: UnixMillis) -> Option<i64> {
-    let until = code.until?.0.saturating_mul(1000);
-    Some((until - now.0).saturating_add(999) / 1000).filter(|left| *left > 0)
+    now.seconds_until(code.until?.to_millis())
 }
 
 #[cfg(test)]

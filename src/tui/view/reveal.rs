@@ -23,7 +23,7 @@ const QUIET: [usize; 4] = [4, 3, 2, 1];
 pub fn draw(model: &Model, reveal: &Reveal, buf: &mut Buffer) {
     let area = *buf.area();
     Clear.render(area, buf);
-    let seconds = (reveal.until.0 - model.now.0).max(0).saturating_add(999) / 1000;
+    let seconds = model.now.seconds_until(reveal.until).unwrap_or(0);
     let title = match reveal.profile.number() {
         0 => format!("token {}", reveal.serial),
         _ => format!("token {}, profile {}", reveal.serial, reveal.profile),
