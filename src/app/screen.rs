@@ -148,7 +148,7 @@ impl AsVerb {
             Protect::OpenPgp(file) => (vec![], vec![PathBuf::from(file)]),
         };
         let now = SystemClock.now().floor_second();
-        cli::Outlet::new(Path::new(&to.file), &age, &pgp, now).map_err(|error| told(&error))
+        cli::Outlet::new(Path::new(&to.file), &age, &pgp, now).map_err(|error| error.to_failure())
     }
 }
 
@@ -158,20 +158,10 @@ impl Exporter for AsVerb {
     }
 
     fn write(&self, to: &ExportTo, exported: Exported) -> Result<String, Failure> {
-        Self::outlet(to)?.write(exported).map_err(|error| told(&error))
+        Self::outlet(to)?.write(exported).map_err(|error| error.to_failure())
     }
 
     fn report(&self, to: &ExportTo, report: &BatchReport) -> Result<String, Failure> {
-        Self::outlet(to)?.write_report(report).map_err(|error| told(&error))
+        Self::outlet(to)?.write_report(report).map_err(|error| error.to_failure())
     }
-}
-
-fn told(error: &cli::CliError) -> Failure {
-    let kind = match error.exit() {
-        Exit::Usage => FailureKind::Usage,
-        Exit::Environment => FailureKind::Environment,
-        _ => FailureKind::No,
-    };
-    let (message, remedy) = (error.to_string(), error.remedy().to_owned());
-    Failure { kind, message, remedy, details: Vec::new() }
 }

@@ -89,6 +89,16 @@ pub enum CliError {
 }
 
 impl CliError {
+    /// As the station would tell it: for a screen, which shows both alike.
+    pub fn to_failure(&self) -> Failure {
+        let kind = match self.exit() {
+            Exit::Usage => FailureKind::Usage,
+            Exit::Environment => FailureKind::Environment,
+            Exit::Done | Exit::No => FailureKind::No,
+        };
+        Failure { kind, message: self.to_string(), remedy: self.remedy().into(), details: Vec::new() }
+    }
+
     /// A reply of the wrong kind.
     pub fn unexpected(reply: &Reply) -> Self {
         Self::Unexpected {

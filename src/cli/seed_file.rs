@@ -14,7 +14,7 @@ use crate::{
         openpgp::OpenPgpError,
         question::{Answer, Question},
     },
-    face::{Failure, FailureKind, SecretBytes},
+    face::{Failure, SecretBytes},
     vault::holder::AskPassphrase,
 };
 use std::{
@@ -45,12 +45,7 @@ pub enum Shut {
 
 impl From<CliError> for Shut {
     fn from(error: CliError) -> Self {
-        Self::Failed(Failure {
-            kind: FailureKind::Environment,
-            message: error.to_string(),
-            remedy: error.remedy().into(),
-            details: Vec::new(),
-        })
+        Self::Failed(error.to_failure())
     }
 }
 
