@@ -1,5 +1,5 @@
 //! Everything of kiln that parses bytes from outside, one function each: what a fuzzer feeds. Two use them, and so run
-//! the same: the programs in `fuzz_targets/`, and `tests/fuzz.rs`, which runs the samples with every `make test`.
+//! the same: the program in `fuzz_targets/`, and `tests/fuzz.rs`, which runs the samples with every `make test`.
 //!
 //! A target returns whether its input was taken. What must hold besides "nothing panics" is asserted here.
 
@@ -40,13 +40,13 @@ use std::{
 
 /// One parser.
 pub struct Target {
-    /// Its directory below `samples/`, and its program.
+    /// Its name, and that of its directory below `samples/`.
     pub name: &'static str,
     /// Feeds it; whether the input was taken.
     pub run: fn(&[u8]) -> bool,
 }
 
-/// All of them. Each has a program in `fuzz_targets/`, an entry in `Cargo.toml`, and samples that are taken.
+/// All of them. Each has samples that are taken.
 pub const TARGETS: &[Target] = &[
     Target { name: "adapter_xml", run: adapter_xml },
     Target { name: "aegis", run: aegis },
