@@ -3,14 +3,14 @@
 
 use super::{
     AttemptId, BatchState, BurnDone, ClaimRefused, EntryDone, JobFilter, JobId, JobKind, JobRecord, Listed,
-    MoveRefused, Page, Stamp, Store, StoreError, SweptOutcome, attempts, audit,
+    MoveRefused, Page, Stamp, Store, StoreError, attempts, audit,
     batches::{self, PROOF_RANK, ranked},
     clock, drift,
     rows::{self, count, to_count, to_json},
     sweeps, tokens,
 };
 use crate::{
-    domain::{ClockSetBy, JobEvent, JobState, Profile, Proof, Serial, SlotName},
+    domain::{ClockSetBy, JobEvent, JobState, Profile, Proof, Serial, SlotName, SweptOutcome},
     vault::Fingerprint,
 };
 use rusqlite::{
