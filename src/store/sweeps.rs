@@ -232,13 +232,7 @@ impl Store {
     pub fn resynced(&self, done: ResyncDone, stamp: &Stamp) -> Result<JobRecord, MoveRefused> {
         let stamp = stamp.clone();
         self.write(move |tx| {
-            let job = rows::job(tx, done.job)?.ok_or(MoveRefused::NoJob)?;
-            let next = job.state.after(JobEvent::Finish)?;
-            if let Some(serial) = job.serial.as_ref().filter(|serial| **serial != done.serial) {
-                return Err(MoveRefused::OtherSerial(serial.clone()));
-            }
-            queue::check_entries(&job, &done.entries)?;
-            queue::shift(tx, &job, next, None, &stamp)?;
+            let job = queue::finish(tx, done.job, &done.serial, &done.entries, &stamp)?;
             let after_ms = done.reading.map(|reading| reading.drift_ms);
             let weakest: Option<Proof> = done.entries.iter().map(|entry| entry.proof).min();
             tx.execute(
