@@ -119,6 +119,24 @@ pub struct SlotView {
     pub remedy: Option<String>,
 }
 
+impl SlotView {
+    /// A slot on which nothing lies, and that has nothing to say but what hands should do.
+    pub fn empty(slot: SlotName, doing: Doing) -> Self {
+        Self {
+            slot,
+            doing,
+            occupied: false,
+            serial: None,
+            model: None,
+            job: None,
+            progress: None,
+            drift: None,
+            says: None,
+            remedy: None,
+        }
+    }
+}
+
 /// A batch, in numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BatchView {
