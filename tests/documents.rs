@@ -10,20 +10,16 @@ use std::{fs, path::Path};
 
 /// The words of a command line as a shell would part them; quotes keep words together.
 fn words(line: &str) -> Vec<String> {
-    let (mut words, mut quoted, mut open) = (Vec::new(), false, false);
+    let (mut words, mut quoted) = (vec![String::new()], false);
     for c in line.chars() {
-        match c {
-            '"' => (quoted, open) = (!quoted, open),
-            c if c.is_whitespace() && !quoted => open = false,
-            c => {
-                if !open {
-                    words.push(String::new());
-                    open = true;
-                }
-                words.last_mut().unwrap().push(c);
-            }
+        match (c, words.last_mut()) {
+            ('"', _) => quoted = !quoted,
+            (c, _) if c.is_whitespace() && !quoted => words.push(String::new()),
+            (c, Some(word)) => word.push(c),
+            (_, None) => {}
         }
     }
+    words.retain(|word| !word.is_empty());
     words
 }
 
