@@ -310,6 +310,7 @@ mod tests {
             jobs: vec![],
             clock,
             clock_set: None,
+            timeouts_to_choose_s: vec![],
         }))
     }
 
