@@ -335,3 +335,49 @@ fn delivered_tokens_are_set_right_once_it_is_said_how_long_their_displays_stay_o
         scene.run(&["audit", "verify"]);
     });
 }
+
+#[test]
+fn a_clock_watched_to_the_change_of_its_second_is_known_to_a_fraction_of_one() {
+    isolated("a_clock_watched_to_the_change_of_its_second_is_known_to_a_fraction_of_one", LIMIT, || {
+        let pcscd = Pcscd::start(&["Kiln A"]);
+        let desk = Desk { pcscd, used: RefCell::default() };
+        let scene = Scene::new();
+        let mut piece = Piece::single("86596100000041", TimeSync::Restricted, &desk.pcscd.readers()[0]);
+        let serial = piece.serial();
+        let station = scene.start(&[]);
+        scene.random_batch("spring", 1, "c301-i", "single-random");
+        burn(&mut [&mut piece], &desk, &Watch::start(&scene.kiln));
+        station.stop(&scene.kiln);
+        let readings = || {
+            let view = scene.json(&["token", &serial]);
+            let all = view["readings"].as_array().expect("a list").clone();
+            all.into_iter().partition::<Vec<Value>, _>(|reading| reading["kind"] == "edge")
+        };
+        let uncertainty = |reading: &Value| reading["uncertainty_ms"].as_i64().expect("milliseconds");
+
+        // No whole second, and none that rounding would find.
+        memory::push_ms(&piece.token, 12_370);
+        let (off_ms, before) = (memory::off_ms(&piece.token), piece.memory());
+        let _station = scene.start(&[("KILN_PRECISE_CLOCKS", "1")]);
+        let (watched, told) = readings();
+        assert!(watched.is_empty() && !told.is_empty(), "nobody watched so far: {watched:?}");
+        assert!(told.iter().all(|reading| uncertainty(reading) >= 500), "{told:?}");
+        let watch = Watch::start(&scene.kiln);
+        scene.run(&["drift", "resync", &serial, "--name", "june"]);
+        piece.place(&desk);
+        watch.until_taken(&[piece.serial()]);
+
+        let (watched, _) = readings();
+        let [reading] = &watched[..] else { panic!("one change was watched: {watched:?}") };
+        let read_ms = (reading["drift"].as_f64().expect("seconds") * 1_000.0).round() as i64;
+        let within_ms = uncertainty(reading);
+        assert!(within_ms < 500, "not better than a whole second: {reading}");
+        assert!((read_ms - off_ms).abs() <= within_ms, "{off_ms} ms off: {reading}");
+        // It is what the sweep reckons with; and setting the clock is no worse for it.
+        let swept = scene.json(&["drift", "swept", "june"]);
+        let swept = &swept["items"][0];
+        assert_eq!((&swept["outcome"], &swept["before_ms"]), (&"set".into(), &read_ms.into()), "{swept}");
+        assert!(piece.off().abs() <= 1);
+        assert_eq!(piece.memory(), before);
+    });
+}
