@@ -5,7 +5,7 @@
 mod support;
 
 use kiln::{
-    domain::{ClockState, JobState, Proof},
+    domain::{ClockState, DriftSeconds, JobState, Proof, ReadingKind},
     face::{
         Command, Consent, Event, Failure, FailureKind, ImportTarget, JobView, NewBatch, NewSweep, Page,
         Reply, SecretBytes, SlotView, SweptView, TokenView,
@@ -570,5 +570,24 @@ async fn a_threshold_of_nothing_writes_what_is_on_record_again_once() {
     let view = put_down(&mut shop, "left", &token).await;
     assert_eq!((view.doing.word(), token.counters().writes), ("take", writes), "{:?}", view.says);
     assert_eq!(shop.jobs(&name).await.len(), 1);
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_person_timed_is_a_reading_where_the_clock_is_known_to_a_period() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut shop = Shop::open(dir.path(), &["left"]).await;
+    burned(&mut shop, &[A]).await;
+    delivered(&shop, &[B]).await;
+    let timed = |serial: &str| {
+        let serial = serial.parse().unwrap();
+        Command::ClockTimed { serial, period_s: 30, offset_ms: -7_000, within_ms: 600 }
+    };
+    shop.ask(timed(A)).await.unwrap();
+    let last = about(&shop, A).await.readings[0];
+    assert_eq!((last.kind, last.drift, last.uncertainty_ms), (ReadingKind::Timing, DriftSeconds(-7.0), 600));
+    let refused = shop.ask(timed(B)).await.unwrap_err();
+    assert!(refused.remedy.contains("compare a code first"), "{refused}");
+    assert!(about(&shop, B).await.readings.is_empty());
     shop.close().await;
 }
