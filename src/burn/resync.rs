@@ -191,7 +191,7 @@ impl Remedy for CannotSet {
             }
             Self::NoProfile(_) => "name a profile that kiln token SERIAL lists, or none",
             Self::NoTimeout => {
-                "look how long its display stays on, and say it once: r on the screen asks, or kiln drift resync SERIAL --display-timeout 30s"
+                "look how long its display stays on, and say it once: kiln drift resync SERIAL --display-timeout 30s, or r on the screen, which asks"
             }
             Self::OtherTimeout { .. } => {
                 "leave --display-timeout out for it: its clock is set with what is on record"
