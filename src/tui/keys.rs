@@ -266,6 +266,13 @@ pub const KEYS: &[Entry] = &[
         "timing",
         "diagnose: time the changes of the code, without any seed (again: ends it)",
     ),
+    operator(diagnose(
+        &[letter('K')],
+        "K",
+        Act::Keep,
+        "",
+        "diagnose: keep what was timed as a reading of the token's clock",
+    )),
     operator(diagnose(&[letter('w')], "w", Act::Whose, "whose", "diagnose: find whose code this is")),
     operator(diagnose(
         &[letter('W')],

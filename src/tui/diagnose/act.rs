@@ -3,6 +3,7 @@
 use super::{
     Found, How, Pane, Picked,
     question::{self, place},
+    timed,
 };
 use crate::{
     diagnose::{Evidence, Symptom, timing::timing},
@@ -25,6 +26,8 @@ pub enum Act {
     NextProfile,
     /// Begins to time changes of the code, or ends it.
     Timing,
+    /// Keeps what was timed as a reading of the token's clock.
+    Keep,
     /// Asks whose code it is.
     Whose,
     /// Asks when it was shown.
@@ -48,12 +51,14 @@ pub enum Asked {
     Owners(u64),
     /// When it was shown.
     Times(u64),
+    /// That what was timed is kept as a reading of this token's clock.
+    Keep(Serial),
 }
 
 /// Clock errors up to so many seconds where it is asked whose a code is.
 const WITHIN_S: u32 = 600;
 
-fn ask(asked: Asked, command: Command) -> Effect {
+pub(super) fn ask(asked: Asked, command: Command) -> Effect {
     Effect::Ask(msg::Asked::Diagnose(asked), command)
 }
 
@@ -84,6 +89,7 @@ pub fn perform(model: &mut Model, what: Act) -> Vec<Effect> {
             };
             view.choosing = None;
         }
+        Act::Keep => return timed::keep(model),
         Act::Whose | Act::When => return search(model, what),
         Act::Searched => {
             view.pane = match view.pane {
@@ -447,6 +453,7 @@ pub fn answered(model: &mut Model, asked: Asked, result: Result<Reply, Failure>)
                 Err(failure) => view.problem = Some(failure),
             }
         }
+        (Asked::Keep(serial), result) => timed::kept(model, &serial, result),
         (Asked::Owners(of) | Asked::Times(of), _) if of != round => {}
         (Asked::Owners(_), Ok(Reply::Findings(found))) => match serde_json::from_value(found) {
             Ok(owners) => view.pane = Pane::Owners(Some(owners)),

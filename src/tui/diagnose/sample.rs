@@ -112,6 +112,7 @@ pub fn token(serial: &str, profiles: u8) -> TokenView {
         seed: crate::domain::SeedId([profile; 16]),
         parameters: Parameters::standard(),
         title: None,
+        display_timeout_s: None,
         upn: Some("ann@example.com".into()),
         origin: "burned".into(),
         from: NOW.plus(-86_400_000),
@@ -135,6 +136,7 @@ pub fn token(serial: &str, profiles: u8) -> TokenView {
         clock_set: None,
         jobs: Vec::new(),
         clock: None,
+        timeouts_to_choose_s: Vec::new(),
     }
 }
 

@@ -35,6 +35,7 @@ pub fn draw(model: &Model, dialog: &Dialog, area: Rect, buf: &mut Buffer) {
         Dialog::Import(import) => forms::import(import, area, buf),
         Dialog::Making(making) => forms::making(making, area, buf),
         Dialog::Sweep(sweeping) => forms::sweep(sweeping, area, buf),
+        Dialog::Resync(resyncing) => forms::resync(resyncing, area, buf),
         Dialog::Activating(activating) => activate::draw(activating, model.now, area, buf),
         Dialog::Codes(shown) => codes::draw(shown, model.now, area, buf),
         Dialog::Export(export) => forms::export(export, area, buf),

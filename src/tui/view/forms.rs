@@ -13,6 +13,7 @@ use crate::{
         init::Init,
         look::{BAD, FRAME, GOOD, PLAIN, STRONG},
         new_batch::Making,
+        resync::Resyncing,
         sweep::Sweeping,
     },
 };
@@ -80,6 +81,18 @@ pub fn sweep(sweeping: &Sweeping, area: Rect, buf: &mut Buffer) {
     lines.extend(sweeping.problem.map(|problem| (problem.to_owned(), BAD)));
     lines.push(("Enter starts it: nobody is asked again; Esc leaves it".into(), FRAME));
     show("set clocks right", lines, cursor, area, buf);
+}
+
+/// The dialog that asks how long a display stays on.
+pub fn resync(resyncing: &Resyncing, area: Rect, buf: &mut Buffer) {
+    let about = "kiln did not burn this token, and its clock can only be set together with the time that its display stays \
+                 on. It is kept on record, and asked once.";
+    let mut lines = wrapped(about, area, PLAIN);
+    lines.push((String::new(), PLAIN));
+    lines.extend(form_lines(&resyncing.form, |_| false, area).0);
+    lines.extend(resyncing.problem.map(|problem| (problem.to_owned(), BAD)));
+    lines.push(("Enter goes on; Esc leaves the clock as it is".into(), FRAME));
+    show(&format!("set the clock of {}", resyncing.serial()), lines, None, area, buf);
 }
 
 /// The dialog that makes the vault.
