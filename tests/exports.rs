@@ -288,3 +288,29 @@ fn activation_codes_are_right_paced_and_recorded() {
 fn now(kiln: &Kiln) -> u64 {
     kiln.run(&["clock", "--json"]).expect(0).json()["now"].as_u64().unwrap() / 1000
 }
+
+/// Somebody would upload it and wonder: a file without a token is refused, with what keeps each out.
+#[test]
+fn a_file_without_a_token_is_not_written() {
+    isolated("a_file_without_a_token_is_not_written", LIMIT, || {
+        let (kiln, _station) = station(&lines(4));
+        let new = ["batch", "new", "spare", "--count", "2", "--model", "c301-i", "--recipe", "single-random"];
+        kiln.run(&new).expect(0);
+        for (asked, says, remedy) in [
+            (&["--batch", "spare"][..], "nothing of batch \"spare\" is burned yet", "kiln batch show"),
+            (&[], "nothing is burned yet", "kiln batch list"),
+            (&["--inventory", "--profile", "7"], "token 86596100000000", "and 1 more"),
+        ] {
+            let base = ["export", "--format", "entra", "-o", "upload.csv"];
+            let refused = kiln.run(&[&base[..], asked].concat()).expect(1);
+            for said in [says, remedy] {
+                assert!(refused.stderr.contains(said), "{said}: {}", refused.stderr);
+            }
+            assert!(!kiln.path("upload.csv").exists());
+        }
+        let log = kiln.run(&["audit", "show", "--json"]).expect(0);
+        assert!(!log.stdout.contains("\"exported\""), "nothing left: {}", log.stdout);
+        // A report that counts nothing is an answer.
+        kiln.run(&["export", "--format", "report", "-o", "report.csv"]).expect(0);
+    });
+}

@@ -276,12 +276,6 @@ impl Catalog {
         self.models().find(|model| model.recognised_by.key_maker == Some(maker))
     }
 
-    /// The models that are their own reader, under this name of a PC/SC reader; more than one where the device can't
-    /// tell (the two generations of the Molto2).
-    pub fn models_for_reader<'a>(&'a self, reader: &'a str) -> impl Iterator<Item = &'a Model> {
-        self.models().filter(move |model| model.is_reader(reader))
-    }
-
     /// The recipe of this name.
     pub fn recipe(&self, name: &str) -> Option<&Recipe> {
         self.recipes.get(name).map(|sourced| &sourced.item)
@@ -446,15 +440,6 @@ mod tests {
         assert!(catalog.model_by_alias("").is_none());
         assert!(catalog.model_by_alias("Token2").is_none());
         assert!(catalog.model_by_alias("C202").is_none());
-    }
-
-    #[test]
-    fn a_molto2_reader_may_be_either_generation() {
-        let catalog = Catalog::built_in();
-        let names: Vec<_> =
-            catalog.models_for_reader("TOKEN2 Molto2 [CCID Interface] 00 00").map(|m| &m.name).collect();
-        assert_eq!(names, ["molto2-v1", "molto2-v2"]);
-        assert_eq!(catalog.models_for_reader("ACS ACR122U 00 00").count(), 0);
     }
 
     #[test]

@@ -156,8 +156,6 @@ impl fmt::Display for UsbId {
 pub struct RecognisedBy {
     /// How its serials begin; the longest over all models wins.
     pub serial_prefixes: Vec<String>,
-    /// Words in the PC/SC reader's name, in any case; for tokens that are their own reader.
-    pub reader_name_contains: Vec<String>,
     /// The ids under which it sits on USB.
     pub usb_ids: Vec<UsbId>,
     /// Whose key it is, for keys with the OATH applet.
@@ -423,12 +421,6 @@ impl Model {
     pub fn prefix_match(&self, serial: &Serial) -> Option<usize> {
         let begins = |prefix: &&String| serial.as_str().starts_with(prefix.as_str());
         self.recognised_by.serial_prefixes.iter().filter(begins).map(String::len).max()
-    }
-
-    /// Whether a PC/SC reader of this name is a token of this kind.
-    pub fn is_reader(&self, reader: &str) -> bool {
-        let reader = reader.to_lowercase();
-        self.recognised_by.reader_name_contains.iter().any(|word| reader.contains(&word.to_lowercase()))
     }
 
     /// Every text that stands for this model, folded to letters and digits: name, label, aliases, each also with the

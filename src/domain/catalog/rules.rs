@@ -84,17 +84,11 @@ pub(super) fn check_model(file: &str, model: &Model) -> Result<(), CatalogError>
                 "must be 4 to 32 letters, digits and hyphens each",
             ),
             (
-                recognised.reader_name_contains.iter().all(|word| word.trim().len() >= 4),
-                "reader_name_contains",
-                "must have at least 4 characters each: a short word hits other readers",
-            ),
-            (
                 !recognised.serial_prefixes.is_empty()
-                    || !recognised.reader_name_contains.is_empty()
                     || !recognised.usb_ids.is_empty()
                     || recognised.key_maker.is_some(),
                 "recognised_by",
-                "must name a serial prefix, a word of a reader's name, a USB id or the maker of a key",
+                "must name a serial prefix, a USB id or the maker of a key",
             ),
             (
                 recognised.key_maker.is_some() == (model.driver == Driver::Ykoath),

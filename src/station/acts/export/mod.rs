@@ -51,6 +51,10 @@ pub fn export(core: &Core, options: &ExportOptions, who: &str) -> Result<Reply, 
         let anchor = views::audit_head(&core.store.audit_head()?);
         return Ok(Reply::Exported(made.told(SecretBytes::new([]), anchor)));
     }
+    // An empty report is an answer; a file without tokens is one that somebody uploads and wonders about.
+    if made.tokens == 0 && options.format != ExportFormat::Report {
+        return Err(nothing_to_write(options, &made.left_out));
+    }
     let detail = serde_json::json!({
         "format": options.format,
         "batch": batch.as_ref().map(|batch| &batch.name),
@@ -66,6 +70,33 @@ pub fn export(core: &Core, options: &ExportOptions, who: &str) -> Result<Reply, 
     let mut made = made;
     let content = std::mem::replace(&mut made.content, SecretBytes::new([]));
     Ok(Reply::Exported(made.told(content, views::audit_head(&head))))
+}
+
+fn nothing_to_write(options: &ExportOptions, left_out: &[String]) -> Failure {
+    /// Reasons that are told; `--dry-run` tells all.
+    const TOLD: usize = 3;
+    let no = |message, remedy: &str| failure(FailureKind::No, message, remedy);
+    if !left_out.is_empty() {
+        let mut reasons = left_out.iter().take(TOLD).cloned().collect::<Vec<_>>().join("; ");
+        if let Some(more @ 1..) = left_out.len().checked_sub(TOLD) {
+            reasons.push_str(&format!("; and {more} more"));
+        }
+        return no(
+            format!("no token would be in the file: {reasons}"),
+            "do what is said of each; --dry-run lists them all",
+        );
+    }
+    match &options.batch {
+        _ if options.inventory => no(
+            "no token on record was delivered with its seed".to_owned(),
+            "leave --inventory out for what kiln burned, or import the vendor's file: kiln import FILE --inventory",
+        ),
+        Some(name) => no(
+            format!("nothing of batch \"{name}\" is burned yet"),
+            "burn it first; kiln batch show NAME tells how far it is",
+        ),
+        None => no("nothing is burned yet".to_owned(), "burn a batch first; kiln batch list shows them"),
+    }
 }
 
 /// A file, and what there is to say about it.
