@@ -811,6 +811,7 @@ fn diagnose(serial: &str, codes: &[&str]) -> Command {
         codes: codes.iter().map(|code| (*code).to_owned()).collect(),
         shows: None,
         at: None,
+        typed: vec![],
         wider: 1,
     }
 }

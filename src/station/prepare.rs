@@ -645,6 +645,7 @@ pub fn may_authenticate(
 pub fn not_read(error: drivers::ReadError) -> Not {
     match error {
         drivers::ReadError::Link { cause, .. } => Not::Link(cause),
+        drivers::ReadError::GivenUp { .. } => Not::Link(LinkError::CalledOff),
         other => Not::look(other.to_string(), other.remedy()),
     }
 }

@@ -4,6 +4,7 @@
 mod diagnose;
 mod drift;
 mod forms;
+mod mouse;
 
 use super::{
     ansi::Ansi,
@@ -510,7 +511,7 @@ fn a_lost_server_shows_and_its_return_asks_again() {
 
 #[test]
 fn jobs_that_want_eyes_are_found_again_after_attaching() {
-    let mut model = Model::new(Look { colour: true, unicode: true }, (80, 24), NOW);
+    let mut model = Model::new(Look::FULL, (80, 24), NOW);
     let mut snapshot = snapshot();
     snapshot.batches[0].proofs.waiting_for_eyes = 1;
     let attached = Msg::Attached { greeting: greeting(), role: Role::Operator, snapshot: Box::new(snapshot) };
@@ -530,7 +531,7 @@ fn nothing_is_said_by_colour_alone() {
     let mut model = model(100, 30);
     wants_eyes(&mut model, "8659610000003");
     let with: String = text(&model);
-    model.look = Look { colour: false, unicode: false };
+    model.look = Look::BARE;
     let buf = buffer(&model);
     assert!(buf.content().iter().all(|cell| cell.fg == Color::Reset && cell.bg == Color::Reset));
     assert!(buf.content().iter().all(|cell| cell.symbol().is_ascii()));
@@ -587,7 +588,7 @@ fn looped(messages: Vec<Msg>) -> (Vec<String>, TestBackend) {
     drop(out);
     let mut backend = TestBackend::new(80, 24);
     let mut effects = Vec::new();
-    let look = Look { colour: true, unicode: true };
+    let look = Look::FULL;
     drive(&mut backend, look, &inbox, &Still, &mut |effect, _: &mut TestBackend| {
         effects.push(format!("{effect:?}"));
         Ok(match effect {

@@ -5,7 +5,7 @@ use super::{
     question::{self, place},
 };
 use crate::{
-    diagnose::{Evidence, Symptom, timing::timing},
+    diagnose::{Diagnosis, Evidence, Symptom, timing::timing},
     domain::{Profile, Serial},
     face::{Command, Doing, Event, Failure, FailureKind, Reply, Role, SeenCode, SlotView, VaultState},
     tui::{
@@ -44,6 +44,8 @@ pub enum Asked {
     Token(Serial),
     /// What explains what was seen, in this round.
     Examine(u64),
+    /// The same, for one who only looks on.
+    Explain(u64),
     /// Whose code it is.
     Owners(u64),
     /// When it was shown.
@@ -152,7 +154,7 @@ fn undo(model: &mut Model) {
     }
 }
 
-/// Enter: the moment of a change, a choice, or the token that is selected.
+/// Enter: the moment of a change, a choice, the token that is selected, or what failed once more.
 pub fn open(model: &mut Model) -> Vec<Effect> {
     let now = model.now;
     let view = &mut model.diagnose;
@@ -165,6 +167,10 @@ pub fn open(model: &mut Model) -> Vec<Effect> {
         view.changed();
         return Vec::new();
     }
+    if view.problem.take().is_some() {
+        view.stale = true;
+        return Vec::new();
+    }
     if let Pane::Owners(Some(owners)) = &view.pane {
         if let Some(owner) = owners.matches.get(view.selected) {
             let (serial, profile) = (owner.token.serial.clone(), owner.token.profile);
@@ -172,9 +178,10 @@ pub fn open(model: &mut Model) -> Vec<Effect> {
         }
         return Vec::new();
     }
-    if model.diagnose.picked.is_none()
-        && let Some((serial, how)) = choice(model)
-    {
+    if model.diagnose.picked.is_some() {
+        let view = &mut model.diagnose;
+        view.stale |= !view.busy && view.answer().is_none();
+    } else if let Some((serial, how)) = choice(model) {
         pick(model, serial, how, None);
     }
     Vec::new()
@@ -247,10 +254,6 @@ pub fn scanned(model: &mut Model, text: &str) -> Vec<Effect> {
 }
 
 fn code(model: &mut Model, code: &str) {
-    if model.role < Role::Operator {
-        model.complain("you may look on only: an operator may compare codes; m times their changes");
-        return;
-    }
     let at = model.now.floor_second();
     let view = &mut model.diagnose;
     view.timing = None;
@@ -375,7 +378,6 @@ pub fn left(model: &mut Model) {
 /// What the view lacks.
 pub fn wants(model: &mut Model) -> Vec<Effect> {
     let open = model.station.vault == Some(VaultState::Open);
-    let operator = model.role == Role::Operator;
     let view = &mut model.diagnose;
     if view.timing.is_some() || view.problem.is_some() {
         return Vec::new();
@@ -394,14 +396,29 @@ pub fn wants(model: &mut Model) -> Vec<Effect> {
         view.busy = true;
         return vec![ask(Asked::Token(serial.clone()), Command::Token { serial })];
     }
-    if !(view.stale && operator && open && model.now < view.awake_until) {
+    let profile = picked.profile;
+    let asks = match model.role {
+        Role::Operator => model.now < view.awake_until,
+        // Each of their searches is counted: none is made twice, or before there is something to search for.
+        Role::Observer => view.has_evidence() && view.answer().is_none(),
+    };
+    if !(view.stale && open && asks) {
         return Vec::new();
     }
     view.busy = true;
     view.stale = false;
     let shows = view.shows.map(|shown| shown.name().to_owned());
     let seen = view.seen.clone();
-    vec![ask(Asked::Examine(view.round), Command::Examine { serial, profile: picked.profile, seen, shows })]
+    vec![match model.role {
+        Role::Operator => ask(Asked::Examine(view.round), Command::Examine { serial, profile, seen, shows }),
+        Role::Observer => {
+            let (codes, typed) = seen.into_iter().map(|seen| (seen.code, seen.at)).unzip();
+            ask(
+                Asked::Explain(view.round),
+                Command::Diagnose { serial, profile, codes, shows, at: None, typed, wider: 1 },
+            )
+        }
+    }]
 }
 
 /// An answer to one of its questions.
@@ -447,6 +464,18 @@ pub fn answered(model: &mut Model, asked: Asked, result: Result<Reply, Failure>)
                 Err(failure) => view.problem = Some(failure),
             }
         }
+        (Asked::Explain(of), result) => {
+            view.busy = false;
+            match result {
+                _ if of != round => {}
+                Ok(Reply::Findings(found)) => match serde_json::from_value(found) {
+                    Ok(diagnosis) => explained(model, diagnosis),
+                    Err(error) => view.problem = Some(unreadable(&error)),
+                },
+                Ok(_) => {}
+                Err(failure) => view.problem = Some(failure),
+            }
+        }
         (Asked::Owners(of) | Asked::Times(of), _) if of != round => {}
         (Asked::Owners(_), Ok(Reply::Findings(found))) => match serde_json::from_value(found) {
             Ok(owners) => view.pane = Pane::Owners(Some(owners)),
@@ -482,11 +511,25 @@ fn take(model: &mut Model, examined: crate::face::Examined) {
     view.found = Some(Found {
         diagnosis,
         report: examined.report,
-        recorded: examined.recorded,
         reading: examined.reading,
         rows: examined.rows,
         until: examined.until,
         answers,
+        round: view.round,
+    });
+}
+
+/// What those who only look on are told: no digits, and a reading that is on record for all.
+fn explained(model: &mut Model, diagnosis: Diagnosis) {
+    let view = &mut model.diagnose;
+    let token = view.picked.as_ref().and_then(|picked| picked.token.as_ref());
+    view.found = Some(Found {
+        report: Some(diagnosis.report()),
+        diagnosis: Some(diagnosis),
+        reading: token.and_then(|token| token.readings.first().copied()),
+        rows: Vec::new(),
+        until: model.now.floor_second(),
+        answers: Vec::new(),
         round: view.round,
     });
 }
@@ -523,7 +566,7 @@ pub fn step(model: &mut Model, by: i64) {
         view.choosing = Some(moved(at, Symptom::ALL.len()));
         return;
     }
-    if view.picked.is_none() && !matches!(view.pane, Pane::Owners(_)) {
+    if view.lists_tokens() {
         let last = (readers + view.list.total).saturating_sub(1);
         view.pick = view.pick.saturating_add_signed(by).min(last);
         view.list.selected = view.pick.saturating_sub(readers).min(view.list.total.saturating_sub(1));
@@ -537,6 +580,17 @@ pub fn step(model: &mut Model, by: i64) {
         Pane::Times(times) => times.as_ref().map_or(0, |times| times.times.len()),
     };
     view.selected = moved(view.selected, count);
+}
+
+/// Selects this line of what is listed.
+pub fn select(model: &mut Model, line: u64) {
+    let view = &model.diagnose;
+    let at = match (view.choosing, view.lists_tokens()) {
+        (Some(at), _) => at as u64,
+        (None, true) => view.pick,
+        (None, false) => view.selected as u64,
+    };
+    step(model, i64::try_from(line).unwrap_or(i64::MAX).saturating_sub_unsigned(at));
 }
 
 /// One step back; whether there was one within the view.
