@@ -149,6 +149,8 @@ fn undo(model: &mut Model) {
         view.selected = 0;
     } else if view.shows.take().is_some() || view.seen.pop().is_some() {
         view.changed();
+        // What is left was searched for before: once more costs those a search who have few.
+        view.stale = model.role == Role::Operator;
     } else {
         model.say("there is nothing to take back");
     }
@@ -168,7 +170,7 @@ pub fn open(model: &mut Model) -> Vec<Effect> {
         return Vec::new();
     }
     if view.problem.take().is_some() {
-        view.stale = true;
+        view.stale |= view.answer().is_none();
         return Vec::new();
     }
     if let Pane::Owners(Some(owners)) = &view.pane {

@@ -83,7 +83,7 @@ pub fn next(model: &Model) -> String {
         return match (view.busy || view.stale, view.has_evidence()) {
             (_, false) if model.role < Role::Operator => ASK_FOR_CODE.into(),
             (true, _) => "searching".into(),
-            (false, _) => "that was not answered: Enter asks once more".into(),
+            (false, _) => "not asked yet, or not answered: Enter asks".into(),
         };
     };
     match &found.diagnosis {

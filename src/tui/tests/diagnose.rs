@@ -309,8 +309,14 @@ fn a_search_that_is_refused_says_when_to_ask_again_and_is_made_again_on_enter_al
     assert!(matches!(asked(&press(&mut model, KeyCode::Enter))[..], [Command::Diagnose { .. }]));
     refuse(&mut model);
     assert!(asked(&press(&mut model, KeyCode::Esc)).is_empty());
-    assert!(next(&model).contains("Enter asks once more"), "{}", next(&model));
+    assert!(next(&model).contains("Enter asks"), "{}", next(&model));
     assert!(matches!(asked(&press(&mut model, KeyCode::Enter))[..], [Command::Diagnose { .. }]));
+    // A code that is taken back costs no search.
+    told(&mut model, diagnosis(vec![]));
+    type_in(&mut model, "654321\n");
+    told(&mut model, diagnosis(vec![]));
+    assert!(asked(&press(&mut model, KeyCode::Backspace)).is_empty());
+    assert_eq!(model.diagnose.seen.len(), 1);
 }
 
 #[test]

@@ -50,7 +50,8 @@ pub fn draw(model: &Model, area: Rect, buf: &mut Buffer, spots: &mut Spots) {
         return;
     }
     if let Some(problem) = &view.problem {
-        rule(buf, rest, rest.y, "that did not work (Enter asks once more, Esc goes on)");
+        let again = if view.answer().is_none() { "Enter asks once more, " } else { "" };
+        rule(buf, rest, rest.y, &format!("that did not work ({again}Esc goes on)"));
         lines(below(rest, 1), buf, &[(&problem.message, BAD), (&format!("-> {}", problem.remedy), PLAIN)]);
         return;
     }
