@@ -482,10 +482,9 @@ impl Typed {
             Self::Reveal(serial) => (
                 format!("Show the seed of token {serial} as a QR code"),
                 "Whoever sees it can make this token's codes from then on; that it was shown is recorded. It hides \
-                 by itself.",
-                "Type the last four characters of its serial; behind them, after blanks, a profile's number for \
-                 another than 0, and the word text for text instead of a picture"
-                    .into(),
+                 by itself. Behind the last four may stand a profile's number, where it is not 0, and the word \
+                 text, to see the seed as text.",
+                "Type the last four characters of its serial".into(),
             ),
             Self::Override => (
                 "Burn although the clock is not trusted".into(),

@@ -112,7 +112,7 @@ fn too_small(look: Look, reveal: &Reveal, area: Rect) -> Vec<Styled> {
     let mut lines = wrapped(&needs, area, STRONG);
     for remedy in [
         "-> enlarge it, or make its letters smaller: the code appears by itself",
-        "-> or write the codes of its batch as pictures into a directory: e in the batches",
+        "-> or write it as a picture into a directory: e in the batches, or kiln export --format qr-png -o DIR",
         "-> or see the seed as text: ask again, with the word text behind the last four",
     ] {
         lines.extend(wrapped(remedy, area, PLAIN));
