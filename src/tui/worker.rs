@@ -181,7 +181,10 @@ impl Workers {
     /// Asks beside what was asked before: that may be what waits for the touch.
     fn put_aside(&self, asked: Asked, command: Command) {
         let (connector, out) = (Arc::clone(&self.connector), self.out.clone());
-        thread::spawn(move || out.send(Msg::Answer(asked, ask(&connector, &mut None, command))));
+        thread::spawn(move || {
+            // Where nobody listens any more, nobody waits for the answer.
+            drop(out.send(Msg::Answer(asked, ask(&connector, &mut None, command))));
+        });
     }
 
     fn put(&self, question: Work) {
