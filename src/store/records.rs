@@ -12,7 +12,6 @@ pub use batches::*;
 pub use burns::*;
 pub use imports::*;
 pub use tokens::*;
-pub(super) use words::words;
 pub use words::*;
 
 use crate::{

@@ -14,7 +14,7 @@ use super::{search::HeldSeed, *};
 use crate::{
     domain::{
         ClockState, CustomerKey, JobState, OnFound, Parameters, Policy, Profile, Proof, ReadingKind, Seed,
-        SeedId, SeenPolicy, Serial, SlotName, Touch,
+        SeedId, SeenPolicy, Serial, SlotName, SweptOutcome, Touch,
     },
     vault::{DataKey, Fingerprint, HolderKind},
 };

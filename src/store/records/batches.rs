@@ -2,94 +2,12 @@
 
 use super::{BatchId, BatchState, JobFacts, JobId, SourceFile};
 use crate::{
-    domain::{JobState, Parameters, Policy, Profile, Proof, SeedId, Serial, SlotName, Touch, UnixMillis},
-    store::{Sweep, SweptCounts},
+    domain::{
+        JobCounts, JobState, Parameters, Policy, Profile, Proof, ProofCounts, SeedId, Serial, SlotName,
+        SweptCounts, Touch, UnixMillis,
+    },
+    store::Sweep,
 };
-
-/// How many jobs of a batch stand where.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct JobCounts {
-    /// Free or reserved.
-    pub queued: u64,
-    /// Being burned.
-    pub claimed: u64,
-    /// Begun, and their tokens are not there.
-    pub unfinished: u64,
-    /// Done.
-    pub burned: u64,
-    /// Ended before anything was written.
-    pub failed: u64,
-    /// Their tokens died.
-    pub scrapped: u64,
-    /// Called off.
-    pub cancelled: u64,
-}
-
-impl JobCounts {
-    /// How many stand at `state`.
-    pub fn of(&self, state: JobState) -> u64 {
-        match state {
-            JobState::Queued => self.queued,
-            JobState::Claimed => self.claimed,
-            JobState::Unfinished => self.unfinished,
-            JobState::Burned => self.burned,
-            JobState::Failed => self.failed,
-            JobState::Scrapped => self.scrapped,
-            JobState::Cancelled => self.cancelled,
-        }
-    }
-
-    pub(in crate::store) fn of_mut(&mut self, state: JobState) -> &mut u64 {
-        match state {
-            JobState::Queued => &mut self.queued,
-            JobState::Claimed => &mut self.claimed,
-            JobState::Unfinished => &mut self.unfinished,
-            JobState::Burned => &mut self.burned,
-            JobState::Failed => &mut self.failed,
-            JobState::Scrapped => &mut self.scrapped,
-            JobState::Cancelled => &mut self.cancelled,
-        }
-    }
-
-    /// All of them.
-    pub fn total(&self) -> u64 {
-        JobState::ALL.into_iter().map(|state| self.of(state)).sum()
-    }
-}
-
-/// How many burned tokens of a batch are proven how well: each by the weakest proof among its profiles.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct ProofCounts {
-    /// The device said yes.
-    pub written: u64,
-    /// Parameters were read back.
-    pub read_back: u64,
-    /// The device computed the right code.
-    pub computed: u64,
-    /// A person typed the right code.
-    pub seen: u64,
-}
-
-impl ProofCounts {
-    /// How many are proven by `proof`.
-    pub fn of(&self, proof: Proof) -> u64 {
-        match proof {
-            Proof::Written => self.written,
-            Proof::ReadBack => self.read_back,
-            Proof::Computed => self.computed,
-            Proof::Seen => self.seen,
-        }
-    }
-
-    pub(in crate::store) fn of_mut(&mut self, proof: Proof) -> &mut u64 {
-        match proof {
-            Proof::Written => &mut self.written,
-            Proof::ReadBack => &mut self.read_back,
-            Proof::Computed => &mut self.computed,
-            Proof::Seen => &mut self.seen,
-        }
-    }
-}
 
 /// A batch and how far it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,8 +38,6 @@ pub struct BatchSummary {
     pub counts: JobCounts,
     /// Its burned tokens.
     pub proofs: ProofCounts,
-    /// How many of those a person should still prove.
-    pub waiting_for_eyes: u64,
     /// Of which tokens it sets the clocks, and how far it is; `None` for a batch that burns.
     pub sweep: Option<(Sweep, SweptCounts)>,
 }

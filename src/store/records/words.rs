@@ -69,8 +69,6 @@ macro_rules! words {
         }
     };
 }
-pub(in crate::store) use words;
-
 words!(
     /// Where a batch stands.
     BatchState {
