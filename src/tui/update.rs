@@ -281,7 +281,7 @@ fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
 
 fn answered(model: &mut Model, asked: Asked, result: Result<Reply, Failure>) -> Vec<Effect> {
     match (asked, result) {
-        (Asked::Diagnose(asked), result) => return diagnose::act::answered(model, asked, result),
+        (Asked::Diagnose(asked), result) => return diagnose::answers::answered(model, asked, result),
         (Asked::Act(said), Ok(_)) => {
             model.say(said);
             model.batches.jobs.stale();

@@ -7,6 +7,7 @@
 //! all times the changes of the code instead; that needs no seed and no station.
 
 pub mod act;
+pub mod answers;
 pub mod question;
 #[cfg(test)]
 pub(super) mod sample;

@@ -205,7 +205,7 @@ fn the_wait_for_a_touch_is_given_up_at_the_slot_that_says_touch() {
         model.station.read_alarms();
         let waits = crate::face::SlotView {
             says: Some("touch the key: it waits for that".into()),
-            remedy: Some("within 25 seconds; \"kiln slots give-up 'Reader 01'\" gives the wait up".into()),
+            remedy: Some("within 25 seconds; \"kiln slots give-up left\" gives the wait up".into()),
             ..slot("Reader 01", Doing::Touch, Some("96105000000017"))
         };
         hear(&mut model, Event::Slot(waits));
