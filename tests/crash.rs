@@ -1,4 +1,5 @@
-//! The crash matrix: the server killed at every crossing of a burn, the token torn off before and after every command.
+//! The crash matrix: the server killed at every crossing of a burn, the token torn off before and after every command;
+//! and the same for clocks that are set.
 //! Each case is a token and a job of its own; all of them stand unfinished side by side before the first one goes on,
 //! with a stranger among them, so that whatever could be given to the wrong token has every chance to be.
 //!
@@ -25,13 +26,8 @@ use support::{
 
 const LIMIT: Duration = Duration::from_secs(300);
 
-/// What a family's burn looks like from outside.
-struct Family {
-    model: &'static str,
-    serials: &'static str,
-    readers: [&'static str; 4],
-    recipe: &'static str,
-    profiles: &'static [u8],
+/// What a job looks like from outside.
+struct Course {
     /// Steps after the authentication.
     steps: u32,
     /// Commands that those steps take.
@@ -40,6 +36,16 @@ struct Family {
     commands: u64,
     /// Commands of an authentication after the claim: a challenge and its answer, or none where the token is open.
     authentication: u32,
+}
+
+/// Tokens that are handled alike.
+struct Family {
+    model: &'static str,
+    serials: &'static str,
+    readers: [&'static str; 4],
+    recipe: &'static str,
+    profiles: &'static [u8],
+    burn: Course,
     /// How many tokens are torn off side by side.
     at_once: usize,
 }
@@ -51,14 +57,12 @@ const SINGLE: Family = Family {
     readers: ["Kiln A", "Kiln B", "Kiln C", "Kiln D"],
     recipe: "single-random",
     profiles: &[0],
-    // Configuration, seed, clock.
-    steps: 3,
-    in_steps: 3,
-    // Info, challenge and its answer before them: no fewer can do it, and no more are needed.
-    commands: 6,
-    authentication: 2,
+    burn: SINGLE_COURSE,
     at_once: 8,
 };
+
+/// Configuration, seed, clock; info, challenge and its answer before them: no fewer can do it, and no more are needed.
+const SINGLE_COURSE: Course = Course { steps: 3, in_steps: 3, commands: 6, authentication: 2 };
 
 const MOLTO2: Family = Family {
     model: "molto2-v2",
@@ -66,15 +70,15 @@ const MOLTO2: Family = Family {
     readers: ["Molto2 A", "Molto2 B", "Molto2 C", "Molto2 D"],
     recipe: "pair",
     profiles: &[0, 7],
-    // The delivered seed deleted; twice configuration, seed and title; both read back, the clock.
-    steps: 10,
-    in_steps: 10,
-    // Info, which generation it is, what the two profiles hold, challenge and its answer before them.
-    commands: 16,
-    authentication: 2,
+    // The delivered seed deleted; twice configuration, seed and title; both read back, the clock. Before them: info, which
+    // generation it is, what the two profiles hold, challenge and its answer.
+    burn: Course { steps: 10, in_steps: 10, commands: 16, authentication: 2 },
     // Tokens that race for a job look at their profiles once more after a lost race, and the count of commands is off.
     at_once: 1,
 };
+
+/// Twice the time alone; both read back, the clock; the same before them.
+const MOLTO2_CLOCK: Course = Course { steps: 5, in_steps: 5, commands: 11, authentication: 2 };
 
 /// A key with the OATH applet: it has no clock, proves its codes itself, and knows its profiles by names.
 const YUBIKEY: Family = Family {
@@ -83,12 +87,8 @@ const YUBIKEY: Family = Family {
     readers: ["Kiln A", "Kiln B", "Kiln C", "Kiln D"],
     recipe: "twins",
     profiles: &[0, 1],
-    // Two credentials, two codes.
-    steps: 4,
-    in_steps: 4,
-    // Its serial from another applet (two), selection, what it holds before them.
-    commands: 8,
-    authentication: 0,
+    // Two credentials, two codes. Its serial from another applet (two), selection, what it holds before them.
+    burn: Course { steps: 4, in_steps: 4, commands: 8, authentication: 0 },
     // As for the Molto2: one that loses the race for a job looks into itself once more.
     at_once: 1,
 };
@@ -100,13 +100,9 @@ const PIN_PLUS: Family = Family {
     readers: ["Kiln A", "Kiln B", "Kiln C", "Kiln D"],
     recipe: "twins",
     profiles: &[0, 1],
-    // Two entries, the list, two codes.
-    steps: 5,
-    // Three commands for each entry, two for each of the rest.
-    in_steps: 12,
-    // Two other families' first commands, selection, configuration and serial, selection and list before them.
-    commands: 19,
-    authentication: 0,
+    // Two entries, the list, two codes: three commands for each entry, two for each of the rest. Before them two other
+    // families' first commands, selection, configuration and serial, selection and list.
+    burn: Course { steps: 5, in_steps: 12, commands: 19, authentication: 0 },
     // As for the Molto2.
     at_once: 1,
 };
@@ -164,13 +160,10 @@ seed_bytes = 32
 "#;
 
 const BATCH: &str = "lost";
+const SWEEP: &str = "sweep";
 
-impl Family {
-    fn serial(&self, number: usize) -> String {
-        format!("{}{:07}", self.serials, 1000 + number)
-    }
-
-    /// Every crossing of its burn, in order.
+impl Course {
+    /// Every crossing, in order.
     fn crossings(&self) -> Vec<String> {
         let before: &[&str] = match self.authentication {
             0 => &["before-claim", "claimed"],
@@ -184,16 +177,33 @@ impl Family {
         before.iter().map(|name| (*name).to_owned()).chain(steps).chain(end).collect()
     }
 
+    /// The token torn off before and after each command.
+    fn faults(&self) -> Vec<String> {
+        (1..=self.commands)
+            .flat_map(|number| [format!("yank-before:{number}"), format!("yank-after:{number}")])
+            .collect()
+    }
+}
+
+impl Family {
+    fn serial(&self, number: usize) -> String {
+        format!("{}{:07}", self.serials, 1000 + number)
+    }
+
     fn scene(&self) -> Scene {
         let scene = Scene::new();
-        let recipes = scene.kiln.home().join("profiles/recipes");
-        std::fs::create_dir_all(&recipes).expect("the home is writable");
-        std::fs::write(recipes.join("pair.toml"), PAIR).expect("the home is writable");
-        std::fs::write(recipes.join("twins.toml"), TWINS).expect("the home is writable");
-        use std::os::unix::fs::PermissionsExt;
-        std::fs::set_permissions(scene.kiln.home(), std::fs::Permissions::from_mode(0o700))
-            .expect("the home is ours");
+        scene.add_recipe(PAIR);
+        scene.add_recipe(TWINS);
         scene
+    }
+
+    /// A new token on a reader that is free, or about to be.
+    fn place(&self, number: usize, at: usize, pcscd: &Pcscd, more: &[&str]) -> Token {
+        let reader = &pcscd.readers()[at % pcscd.readers().len()];
+        if at >= pcscd.readers().len() {
+            pcscd.await_removal(reader);
+        }
+        Token::place_new(self.model, &self.serial(number), reader, more)
     }
 }
 
@@ -240,80 +250,194 @@ fn a_molto2_torn_off_at_any_command_loses_nothing() {
 #[test]
 fn a_clock_that_is_set_while_the_server_is_killed_at_any_crossing_loses_no_seed() {
     isolated("a_clock_that_is_set_while_the_server_is_killed_at_any_crossing_loses_no_seed", LIMIT, || {
-        killed_while_setting(&SINGLE)
+        killed_while_setting(&SINGLE, &SINGLE_COURSE);
     });
 }
 
-/// The same matrix for tokens that are burned already and whose clocks are set: the configuration clears the seed that is
-/// there, so that the same one has to come again. Every token has a case of its own.
-fn killed_while_setting(family: &Family) {
-    let pcscd = Pcscd::start(&family.readers);
-    let scene = family.scene();
-    let crossings = family.crossings();
-    let station = scene.start(&[]);
-    scene.random_batch(BATCH, crossings.len(), family.model, family.recipe);
-    let watch = Watch::start(&scene.kiln);
-    let mut tokens = Vec::new();
-    for n in 0..crossings.len() {
-        let reader = &pcscd.readers()[n % pcscd.readers().len()];
-        if n >= pcscd.readers().len() {
-            pcscd.await_removal(reader);
-        }
-        let mut token = Token::place_new(family.model, &family.serial(n), reader, &[]);
-        watch.until_taken(&[token.serial.clone()]);
-        token.take();
-        tokens.push(token);
-    }
-    drop(watch);
-    let seeds: Vec<Vec<String>> = tokens.iter().map(Token::seeds).collect();
-    // Whatever a clock shows, it is off by more than nothing.
-    scene.run(&["drift", "resync", "--threshold", "0", "--name", "sweep"]);
-    station.stop(&scene.kiln);
+#[test]
+fn a_molto2_whose_clock_is_set_while_the_server_is_killed_at_any_crossing_keeps_all_else() {
+    isolated(
+        "a_molto2_whose_clock_is_set_while_the_server_is_killed_at_any_crossing_keeps_all_else",
+        LIMIT,
+        || {
+            killed_while_setting(&MOLTO2, &MOLTO2_CLOCK);
+        },
+    );
+}
 
-    for (crossing, token) in crossings.iter().zip(&mut tokens) {
-        pcscd.await_removal(&token.reader);
-        let mut station = scene.start(&[("KILN_CROSSING", crossing)]);
-        token.place();
-        let status = station.wait(LONG);
-        assert_eq!(status.signal(), Some(Signal::SIGKILL as i32), "at {crossing}: {status}");
-        token.take();
-    }
-    let _station = scene.start(&[]);
-    for (crossing, token) in crossings.iter().zip(&tokens) {
-        let job = scene.job_of("sweep", &token.serial);
-        let state = job.as_ref().map_or("none", |job| job["state"].as_str().expect("a state is a word"));
+#[test]
+fn a_single_profile_token_torn_off_while_its_clock_is_set_loses_no_seed() {
+    isolated("a_single_profile_token_torn_off_while_its_clock_is_set_loses_no_seed", LIMIT, || {
+        yanked_while_setting(&SINGLE, &SINGLE_COURSE);
+    });
+}
+
+#[test]
+fn a_molto2_torn_off_while_its_clock_is_set_keeps_all_else() {
+    isolated("a_molto2_torn_off_while_its_clock_is_set_keeps_all_else", LIMIT, || {
+        yanked_while_setting(&MOLTO2, &MOLTO2_CLOCK);
+    });
+}
+
+/// A station that ends by itself at `crossing` once `place` has put a token down.
+fn kill_at<T>(scene: &Scene, crossing: &str, place: impl FnOnce() -> T) -> T {
+    let mut station = scene.start(&[("KILN_CROSSING", crossing)]);
+    let placed = place();
+    let status = station.wait(LONG);
+    assert_eq!(status.signal(), Some(Signal::SIGKILL as i32), "at {crossing}: {status}");
+    placed
+}
+
+/// Each job stands as one whose server was killed at the crossing.
+fn stand_as_killed(scene: &Scene, batch: &str, crossings: &[String], tokens: &[Token]) {
+    for (crossing, token) in crossings.iter().zip(tokens) {
         let meant = match crossing.as_str() {
             "before-claim" => "none",
             "ended" => "burned",
             _ => "unfinished",
         };
-        assert_eq!(state, meant, "killed at {crossing}");
+        assert_eq!(scene.state_of(batch, &token.serial), meant, "killed at {crossing}");
     }
-    // The last one is done.
-    let watch = Watch::start(&scene.kiln);
-    let mut done = tokens.split_off(tokens.len() - 1);
-    return_all(&pcscd, &mut tokens, |round| {
-        let serials: Vec<String> = round.iter().map(|token| token.serial.clone()).collect();
-        watch.until_taken(&serials);
+}
+
+/// Each job stands as one whose token was torn off: neither burned nor given up, and there wherever a key was tried or
+/// something written. The claim comes before the authentication, and with it before every command that changes a token.
+/// `before`: what each token had counted of that already.
+fn stand_as_torn(
+    scene: &Scene,
+    batch: &str,
+    course: &Course,
+    faults: &[String],
+    tokens: &mut [Token],
+    before: impl Fn(&Token) -> u64,
+) {
+    until("every interrupted job to be recorded", LONG, || {
+        let claimed = |job: &Value| job["state"] == "claimed";
+        (!scene.jobs(batch).iter().any(claimed)).then_some(())
     });
-    tokens.append(&mut done);
-    let jobs = scene.jobs("sweep");
-    assert_eq!(jobs.len(), tokens.len(), "one job for each token");
-    assert!(jobs.iter().all(|job| job["state"] == "burned"), "{jobs:?}");
-    for (token, seeds) in tokens.iter_mut().zip(&seeds) {
-        assert_eq!(token.seeds(), *seeds, "token {} holds the seed that it held", token.serial);
-        let shown = token.read(0);
-        scene.run(&["verify", &token.serial, &shown.code]);
-        let (attempts, wrong) = (token.stat("auth_attempts"), token.stat("wrong_answers"));
-        assert!(attempts <= 3 && wrong == 0, "{}: {attempts} attempts, {wrong} wrong", token.serial);
+    let mut held = 0;
+    for (fault, token) in faults.iter().zip(tokens) {
+        let state = scene.state_of(batch, &token.serial);
+        let changed = secured(token) - before(token);
+        match state.as_str() {
+            "none" => assert_eq!(changed, 0, "{fault}: a key was tried, or something written, without a job"),
+            "unfinished" => held += 1,
+            other => panic!("{fault}: what was torn off is {other}"),
+        }
     }
-    scene.run(&["audit", "verify"]);
+    assert_eq!(held, 2 * (course.in_steps + course.authentication), "jobs cut short");
+}
+
+/// Keys tried on a token, and commands that changed it.
+fn secured(token: &mut Token) -> u64 {
+    token.stat("auth_attempts") + token.stat("writes")
+}
+
+/// Tokens that are burned and off their readers, and whose clocks a sweep will find off, with a station that has ended.
+struct Drifted {
+    pcscd: Pcscd,
+    scene: Scene,
+    tokens: Vec<Token>,
+    /// The seeds of each.
+    seeds: Vec<Vec<String>>,
+}
+
+impl Drifted {
+    fn begin(family: &Family, count: usize) -> Self {
+        let pcscd = Pcscd::start(&family.readers);
+        let scene = family.scene();
+        let station = scene.start(&[]);
+        scene.random_batch(BATCH, count, family.model, family.recipe);
+        let watch = Watch::start(&scene.kiln);
+        let burned = (0..count).map(|number| {
+            let mut token = family.place(number, number, &pcscd, &[]);
+            watch.until_taken(&[token.serial.clone()]);
+            token.take();
+            token
+        });
+        let tokens: Vec<Token> = burned.collect();
+        drop(watch);
+        let seeds = tokens.iter().map(Token::seeds).collect();
+        // Whatever a clock shows, it is off by more than nothing.
+        scene.run(&["drift", "resync", "--threshold", "0", "--name", SWEEP]);
+        station.stop(&scene.kiln);
+        Self { pcscd, scene, tokens, seeds }
+    }
+
+    /// All tokens are off their readers: a stranger comes first and is left alone, then those come back that are not done,
+    /// which are all but the last; then everything must be right. None was tried more than once besides its burn.
+    fn finish(mut self, family: &Family) {
+        let Self { pcscd, scene, tokens, seeds } = &mut self;
+        let _station = scene.start(&[]);
+        let watch = Watch::start(&scene.kiln);
+        let mut stranger = family.place(800, usize::MAX, pcscd, &[]);
+        watch.until_taken(&[stranger.serial.clone()]);
+        stranger.take();
+        assert_eq!(secured(&mut stranger), 0, "a stranger stays as it is");
+        let (_, open) = tokens.split_last_mut().expect("there are tokens");
+        return_all(pcscd, open, &watch);
+
+        let jobs = scene.jobs(SWEEP);
+        assert_eq!(jobs.len(), tokens.len(), "one job for each token");
+        assert!(jobs.iter().all(|job| job["state"] == "burned"), "{jobs:?}");
+        for (token, seeds) in tokens.iter_mut().zip(seeds) {
+            assert_eq!(token.seeds(), *seeds, "token {} holds the seeds that it held", token.serial);
+            for profile in family.profiles {
+                scene.verify(token, *profile);
+            }
+            let (attempts, wrong) = (token.stat("auth_attempts"), token.stat("wrong_answers"));
+            assert!(attempts <= 3 && wrong == 0, "{}: {attempts} attempts, {wrong} wrong", token.serial);
+        }
+        scene.run(&["audit", "verify"]);
+    }
+}
+
+/// The same matrix for tokens that are burned already and whose clocks are set. On single-profile ones the configuration
+/// clears the seed that is there, so that the same one has to come again. Every token has a case of its own.
+fn killed_while_setting(family: &Family, course: &Course) {
+    let crossings = course.crossings();
+    let mut drifted = Drifted::begin(family, crossings.len());
+    let Drifted { pcscd, scene, tokens, .. } = &mut drifted;
+    for (crossing, token) in crossings.iter().zip(tokens.iter_mut()) {
+        pcscd.await_removal(&token.reader);
+        kill_at(scene, crossing, || token.place());
+        token.take();
+    }
+    let station = scene.start(&[]);
+    stand_as_killed(scene, SWEEP, &crossings, tokens);
+    station.stop(&scene.kiln);
+    drifted.finish(family);
+}
+
+fn yanked_while_setting(family: &Family, course: &Course) {
+    let faults = course.faults();
+    // One more, which nobody disturbs, comes first: now the sweep knows its key, and no token waits for another.
+    let mut drifted = Drifted::begin(family, faults.len() + 1);
+    let Drifted { pcscd, scene, tokens, .. } = &mut drifted;
+    let station = scene.start(&[]);
+    let watch = Watch::start(&scene.kiln);
+    let (first, cases) = tokens.split_last_mut().expect("there is one");
+    let commands = first.stat("commands");
+    return_all(pcscd, std::slice::from_mut(first), &watch);
+    assert_eq!(first.stat("commands") - commands, course.commands, "commands that set a clock");
+    drop(watch);
+    let before: BTreeMap<String, u64> =
+        cases.iter_mut().map(|token| (token.serial.clone(), secured(token))).collect();
+    for (fault, token) in faults.iter().zip(cases.iter_mut()) {
+        token.arm(fault);
+        pcscd.await_removal(&token.reader);
+        token.place();
+        token.await_torn();
+    }
+    stand_as_torn(scene, SWEEP, course, &faults, cases, |token| before[&token.serial]);
+    station.stop(&scene.kiln);
+    drifted.finish(family);
 }
 
 fn killed(family: &Family) {
     let pcscd = Pcscd::start(&family.readers);
     let scene = family.scene();
-    let crossings = family.crossings();
+    let crossings = family.burn.crossings();
     let station = scene.start(&[]);
     // One job for each case and one for the stranger.
     scene.random_batch(BATCH, crossings.len() + 1, family.model, family.recipe);
@@ -322,35 +446,14 @@ fn killed(family: &Family) {
     let mut tokens = Vec::new();
     let mut attempts = BTreeMap::new();
     for (n, crossing) in crossings.iter().enumerate() {
-        let reader = &pcscd.readers()[n % pcscd.readers().len()];
-        if n >= pcscd.readers().len() {
-            pcscd.await_removal(reader);
-        }
-        let mut station = scene.start(&[("KILN_CROSSING", crossing)]);
-        let mut token = Token::place_new(family.model, &family.serial(n), reader, &[]);
-        let status = station.wait(LONG);
-        assert_eq!(status.signal(), Some(Signal::SIGKILL as i32), "at {crossing}: {status}");
+        let mut token = kill_at(&scene, crossing, || family.place(n, n, &pcscd, &[]));
         token.take();
         attempts.insert(token.serial.clone(), token.stat("auth_attempts"));
         tokens.push(token);
     }
 
     let _station = scene.start(&[]);
-    let states: Vec<String> = tokens
-        .iter()
-        .map(|token| match scene.job_of(BATCH, &token.serial) {
-            Some(job) => job["state"].as_str().expect("a state is a word").to_owned(),
-            None => "none".to_owned(),
-        })
-        .collect();
-    for (crossing, state) in crossings.iter().zip(&states) {
-        let meant = match crossing.as_str() {
-            "before-claim" => "none",
-            "ended" => "burned",
-            _ => "unfinished",
-        };
-        assert_eq!(state, meant, "killed at {crossing}");
-    }
+    stand_as_killed(&scene, BATCH, &crossings, &tokens);
     let burned = BTreeSet::from([tokens.last().expect("there are crossings").serial.clone()]);
     finish(family, &pcscd, &scene, tokens, &attempts, &burned);
 }
@@ -360,53 +463,27 @@ fn yanked(family: &Family) {
     let scene = family.scene();
     let station = scene.start(&[]);
     let watch = Watch::start(&scene.kiln);
-    let faults: Vec<String> = (1..=family.commands)
-        .flat_map(|number| [format!("yank-before:{number}"), format!("yank-after:{number}")])
-        .collect();
+    let faults = family.burn.faults();
     // One job for each case, one for the stranger, and one for a token that nobody disturbs. That one comes first: now
     // the batch's key is known to be right, and no token waits for another one to try it.
     scene.random_batch(BATCH, faults.len() + 2, family.model, family.recipe);
-    let mut first = Token::place_new(family.model, &family.serial(900), &pcscd.readers()[0], &[]);
+    let mut first = family.place(900, 0, &pcscd, &[]);
     watch.until_taken(&[first.serial.clone()]);
     first.take();
-    assert_eq!(first.stat("commands"), family.commands, "commands of a burn");
+    assert_eq!(first.stat("commands"), family.burn.commands, "commands of a burn");
+    pcscd.await_removal(&first.reader);
 
     let mut tokens: Vec<Token> = Vec::new();
     for faults in faults.chunks(family.at_once) {
         let round = tokens.len();
         for fault in faults {
             let number = tokens.len();
-            let reader = &pcscd.readers()[number % pcscd.readers().len()];
-            if number >= pcscd.readers().len() || *reader == first.reader {
-                pcscd.await_removal(reader);
-            }
-            tokens.push(Token::place_new(family.model, &family.serial(number), reader, &["--fault", fault]));
+            tokens.push(family.place(number, number, &pcscd, &["--fault", fault]));
         }
         tokens[round..].iter_mut().for_each(Token::await_torn);
     }
     drop(watch);
-    until("every interrupted burn to be recorded", LONG, || {
-        let claimed = |job: &Value| job["state"] == "claimed";
-        (!scene.jobs(BATCH).iter().any(claimed)).then_some(())
-    });
-    for (fault, token) in faults.iter().zip(&tokens) {
-        let job = scene.job_of(BATCH, &token.serial);
-        assert!(
-            job.as_ref().is_none_or(|job| job["state"] == "unfinished"),
-            "{fault}: what was torn off is neither burned nor given up: {job:?}"
-        );
-    }
-    // The claim comes before the authentication, and with it before every command that changes a token.
-    let mut held = 0;
-    for (fault, token) in faults.iter().zip(&mut tokens) {
-        let holds = scene.job_of(BATCH, &token.serial).is_some();
-        assert!(
-            holds || token.stat("auth_attempts") + token.stat("writes") == 0,
-            "{fault}: a key was tried, or something written, without a job"
-        );
-        held += u64::from(holds);
-    }
-    assert_eq!(held, 2 * u64::from(family.in_steps + family.authentication), "burns cut short");
+    stand_as_torn(&scene, BATCH, &family.burn, &faults, &mut tokens, |_| 0);
 
     station.stop(&scene.kiln);
     let _station = scene.start(&[]);
@@ -429,24 +506,17 @@ fn finish(
     burned: &BTreeSet<String>,
 ) {
     let watch = Watch::start(&scene.kiln);
-    let free = &pcscd.readers()[pcscd.readers().len() - 1];
-    if tokens.iter().any(|token| token.reader == *free) {
-        pcscd.await_removal(free);
-    }
-    let mut stranger = Token::place_new(family.model, &family.serial(800), free, &[]);
+    let mut stranger = family.place(800, usize::MAX, pcscd, &[]);
     watch.until_taken(&[stranger.serial.clone()]);
     stranger.take();
     for (token, attempts) in attempts {
         let now = tokens.iter_mut().find(|each| each.serial == *token).map(|each| each.stat("auth_attempts"));
         assert_eq!(now, Some(*attempts), "nobody talks to a token that is away");
     }
-    return_all(pcscd, &mut tokens, |round| {
-        let serials: Vec<String> = round.iter().map(|token| token.serial.clone()).collect();
-        watch.until_taken(&serials);
-    });
+    return_all(pcscd, &mut tokens, &watch);
 
     for token in &mut tokens {
-        let more = u64::from(!burned.contains(&token.serial) && family.authentication > 0);
+        let more = u64::from(!burned.contains(&token.serial) && family.burn.authentication > 0);
         let (attempts, wrong) = (attempts[&token.serial] + more, token.stat("wrong_answers"));
         assert_eq!(
             token.stat("auth_attempts"),
@@ -499,8 +569,7 @@ fn finish(
             token.expect_code(0, seed, "sha1", 6, 30);
         }
         for profile in family.profiles {
-            let shown = token.read(*profile);
-            scene.run(&["verify", &token.serial, &shown.code, "--profile", &profile.to_string()]);
+            scene.verify(token, *profile);
         }
     }
     assert!(exported.len() == tokens.len(), "{} of {} tokens exported", exported.len(), tokens.len());

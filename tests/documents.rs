@@ -1,26 +1,25 @@
 //! Every command that the documents, errors and screens show is one that kiln takes: a new operator types them as they
 //! stand. Values are placeholders as often as not (`SERIAL`, `age1…`), so only words and options are judged.
 
-use clap::{CommandFactory, Parser, error::ErrorKind};
+use clap::{
+    CommandFactory, Parser,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
 use kiln::{app::simulate::SimulateArgs, cli::Cli};
 use std::{fs, path::Path};
 
 /// The words of a command line as a shell would part them; quotes keep words together.
 fn words(line: &str) -> Vec<String> {
-    let (mut words, mut quoted, mut open) = (Vec::new(), false, false);
+    let (mut words, mut quoted) = (vec![String::new()], false);
     for c in line.chars() {
-        match c {
-            '"' => (quoted, open) = (!quoted, open),
-            c if c.is_whitespace() && !quoted => open = false,
-            c => {
-                if !open {
-                    words.push(String::new());
-                    open = true;
-                }
-                words.last_mut().unwrap().push(c);
-            }
+        match (c, words.last_mut()) {
+            ('"', _) => quoted = !quoted,
+            (c, _) if c.is_whitespace() && !quoted => words.push(String::new()),
+            (c, Some(word)) => word.push(c),
+            (_, None) => {}
         }
     }
+    words.retain(|word| !word.is_empty());
     words
 }
 
@@ -29,13 +28,17 @@ fn fault(text: &str) -> Option<String> {
     let line = text.split(['#', '|', '>', ';', ',', '(', ')', '[', '&']).next().unwrap_or_default();
     match Cli::<SimulateArgs>::try_parse_from(words(line)) {
         Ok(_) => None,
-        Err(error) => match error.kind() {
-            ErrorKind::InvalidSubcommand | ErrorKind::UnknownArgument | ErrorKind::ArgumentConflict => {
-                Some(error.to_string().lines().next().unwrap_or_default().to_owned())
-            }
-            // A value that stands for another, an option that a sentence leaves out, `--help`.
-            _ => None,
-        },
+        Err(error) => {
+            let is_option = |said: Option<&ContextValue>| matches!(said, Some(ContextValue::String(argument)) if argument.starts_with('-'));
+            let is_wrong = match error.kind() {
+                ErrorKind::InvalidSubcommand | ErrorKind::ArgumentConflict => true,
+                // Else the sentence goes on behind the command.
+                ErrorKind::UnknownArgument => is_option(error.get(ContextKind::InvalidArg)),
+                // A value that stands for another, an option that a sentence leaves out, `--help`.
+                _ => false,
+            };
+            is_wrong.then(|| error.to_string().lines().next().unwrap_or_default().to_owned())
+        }
     }
 }
 
@@ -66,7 +69,8 @@ fn every_command_of_the_documents_is_taken() {
         let text = fs::read_to_string(root().join(document)).unwrap();
         let shown = text
             .lines()
-            .filter(|line| line.starts_with("    "))
+            // Five blanks and more are pictures of screens.
+            .filter(|line| line.starts_with("    ") && !line.starts_with("     "))
             .flat_map(|line| line.split_once('#').map_or(line, |(command, _)| command).split("&&"))
             .map(|command| command.trim().trim_start_matches("sudo "))
             .filter(|command| command.starts_with("kiln "));

@@ -11,7 +11,7 @@ use support::{
     namespace::isolated,
     oathtool,
     pcscd::Pcscd,
-    scene::{Scene, Watch},
+    scene::{Scene, Watch, code_of},
     seed_file::random,
     until, yubikit,
 };
@@ -55,18 +55,13 @@ impl Kind {
     }
 
     fn code(&self, seed_hex: &str) -> String {
-        oathtool::code(&base32(seed_hex), self.hash, self.digits, self.period, AT)
+        oathtool::code(&oathtool::base32(seed_hex), self.hash, self.digits, self.period, AT)
     }
 }
 
 /// A random seed as key URIs have it.
 fn secret_of(bytes: usize) -> String {
     data_encoding::BASE32_NOPAD.encode(&random(bytes))
-}
-
-fn base32(hex: &str) -> String {
-    let bytes = data_encoding::HEXLOWER.decode(hex.as_bytes()).expect("a key's memory is hex");
-    data_encoding::BASE32.encode(&bytes)
 }
 
 fn recipe(kinds: &[Kind]) -> String {
@@ -88,14 +83,6 @@ fn add_password(scene: &Scene, name: &str, password: &str) {
     let hex = data_encoding::HEXLOWER.encode(password.as_bytes());
     let file = scene.kiln.write(&format!("{name}.password"), hex);
     scene.run(&["key", "add", name, "--hex", "--key-file", &file.display().to_string()]);
-}
-
-fn code_of<'v>(answer: &'v Value, id: &str) -> &'v Value {
-    let codes = answer["codes"].as_array().expect("codes are a list");
-    codes
-        .iter()
-        .find(|code| code["id"] == id || code["name"] == id)
-        .unwrap_or_else(|| panic!("no {id}: {answer}"))
 }
 
 #[test]
@@ -254,7 +241,7 @@ fn read_back(password: Option<&str>) {
             assert_eq!((&found["code"], &found["wants"]), (&Value::Null, &json!("touch")), "{number}");
             continue;
         }
-        let code = oathtool::code(&base32(seed), kind.hash, kind.digits, kind.period, at);
+        let code = oathtool::code(&oathtool::base32(seed), kind.hash, kind.digits, kind.period, at);
         assert_eq!(found["code"], code, "{number}");
         let until = found["until"].as_u64().expect("a moment");
         let period = u64::from(kind.period);
@@ -263,7 +250,7 @@ fn read_back(password: Option<&str>) {
     assert_eq!(code_of(&all, "Bank:ann")["wants"], "asking", "a counter is not used up by looking");
 
     let bank = scene.json(&[&["otp", "read", "Bank:ann"][..], &with].concat());
-    assert_eq!(code_of(&bank, "Bank:ann")["code"], oathtool::counted(&base32(&counted), 6, 3));
+    assert_eq!(code_of(&bank, "Bank:ann")["code"], oathtool::counted(&oathtool::base32(&counted), 6, 3));
     let (number, kind) = kinds.iter().enumerate().find(|(_, kind)| kind.touch).expect("there is one");
     let name = kind.name(number);
     let touched = std::thread::scope(|scope| {
@@ -274,23 +261,10 @@ fn read_back(password: Option<&str>) {
         asked.join().expect("the code is read")
     });
     let at = touched["at"].as_u64().expect("a moment");
-    let code = oathtool::code(&base32(&seeds[number]), kind.hash, kind.digits, kind.period, at);
+    let code = oathtool::code(&oathtool::base32(&seeds[number]), kind.hash, kind.digits, kind.period, at);
     assert_eq!(code_of(&touched, &name)["code"], code);
     let log = scene.run(&["audit", "show"]);
     assert!(log.contains("codes read"), "{log}");
-}
-
-/// What the slot on which `serial` lies says, once it says something with `text` in it.
-#[track_caller]
-fn says(scene: &Scene, text: &str) -> Value {
-    until(&format!("a slot that says \"{text}\""), LONG, || {
-        let slots = scene.json(&["slots"]);
-        slots
-            .as_array()?
-            .iter()
-            .find(|slot| slot["says"].as_str().is_some_and(|says| says.contains(text)))
-            .cloned()
-    })
 }
 
 #[test]
@@ -310,7 +284,7 @@ fn what_others_put_on_a_key_stays_and_its_name_is_taken_only_with_a_persons_word
         let _station = scene.start(&[]);
         let watch = Watch::start(&scene.kiln);
         scene.random_batch("keys", 1, "yubikey-5", "key-random");
-        let slot = says(&scene, "not on record here");
+        let slot = scene.slot_says("not on record here");
         assert!(slot["says"].as_str().is_some_and(|says| says.contains("\"Login\"")), "{slot}");
         assert_eq!(key.seeds(), before, "nothing was touched");
         assert!(scene.job_of("keys", SERIAL).is_none(), "and nothing claimed");
@@ -328,7 +302,7 @@ fn what_others_put_on_a_key_stays_and_its_name_is_taken_only_with_a_persons_word
         pcscd.await_removal(reader);
         scene.random_batch("more", 1, "yubikey-5", "key-random");
         key.place();
-        says(&scene, "a seed on record here");
+        scene.slot_says("a seed on record here");
         assert_eq!(key.seeds(), after);
     });
 }
@@ -357,14 +331,14 @@ fn a_wrong_password_is_tried_once_and_then_a_person_is_asked() {
         let password = scene.kiln.write("password.hex", data_encoding::HEXLOWER.encode(b"its password"));
         let password = password.display().to_string();
         let mut key = Token::place_new("yubikey-5", SERIAL, &pcscd.readers()[0], &["--key-file", &password]);
-        says(&scene, "refused the password");
+        scene.slot_says("refused the password");
         assert_eq!((key.stat("auth_attempts"), key.stat("wrong_answers")), (1, 1));
         assert!(scene.job_of("keys", SERIAL).is_none(), "no job was claimed for it");
         // The first key that a batch's password was tried on: the batch waits for a person. Then the key itself does.
         let batch = scene.json(&["batch", "show", "keys"]);
         assert!(batch.to_string().contains("paused"), "{batch}");
         scene.run(&["batch", "start", "keys"]);
-        says(&scene, "refused this key before");
+        scene.slot_says("refused this key before");
         assert_eq!(key.stat("auth_attempts"), 1, "not twice on the same evidence");
         scene.run(&["token", "allow", SERIAL, "--try-key", "--last-four", "5678"]);
         until("the one more attempt", LONG, || (key.stat("auth_attempts") == 2).then_some(()));
@@ -380,7 +354,7 @@ fn a_key_without_a_serial_goes_by_the_one_that_it_is_given_or_by_a_random_one() 
         scene.random_batch("given", 1, "solo-2", "key-random");
         let watch = Watch::start(&scene.kiln);
         let mut key = Token::place_new("solo-2", "unseen-1", &pcscd.readers()[0], &[]);
-        let slot = says(&scene, "tells no serial");
+        let slot = scene.slot_says("tells no serial");
         let slot = slot["slot"].as_str().expect("a name").to_owned();
         scene.run(&["slots", "serial", &slot, "SOLO-17"]);
         watch.until_taken(&["SOLO-17".to_owned()]);
@@ -389,7 +363,7 @@ fn a_key_without_a_serial_goes_by_the_one_that_it_is_given_or_by_a_random_one() 
         key.take();
         pcscd.await_removal(&pcscd.readers()[0]);
         key.place();
-        says(&scene, "there is nothing more for it");
+        scene.slot_says("there is nothing more for it");
         key.take();
 
         scene.run(&[

@@ -7,10 +7,7 @@ use kiln::{
     app::system_clock::SystemClock,
     domain::{Clock, Proof, catalog::Catalog},
     drivers::pcsc::PcscSource,
-    face::{
-        BatchPolicy, Command, Doing, Event, HolderFile, JobFilter, JobView, NewBatch, Page, Reply, Role,
-        SecretBytes,
-    },
+    face::{Command, Doing, Event, HolderFile, JobFilter, JobView, Page, Reply, Role, SecretBytes},
     link::{LinkError, LinkSource, Listing, Port},
     sim::{Bench, Challenges, Fault, Surroundings, VirtualToken, token2_otp},
     station::{Caller, Limits, Parts, Station, StationHandle, no_crossing, no_probe},
@@ -18,7 +15,7 @@ use kiln::{
     vault::DataKey,
 };
 use std::{sync::Arc, thread, time::Duration};
-use support::{LONG, hand::Token, namespace::isolated, pcscd::Pcscd, until};
+use support::{LONG, hand::Token, namespace::isolated, pcscd::Pcscd, shop::of_one, until};
 
 const LIMIT: Duration = Duration::from_secs(240);
 
@@ -90,18 +87,7 @@ impl Shop {
 
     #[track_caller]
     fn batch(&self, name: &str, model: &str, recipe: &str) {
-        self.ask(Command::BatchNew(NewBatch {
-            name: name.into(),
-            count: 1,
-            model: model.into(),
-            recipe: recipe.into(),
-            login_target: None,
-            key: None,
-            policy: BatchPolicy::default(),
-            dry_run: false,
-            priority: 0,
-            made_for: kiln::face::MadeFor::default(),
-        }));
+        self.ask(Command::BatchNew(of_one(name, model, recipe)));
         self.ask(Command::BatchStart { name: name.into() });
     }
 

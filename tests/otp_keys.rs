@@ -16,7 +16,7 @@ use support::{
     namespace::isolated,
     oathtool,
     pcscd::Pcscd,
-    scene::{Scene, Watch},
+    scene::{Scene, Watch, code_of},
     until,
 };
 
@@ -66,24 +66,6 @@ seed_bytes = 64
     )
 }
 
-fn code_of<'v>(answer: &'v Value, name: &str) -> &'v Value {
-    let codes = answer["codes"].as_array().expect("codes are a list");
-    codes.iter().find(|code| code["name"] == name).unwrap_or_else(|| panic!("no {name}: {answer}"))
-}
-
-fn base32(hex: &str) -> String {
-    data_encoding::BASE32.encode(&data_encoding::HEXLOWER.decode(hex.as_bytes()).expect("hex"))
-}
-
-#[track_caller]
-fn says(scene: &Scene, text: &str) -> Value {
-    until(&format!("a slot that says \"{text}\""), LONG, || {
-        let slots = scene.json(&["slots"]);
-        let says = |slot: &&Value| slot["says"].as_str().is_some_and(|says| says.contains(text));
-        slots.as_array()?.iter().find(says).cloned()
-    })
-}
-
 #[test]
 fn a_token2_key_is_filled_proven_by_its_own_codes_and_read() {
     isolated("a_token2_key_is_filled_proven_by_its_own_codes_and_read", LIMIT, || {
@@ -105,12 +87,15 @@ fn a_token2_key_is_filled_proven_by_its_own_codes_and_read() {
         // What its codes are, oathtool says too.
         let all = scene.json(&["otp", "read"]);
         let at = all["at"].as_u64().expect("a moment");
-        assert_eq!(code_of(&all, "Mail:ann")["code"], oathtool::code(&base32(&seeds[0]), "sha1", 6, 30, at));
+        assert_eq!(
+            code_of(&all, "Mail:ann")["code"],
+            oathtool::code(&oathtool::base32(&seeds[0]), "sha1", 6, 30, at)
+        );
         let touchy = code_of(&all, "Door:ann");
         assert_eq!((&touchy["code"], &touchy["wants"]), (&Value::Null, &json!("touch")));
         let long = "x".repeat(60);
         let longest = code_of(&all, &format!("{long}:{long}"));
-        assert_eq!(longest["code"], oathtool::code(&base32(&seeds[2]), "sha256", 8, 60, at));
+        assert_eq!(longest["code"], oathtool::code(&oathtool::base32(&seeds[2]), "sha256", 8, 60, at));
         assert_eq!((&longest["period_s"], &longest["issuer"]), (&json!(60), &json!(long)));
         let one = std::thread::scope(|scope| {
             let asked = scope.spawn(|| scene.kiln.run(&["otp", "read", "ann", "--json"]).expect(1).stderr);
@@ -122,7 +107,7 @@ fn a_token2_key_is_filled_proven_by_its_own_codes_and_read() {
             asked.join().expect("the code is read")
         });
         let at = one["at"].as_u64().expect("a moment");
-        let code = oathtool::code(&base32(&seeds[1]), "sha256", 8, 60, at);
+        let code = oathtool::code(&oathtool::base32(&seeds[1]), "sha256", 8, 60, at);
         assert_eq!(code_of(&one, "Door:ann")["code"], code);
 
         // A counter-based one from a file, beside them: listed, not used up.
@@ -177,13 +162,13 @@ fn what_stands_in_the_way_of_a_token2_key_is_each_its_own_matter() {
 
         // It says itself that there is no more room, though the model would have some.
         let mut full = place(1, &["--capacity", "0"]);
-        let slot = says(&scene, "is full");
+        let slot = scene.slot_says("is full");
         assert!(slot["remedy"].as_str().is_some_and(|remedy| remedy.contains("use another key")), "{slot}");
         full.take();
 
         // It waits for a touch to be written to, and gets none.
         let mut untouched = place(2, &["--touch-to-write", "--patience-ms", "300"]);
-        let slot = says(&scene, "was not touched in time");
+        let slot = scene.slot_says("was not touched in time");
         assert!(slot["remedy"].as_str().is_some_and(|remedy| remedy.contains("touch it when")), "{slot}");
         untouched.take();
 
@@ -194,7 +179,7 @@ fn what_stands_in_the_way_of_a_token2_key_is_each_its_own_matter() {
         scene.run(&["import", &file, "--batch", "bank", "--recipe", "key-as-file"]);
         scene.run(&["batch", "start", "bank"]);
         let mut plain = place(3, &["--no-counters"]);
-        let slot = says(&scene, "keeps no counter-based codes");
+        let slot = scene.slot_says("keeps no counter-based codes");
         assert!(slot["remedy"].as_str().is_some_and(|remedy| remedy.contains("TOTP")), "{slot}");
         assert_eq!(scene.jobs("bank")[0]["state"], "queued");
         plain.take();
@@ -214,7 +199,7 @@ fn a_card_in_a_contact_reader_is_sent_no_long_entry() {
         let _station = scene.start_with_recipe(&recipe, &[]);
         scene.random_batch("cards", 1, "token2-fido-card", "long");
         let mut card = Token::place_new("token2-fido-card", "86202000000017", &pcscd.readers()[0], &[]);
-        let slot = says(&scene, "its reader carries 260");
+        let slot = scene.slot_says("its reader carries 260");
         assert!(slot["remedy"].as_str().is_some_and(|remedy| remedy.contains("over USB or NFC")), "{slot}");
         assert_eq!(card.stat("writes"), 0);
     });

@@ -16,11 +16,12 @@ use kiln::{
 use serde_json::Value;
 use std::{cell::RefCell, collections::HashSet, sync::Arc, time::Duration};
 use support::{
-    LONG,
+    LONG, memory,
     namespace::isolated,
     oathtool,
     pcscd::{Pcscd, Reader},
     scene::{Scene, Watch},
+    seed_file::{Line, entra},
     until,
 };
 
@@ -76,24 +77,11 @@ impl Piece {
 
     /// Sets its clock off by so many seconds, behind everybody's back.
     fn push(&self, seconds: i64) {
-        let mut saved = self.saved();
-        let clock = &mut saved["state"]["clock"]["device_ms"];
-        *clock = (clock.as_i64().expect("milliseconds") + seconds * 1000).into();
-        self.token.restore(&saved.to_string()).unwrap_or_else(|error| panic!("{error}"));
+        memory::push(&self.token, seconds);
     }
 
-    fn saved(&self) -> Value {
-        serde_json::from_str(&self.token.save()).expect("a token's memory is JSON")
-    }
-
-    /// All that it keeps but its clock: seeds, parameters, titles, display timeout, key, what is left of its attempts.
     fn memory(&self) -> Value {
-        let mut memory = self.saved()["state"]["memory"].clone();
-        for place in memory["places"].as_array_mut().into_iter().flatten() {
-            // When it was last set; what the Molto2 notes it for is not known.
-            place["time_a"] = 0.into();
-        }
-        memory
+        memory::memory(&self.token)
     }
 
     /// Its clock minus this machine's, in seconds.
@@ -125,15 +113,14 @@ impl Piece {
             let place =
                 if memory["places"].is_null() { &memory } else { &memory["places"][usize::from(profile)] };
             let seed = place["seed"].as_str().expect("hex");
-            let seed = data_encoding::HEXLOWER.decode(seed.as_bytes()).expect("hex");
             let parameters = &mapping["parameters"];
             let number = |name: &str| parameters[name].as_u64().expect("a number") as u32;
             let hash = parameters["hash"].as_str().expect("a word").to_lowercase().replace('-', "");
             let (code, at) = self.code(profile);
             // oathtool knows no others; those are the station's to compare with the vault.
             if (6..=8).contains(&number("digits")) {
-                let base32 = data_encoding::BASE32_NOPAD.encode(&seed);
-                let right = oathtool::code(&base32, &hash, number("digits"), number("period"), at);
+                let right =
+                    oathtool::code(&oathtool::base32(seed), &hash, number("digits"), number("period"), at);
                 assert_eq!(code, right, "profile {profile} of {serial}");
             }
             scene.run(&["verify", &serial, &code, "--profile", &profile.to_string()]);
@@ -283,5 +270,114 @@ fn drifted_tokens_are_swept_on_four_slots_and_keep_all_but_their_clocks() {
         let refused = scene.kiln.run(&["drift", "resync", &stranger.serial()]).expect(1);
         assert!(refused.stderr.contains("no seed of it on record"), "{}", refused.stderr);
         scene.run(&["audit", "verify"]);
+    });
+}
+
+#[test]
+fn delivered_tokens_are_set_right_once_it_is_said_how_long_their_displays_stay_on() {
+    isolated("delivered_tokens_are_set_right_once_it_is_said_how_long_their_displays_stay_on", LIMIT, || {
+        let pcscd = Pcscd::start(&["Kiln A"]);
+        let desk = Desk { pcscd, used: RefCell::default() };
+        let scene = Scene::new();
+        let _station = scene.start(&[]);
+        let watch = Watch::start(&scene.kiln);
+        let slots: Vec<Reader> = desk.pcscd.readers().to_vec();
+        let mut pieces = [
+            Piece::single("86596100000031", TimeSync::Restricted, &slots[0]),
+            Piece::single("86596320000032", TimeSync::Unrestricted, &slots[1]),
+        ];
+        // Their vendor filled them, and sends a file: of seeds, and of nothing that only concerns the tokens.
+        let lines =
+            [0, 1].map(|n| Line::new(n, &pieces[n as usize].serial(), ["C301-i", "C302-i"][n as usize]));
+        for (piece, line) in pieces.iter().zip(&lines) {
+            memory::change(&piece.token, |state| {
+                state["memory"]["seed"] = data_encoding::HEXLOWER.encode(&line.seed).into();
+                state["memory"]["display_timeout"] = 2.into();
+            });
+            piece.push(-95);
+        }
+        let file = scene.kiln.write("delivered.csv", entra(&lines)).display().to_string();
+        scene.run(&["import", &file, "--inventory"]);
+        let before = pieces.each_ref().map(Piece::memory);
+
+        let serial = pieces[0].serial();
+        let refused = scene.kiln.run(&["drift", "resync", &serial]).expect(1);
+        assert!(refused.stderr.contains("--display-timeout 30s"), "{}", refused.stderr);
+        let slip = scene.kiln.run(&["drift", "resync", &serial, "--display-timeout", "45s"]).expect(2);
+        assert!(slip.stderr.contains("15s, 30s, 60s, 120s"), "{}", slip.stderr);
+        scene.run(&["drift", "resync", "--display-timeout", "60s", "--name", "june"]);
+        for piece in &mut pieces {
+            piece.place(&desk);
+            watch.until_taken(&[piece.serial()]);
+            piece.take();
+        }
+        assert_eq!(
+            pieces.each_ref().map(Piece::memory),
+            before,
+            "seeds, parameters, displays are what they were"
+        );
+        for piece in &pieces {
+            assert!(piece.off().abs() <= 1, "{} is {} s off", piece.serial(), piece.off());
+            assert_eq!(piece.token.counters().wrong_answers, 0);
+            piece.shows_what_it_did(&scene);
+            let shown = scene.run(&["token", &piece.serial()]);
+            assert!(shown.contains("on for 60 s, as somebody said"), "{shown}");
+        }
+        scene.run(&["batch", "cancel", "june"]);
+
+        // A year later nobody is asked again.
+        pieces[0].push(-40);
+        scene.run(&["drift", "resync", &serial]);
+        pieces[0].place(&desk);
+        watch.until_taken(&[serial]);
+        assert!(pieces[0].off().abs() <= 1);
+        assert_eq!(pieces[0].memory(), before[0]);
+        scene.run(&["audit", "verify"]);
+    });
+}
+
+#[test]
+fn a_clock_watched_to_the_change_of_its_second_is_known_to_a_fraction_of_one() {
+    isolated("a_clock_watched_to_the_change_of_its_second_is_known_to_a_fraction_of_one", LIMIT, || {
+        let pcscd = Pcscd::start(&["Kiln A"]);
+        let desk = Desk { pcscd, used: RefCell::default() };
+        let scene = Scene::new();
+        let mut piece = Piece::single("86596100000041", TimeSync::Restricted, &desk.pcscd.readers()[0]);
+        let serial = piece.serial();
+        let station = scene.start(&[]);
+        scene.random_batch("spring", 1, "c301-i", "single-random");
+        burn(&mut [&mut piece], &desk, &Watch::start(&scene.kiln));
+        station.stop(&scene.kiln);
+        let readings = || {
+            let view = scene.json(&["token", &serial]);
+            let all = view["readings"].as_array().expect("a list").clone();
+            all.into_iter().partition::<Vec<Value>, _>(|reading| reading["kind"] == "edge")
+        };
+        let uncertainty = |reading: &Value| reading["uncertainty_ms"].as_i64().expect("milliseconds");
+
+        // No whole second, and none that rounding would find.
+        memory::push_ms(&piece.token, 12_370);
+        let (off_ms, before) = (memory::off_ms(&piece.token), piece.memory());
+        let _station = scene.start(&[("KILN_PRECISE_CLOCKS", "1")]);
+        let (watched, told) = readings();
+        assert!(watched.is_empty() && !told.is_empty(), "nobody watched so far: {watched:?}");
+        assert!(told.iter().all(|reading| uncertainty(reading) >= 500), "{told:?}");
+        let watch = Watch::start(&scene.kiln);
+        scene.run(&["drift", "resync", &serial, "--name", "june"]);
+        piece.place(&desk);
+        watch.until_taken(&[piece.serial()]);
+
+        let (watched, _) = readings();
+        let [reading] = &watched[..] else { panic!("one change was watched: {watched:?}") };
+        let read_ms = (reading["drift"].as_f64().expect("seconds") * 1_000.0).round() as i64;
+        let within_ms = uncertainty(reading);
+        assert!(within_ms < 500, "not better than a whole second: {reading}");
+        assert!((read_ms - off_ms).abs() <= within_ms, "{off_ms} ms off: {reading}");
+        // It is what the sweep reckons with; and setting the clock is no worse for it.
+        let swept = scene.json(&["drift", "swept", "june"]);
+        let swept = &swept["items"][0];
+        assert_eq!((&swept["outcome"], &swept["before_ms"]), (&"set".into(), &read_ms.into()), "{swept}");
+        assert!(piece.off().abs() <= 1);
+        assert_eq!(piece.memory(), before);
     });
 }

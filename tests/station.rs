@@ -6,14 +6,14 @@ mod support;
 use kiln::{
     domain::{Clock, ClockState, JobState, Profile, Proof, Serial, UnixTime},
     face::{
-        BatchPolicy, Command, Consent, DeviceState, ExportFormat, ExportOptions, FailureKind, ImportTarget,
-        NewBatch, Numbered, OnLint, Page, ProfileChoice, Reply, Role, SecretBytes, SeenCode,
+        Command, Consent, DeviceState, ExportFormat, ExportOptions, FailureKind, ImportTarget, NewBatch,
+        Numbered, OnLint, Page, ProfileChoice, Reply, Role, SecretBytes, SeenCode,
     },
     sim::{Challenges, Display, Fault, ForeignCard, Surroundings, VirtualToken},
     station::Caller,
 };
 use std::sync::atomic::Ordering;
-use support::shop::{Shop, csv, fresh_code, options};
+use support::shop::{Shop, csv, fresh_code, of_one, options};
 
 const A: &str = "86596100000001";
 const B: &str = "86596100000002";
@@ -283,22 +283,6 @@ async fn alarms_stay_over_a_restart_until_they_are_read_or_their_cause_is_over()
     let Reply::Audit(log) = shop.ask(log).await.unwrap() else { panic!() };
     assert_eq!((log.total, log.items[0].who.as_str()), (2, "tester"));
     shop.close().await;
-}
-
-/// A batch of one token with random seeds.
-fn of_one(name: &str, model: &str, recipe: &str) -> NewBatch {
-    NewBatch {
-        name: name.into(),
-        count: 1,
-        model: model.into(),
-        recipe: recipe.into(),
-        login_target: None,
-        key: None,
-        policy: BatchPolicy::default(),
-        priority: 0,
-        made_for: kiln::face::MadeFor::default(),
-        dry_run: false,
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

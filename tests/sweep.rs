@@ -5,7 +5,7 @@
 mod support;
 
 use kiln::{
-    domain::{ClockState, JobState, Proof},
+    domain::{ClockState, DriftSeconds, JobState, Proof, ReadingKind},
     face::{
         Command, Consent, Event, Failure, FailureKind, ImportTarget, JobView, NewBatch, NewSweep, Page,
         Reply, SecretBytes, SlotView, SweptView, TokenView,
@@ -13,31 +13,15 @@ use kiln::{
     sim::{Challenges, Fault, Surroundings, VirtualToken, token2_single},
 };
 use std::sync::atomic::Ordering;
-use support::shop::{Shop, csv, fresh_code, options};
+use support::{
+    memory::{change, memory, push},
+    shop::{Shop, csv, fresh_code, of_one, options},
+};
 
 const A: &str = "86596100000001";
 const B: &str = "86596100000002";
 const MOLTO2: &str = "826718719844499";
 const USB: &str = "TOKEN2 Molto2 [CCID Interface] 00 00";
-
-/// Everything that a token keeps but its clock.
-fn memory(token: &VirtualToken) -> serde_json::Value {
-    let saved: serde_json::Value = serde_json::from_str(&token.save()).unwrap();
-    let mut memory = saved["state"]["memory"].clone();
-    for place in memory["places"].as_array_mut().into_iter().flatten() {
-        // Times that the Molto2 notes with each setting; what they mean is not known.
-        place["time_a"] = 0.into();
-    }
-    memory
-}
-
-/// Sets a token's clock off by so many seconds, behind everybody's back.
-fn push(token: &VirtualToken, seconds: i64) {
-    let mut saved: serde_json::Value = serde_json::from_str(&token.save()).unwrap();
-    let clock = &mut saved["state"]["clock"]["device_ms"];
-    *clock = (clock.as_i64().unwrap() + seconds * 1000).into();
-    token.restore(&saved.to_string()).unwrap();
-}
 
 /// How far off its clock is, in seconds.
 fn off(shop: &Shop, token: &VirtualToken) -> i64 {
@@ -124,18 +108,8 @@ async fn burned(shop: &mut Shop, serials: &[&str]) -> Vec<VirtualToken> {
 }
 
 async fn burned_molto2(shop: &mut Shop, key: Option<&str>) -> VirtualToken {
-    let batch = NewBatch {
-        name: "usb".into(),
-        count: 1,
-        model: "molto2-v2".into(),
-        recipe: "molto2-ten-random".into(),
-        login_target: None,
-        key: key.map(str::to_owned),
-        policy: kiln::face::BatchPolicy::default(),
-        priority: 0,
-        made_for: kiln::face::MadeFor::default(),
-        dry_run: false,
-    };
+    let key = key.map(str::to_owned);
+    let batch = NewBatch { key, ..of_one("usb", "molto2-v2", "molto2-ten-random") };
     shop.ask(Command::BatchNew(batch)).await.unwrap();
     shop.start("usb").await;
     let token = shop.molto2(MOLTO2);
@@ -256,18 +230,7 @@ async fn a_stranger_in_a_sweep_still_gets_the_seed_that_waits_for_any_token() {
     let mut shop = Shop::open(dir.path(), &["left"]).await;
     let token = burned(&mut shop, &[A]).await.remove(0);
     push(&token, 50);
-    let batch = NewBatch {
-        name: "spare".into(),
-        count: 2,
-        model: "c301-i".into(),
-        recipe: "single-random".into(),
-        login_target: None,
-        key: None,
-        policy: kiln::face::BatchPolicy::default(),
-        priority: 9,
-        made_for: kiln::face::MadeFor::default(),
-        dry_run: false,
-    };
+    let batch = NewBatch { count: 2, priority: 9, ..of_one("spare", "c301-i", "single-random") };
     shop.ask(Command::BatchNew(batch)).await.unwrap();
     shop.start("spare").await;
     sweep(&shop, NewSweep::default()).await.unwrap();
@@ -280,25 +243,131 @@ async fn a_stranger_in_a_sweep_still_gets_the_seed_that_waits_for_any_token() {
     shop.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_delivered_token_is_refused_where_its_display_timeout_is_not_on_record() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut shop = Shop::open(dir.path(), &["left"]).await;
+/// Tokens as their vendor delivers them, 100 s off: each holds the seed of the vendor's file, and a display that stays on for
+/// 60 s, of which that file says nothing.
+async fn delivered(shop: &Shop, serials: &[&str]) -> Vec<VirtualToken> {
+    let file = csv(serials);
     let inventory = Command::Import {
         file_name: "delivered.csv".into(),
-        content: SecretBytes::new(csv(&[A]).as_bytes()),
+        content: SecretBytes::new(file.as_bytes()),
         options: options(ImportTarget::Inventory),
     };
     shop.ask(inventory).await.unwrap();
-    let token = shop.single(A);
-    push(&token, 100);
-    let refused = sweep(&shop, named(&[A])).await;
-    assert!(refused.is_err_and(|why| why.message.contains("display timeout")));
+    let filled = |(serial, line): (&&str, &str)| {
+        let token = shop.single(serial);
+        let seed = line.split(',').nth(2).unwrap();
+        let seed = data_encoding::BASE32_NOPAD.decode(seed.as_bytes()).unwrap();
+        change(&token, |state| {
+            state["memory"]["seed"] = data_encoding::HEXLOWER.encode(&seed).into();
+            state["memory"]["display_timeout"] = 2.into();
+        });
+        push(&token, 100);
+        token
+    };
+    serials.iter().zip(file.lines().skip(1)).map(filled).collect()
+}
+
+fn saying(seconds: u16, sweep: NewSweep) -> NewSweep {
+    NewSweep { display_timeout_s: Some(seconds), ..sweep }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delivered_token_is_refused_where_its_display_timeout_is_neither_on_record_nor_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut shop = Shop::open(dir.path(), &["left"]).await;
+    let token = delivered(&shop, &[A]).await.remove(0);
+    assert_eq!(about(&shop, A).await.timeouts_to_choose_s, [15, 30, 60, 120]);
+    let refused = sweep(&shop, named(&[A])).await.unwrap_err();
+    assert!(refused.message.contains("display timeout"), "{}", refused.message);
+    assert!(refused.remedy.contains("--display-timeout 30s"), "{}", refused.remedy);
+    let slip = sweep(&shop, saying(45, NewSweep::default())).await.unwrap_err();
+    assert_eq!((slip.kind, slip.remedy.contains("15s, 30s, 60s, 120s")), (FailureKind::Usage, true));
     let name = sweep(&shop, NewSweep::default()).await.unwrap();
     let view = put_down(&mut shop, "left", &token).await;
     assert!(view.says.unwrap().contains("display timeout, which is not on record"));
+    assert!(view.remedy.unwrap().contains("--display-timeout"));
     assert_eq!((token.counters().auth_attempts, off(&shop, &token)), (0, 100));
     assert_eq!(outcome(&shop, &name, A).await, "refused");
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_long_the_display_of_a_delivered_token_stays_on_is_said_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut shop = Shop::open(dir.path(), &["left"]).await;
+    let token = delivered(&shop, &[A]).await.remove(0);
+    let before = memory(&token);
+    let first = sweep(&shop, saying(30, named(&[A]))).await.unwrap();
+    shop.ask(Command::BatchCancel { name: first }).await.unwrap();
+    let said = |view: TokenView| view.mappings[0].display_timeout_s;
+    assert_eq!(said(about(&shop, A).await), Some(30), "it is kept whether or not the token comes");
+    // Said wrong, and said again.
+    sweep(&shop, saying(60, named(&[A]))).await.unwrap();
+    let view = put_down(&mut shop, "left", &token).await;
+    assert_eq!(view.says.as_deref(), Some("clock set: +100.5 s before, +0.5 s now"));
+    assert_eq!((off(&shop, &token), memory(&token)), (0, before.clone()), "the clock, and nothing else");
+    assert!(shop.verify(A, 0, &fresh_code(&token, 0)).await);
+    let view = about(&shop, A).await;
+    assert!(view.timeouts_to_choose_s.is_empty());
+    assert_eq!((view.mappings.len(), view.mappings[0].origin.as_str()), (1, "delivered"));
+    assert_eq!(said(view), Some(60));
+
+    take_off(&mut shop, "left").await;
+    push(&token, -50);
+    sweep(&shop, named(&[A])).await.unwrap();
+    put_down(&mut shop, "left", &token).await;
+    assert_eq!((off(&shop, &token), memory(&token)), (0, before), "nobody is asked again");
+    let log = Command::AuditShow { query: "display timeout said".into(), page: Page::default() };
+    let Reply::Audit(log) = shop.ask(log).await.unwrap() else { panic!() };
+    assert_eq!(
+        (log.total, log.items[0].who.as_str(), log.items[0].serial.as_deref()),
+        (2, "tester", Some(A))
+    );
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sweep_says_it_of_those_of_which_it_is_not_on_record() {
+    const C: &str = "86596100000003";
+    let dir = tempfile::tempdir().unwrap();
+    let mut shop = Shop::open(dir.path(), &["left"]).await;
+    let burned = burned(&mut shop, &[C]).await.remove(0);
+    push(&burned, 100);
+    let tokens = delivered(&shop, &[A, B]).await;
+    let before = [&tokens[0], &tokens[1], &burned].map(memory);
+    let refused = sweep(&shop, saying(60, named(&[C]))).await.unwrap_err();
+    assert!(refused.message.contains("burned to stay on for 30 s, not 60 s"), "{}", refused.message);
+    let of_a = sweep(&shop, saying(60, named(&[A]))).await.unwrap();
+    shop.ask(Command::BatchCancel { name: of_a }).await.unwrap();
+
+    let name = sweep(&shop, saying(15, NewSweep::default())).await.unwrap();
+    for token in [&tokens[0], &tokens[1], &burned] {
+        put_down(&mut shop, "left", token).await;
+        take_off(&mut shop, "left").await;
+        assert_eq!((off(&shop, token), outcome(&shop, &name, &token.serial()).await), (0, "set".into()));
+    }
+    let mut after = [&tokens[0], &tokens[1], &burned].map(memory);
+    assert_eq!(after[1]["display_timeout"], 0, "B: as the sweep says it");
+    after[1]["display_timeout"] = before[1]["display_timeout"].clone();
+    assert_eq!(after, before, "A: as it was said of it; C: as it was burned; seeds: as they were");
+    assert_eq!(about(&shop, B).await.mappings[0].display_timeout_s, Some(15));
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delivered_token_torn_off_without_its_seed_gets_it_back_with_what_the_sweep_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut shop = Shop::open(dir.path(), &["left"]).await;
+    let token = delivered(&shop, &[A]).await.remove(0);
+    let before = memory(&token);
+    sweep(&shop, saying(60, NewSweep::default())).await.unwrap();
+    token.arm("yank-after:4".parse::<Fault>().unwrap());
+    shop.bench.place("left", &token).unwrap();
+    shop.token_is_gone("left").await;
+    assert_eq!(memory(&token)["seed"], "", "the worst moment: its seed is gone");
+    shop.bench.place("left", &token).unwrap();
+    shop.job_reaches(JobState::Burned).await;
+    assert_eq!((off(&shop, &token), memory(&token)), (0, before));
     shop.close().await;
 }
 
@@ -314,18 +383,8 @@ async fn a_molto2_gets_the_time_alone_with_the_key_that_it_took() {
         settings.customer_key = kiln::domain::CustomerKey::new(office);
         VirtualToken::molto2(settings, Surroundings::new(shop.clock.clone(), Challenges::random()))
     };
-    let batch = NewBatch {
-        name: "usb".into(),
-        count: 1,
-        model: "molto2-v2".into(),
-        recipe: "molto2-ten-random".into(),
-        login_target: None,
-        key: Some("office".into()),
-        policy: kiln::face::BatchPolicy::default(),
-        priority: 0,
-        made_for: kiln::face::MadeFor::default(),
-        dry_run: false,
-    };
+    let key = Some("office".into());
+    let batch = NewBatch { key, ..of_one("usb", "molto2-v2", "molto2-ten-random") };
     shop.ask(Command::BatchNew(batch)).await.unwrap();
     shop.start("usb").await;
     put_down(&mut shop, USB, &token).await;
@@ -360,9 +419,7 @@ async fn a_molto2_that_is_not_as_recorded_is_left_alone() {
     let mut shop = Shop::open(dir.path(), &[USB]).await;
     let token = burned_molto2(&mut shop, None).await;
     push(&token, 3_600);
-    let mut saved: serde_json::Value = serde_json::from_str(&token.save()).unwrap();
-    saved["state"]["memory"]["places"][4]["seed"] = "".into();
-    token.restore(&saved.to_string()).unwrap();
+    change(&token, |state| state["memory"]["places"][4]["seed"] = "".into());
     let attempts = token.counters().auth_attempts;
     let name = sweep(&shop, NewSweep::default()).await.unwrap();
     let view = put_down(&mut shop, USB, &token).await;
@@ -459,19 +516,7 @@ async fn unrestricted_tokens_keep_hash_period_and_display_timeout() {
     let dir = tempfile::tempdir().unwrap();
     let mut shop = Shop::open(dir.path(), &["left"]).await;
     let serial = "86596320000001";
-    let recipe_batch = NewBatch {
-        name: "spring".into(),
-        count: 1,
-        model: "c302-i".into(),
-        recipe: "single-random".into(),
-        login_target: None,
-        key: None,
-        policy: kiln::face::BatchPolicy::default(),
-        priority: 0,
-        made_for: kiln::face::MadeFor::default(),
-        dry_run: false,
-    };
-    shop.ask(Command::BatchNew(recipe_batch)).await.unwrap();
+    shop.ask(Command::BatchNew(of_one("spring", "c302-i", "single-random"))).await.unwrap();
     shop.start("spring").await;
     let settings =
         token2_single::Settings::new(serial.parse().unwrap(), token2_single::TimeSync::Unrestricted);
@@ -516,9 +561,7 @@ async fn a_threshold_of_nothing_writes_what_is_on_record_again_once() {
     let token = burned(&mut shop, &[A]).await.remove(0);
     let before = memory(&token);
     // Its seed is gone, however that came about; its clock is right.
-    let mut saved: serde_json::Value = serde_json::from_str(&token.save()).unwrap();
-    saved["state"]["memory"]["seed"] = "".into();
-    token.restore(&saved.to_string()).unwrap();
+    change(&token, |state| state["memory"]["seed"] = "".into());
     let name = sweep(&shop, NewSweep { threshold_s: Some(0), ..NewSweep::default() }).await.unwrap();
     put_down(&mut shop, "left", &token).await;
     assert_eq!(memory(&token), before);
@@ -527,5 +570,24 @@ async fn a_threshold_of_nothing_writes_what_is_on_record_again_once() {
     let view = put_down(&mut shop, "left", &token).await;
     assert_eq!((view.doing.word(), token.counters().writes), ("take", writes), "{:?}", view.says);
     assert_eq!(shop.jobs(&name).await.len(), 1);
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_person_timed_is_a_reading_where_the_clock_is_known_to_a_period() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut shop = Shop::open(dir.path(), &["left"]).await;
+    burned(&mut shop, &[A]).await;
+    delivered(&shop, &[B]).await;
+    let timed = |serial: &str| {
+        let serial = serial.parse().unwrap();
+        Command::ClockTimed { serial, period_s: 30, offset_ms: -7_000, within_ms: 600 }
+    };
+    shop.ask(timed(A)).await.unwrap();
+    let last = about(&shop, A).await.readings[0];
+    assert_eq!((last.kind, last.drift, last.uncertainty_ms), (ReadingKind::Timing, DriftSeconds(-7.0), 600));
+    let refused = shop.ask(timed(B)).await.unwrap_err();
+    assert!(refused.remedy.contains("compare a code first"), "{refused}");
+    assert!(about(&shop, B).await.readings.is_empty());
     shop.close().await;
 }

@@ -284,15 +284,12 @@ fn a_full_disk_stops_burns_and_loses_nothing() {
             tokens.push(token);
         }
         let watch = Watch::start(&scene.kiln);
-        support::hand::return_all(&pcscd, &mut tokens, |round| {
-            watch.until_taken(&round.iter().map(|token| token.serial.clone()).collect::<Vec<_>>());
-        });
+        support::hand::return_all(&pcscd, &mut tokens, &watch);
         let jobs = scene.jobs("spring");
         assert!(jobs.len() == cases.len() && jobs.iter().all(|job| job["state"] == "burned"), "{jobs:?}");
         for token in &mut tokens {
             assert_eq!(token.stat("wrong_answers"), 0);
-            let shown = token.read(0);
-            scene.run(&["verify", &token.serial, &shown.code]);
+            scene.verify(token, 0);
         }
         scene.run(&["audit", "verify"]);
     });

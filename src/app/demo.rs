@@ -7,7 +7,10 @@ mod operator;
 
 pub use on_screen::on_screen;
 
-use super::system_clock::SystemClock;
+use super::{
+    station::{runtime, serve_until_stopped},
+    system_clock::SystemClock,
+};
 use crate::{
     cli::Sentences,
     domain::{Clock, ClockState, Profile, Serial, UnixMillis, catalog::Catalog},
@@ -30,7 +33,6 @@ use crate::{
 };
 use operator::Operator;
 use std::{fs, io::Write, os::unix::fs::DirBuilderExt, path::PathBuf, sync::Arc, thread, time::Duration};
-use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
 /// How to go on after the demo.
@@ -348,11 +350,7 @@ impl Host {
             probe: no_probe(),
             crossing: no_crossing(),
         };
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .map_err(|error| trouble(format!("the station's threads can't be started: {error}")))?;
+        let runtime = runtime()?;
         let (station, door) = {
             let _inside = runtime.enter();
             Station::start(parts)?
@@ -363,18 +361,9 @@ impl Host {
         let terms = Terms { access, demo: true, attached };
         let thread = thread::spawn(move || {
             runtime.block_on(async {
-                let (ended, end) = oneshot::channel();
-                let slots = tokio::spawn(async move {
-                    station.stopped().await;
-                    let _ = ended.send(());
-                });
-                let served = service::serve(listener, door, terms, async {
-                    let _ = end.await;
-                });
-                if let Err(error) = served.await {
+                if let Err(error) = serve_until_stopped(listener, station, door, terms).await {
                     tracing::error!(%error, "the demo's server ended");
                 }
-                let _ = slots.await;
             });
         });
         Ok(Self { stopper, thread })

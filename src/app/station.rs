@@ -12,12 +12,12 @@ use crate::{
     face::{Failure, FailureKind},
     remedy::Remedy,
     service::{
-        self, Access, Attached, BindError, Home, Listener, Terms,
+        self, Access, Attached, BindError, Home, HomeLock, Listener, Terms,
         launch::{self, Readiness},
         logging,
         process::{self, EndSignals, Hold},
     },
-    station::{Crossing, Limits, Parts, Station},
+    station::{Crossing, Limits, Parts, Station, StationHandle},
     store::Store,
 };
 use std::{ffi::OsString, io::Write, sync::Arc};
@@ -108,26 +108,38 @@ fn serve(
             tracing::info!(signal, "asked to end");
             stopper.stop();
         });
-        // The socket closes when the slots have laid down what they had in hand, so that watchers see the end.
-        let (ended, end) = oneshot::channel();
-        let slots = tokio::spawn(async move {
-            station.stopped().await;
-            // The server may have ended by itself.
-            let _ = ended.send(());
-        });
-        let served = service::serve(listener, door, terms, async {
-            let _ = end.await;
-        })
-        .await;
-        // A panic there is in the log; the lock is given back either way, after the last burn.
-        let _ = slots.await;
+        let served = serve_until_stopped(listener, station, door, terms).await;
         manager.abort();
         let _ = manager.await;
         served.map(drop).map_err(|error| service::failure(&error))
     })
 }
 
-fn runtime() -> Result<Runtime, Failure> {
+/// Serves the clients of a station until it has stopped, and waits for its last burn either way.
+pub(super) async fn serve_until_stopped(
+    listener: Listener,
+    station: Station,
+    door: StationHandle,
+    terms: Terms,
+) -> Result<HomeLock, BindError> {
+    // The socket closes when the slots have laid down what they had in hand, so that watchers see the end.
+    let (ended, end) = oneshot::channel();
+    let slots = tokio::spawn(async move {
+        station.stopped().await;
+        // The server may have ended by itself.
+        let _ = ended.send(());
+    });
+    let served = service::serve(listener, door, terms, async {
+        let _ = end.await;
+    })
+    .await;
+    // A panic there is in the log; the lock is given back either way, after the last burn.
+    let _ = slots.await;
+    served
+}
+
+/// What a station's server runs on.
+pub(super) fn runtime() -> Result<Runtime, Failure> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(|error| {
         Failure {
             kind: FailureKind::Environment,

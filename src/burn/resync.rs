@@ -3,8 +3,9 @@
 //!
 //! A Molto2 has a command for its clock alone. On single-profile tokens the clock travels with hash, period and display
 //! timeout, none of which can be read back, and on those with restricted time sync it clears the seed (token2-single
-//! section 5): there a clock is set by burning the same seed again with the parameters on record. Nothing is guessed: what
-//! is not on record is a refusal.
+//! section 5): there a clock is set by burning the same seed again with the parameters on record. Hash and period come
+//! with a seed file; the display timeout doesn't, and no token tells it: of a delivered one a person says it, once. Nothing
+//! is guessed: what is neither on record nor said is a refusal.
 
 use super::plan::{Plan, Step, Write, plan};
 use crate::{
@@ -48,8 +49,69 @@ pub struct OnRecord {
     pub parameters: Parameters,
     /// Its title.
     pub title: Option<String>,
-    /// How long the display stays on, in seconds; `None` where nobody knows: of a token that was delivered so.
-    pub display_timeout_s: Option<u16>,
+    /// How long the display stays on.
+    pub display_timeout: Timeout,
+}
+
+/// What is known of how long a display stays on, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Timeout {
+    /// kiln burned it so.
+    Burned(u16),
+    /// A person said so of a token that was delivered.
+    Said(u16),
+    /// Nothing.
+    NotKnown,
+}
+
+impl Timeout {
+    fn seconds(self) -> Option<u16> {
+        match self {
+            Self::Burned(seconds) | Self::Said(seconds) => Some(seconds),
+            Self::NotKnown => None,
+        }
+    }
+}
+
+/// Of which tokens a person says how long their displays stay on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SaidOf {
+    /// Of those that come and of which it is not on record.
+    Whichever,
+    /// Of this one: it replaces what was said of it before.
+    ThisOne,
+}
+
+/// Takes in what a person says now, where the clock of a token of `model` travels with it. Gives the profiles of which that
+/// is news.
+pub fn take_word(
+    model: &Model,
+    held: &mut [OnRecord],
+    said_s: u16,
+    of: SaidOf,
+) -> Result<Vec<Profile>, CannotSet> {
+    let mut news = Vec::new();
+    if way(model) != Some(Way::BurnAgain) {
+        return Ok(news);
+    }
+    for one in held {
+        match (one.display_timeout, of) {
+            (Timeout::Burned(burned_s), SaidOf::ThisOne) if burned_s != said_s => {
+                return Err(CannotSet::OtherTimeout { burned_s, said_s });
+            }
+            (Timeout::NotKnown, _) | (Timeout::Said(_), SaidOf::ThisOne) => {
+                one.display_timeout = Timeout::Said(said_s);
+                news.push(one.profile);
+            }
+            (Timeout::Burned(_), _) | (Timeout::Said(_), SaidOf::Whichever) => {}
+        }
+    }
+    Ok(news)
+}
+
+/// Whether setting the clock of a token of `model` has to be told first how long its display stays on.
+pub fn wants_timeout(model: &Model, held: &[OnRecord]) -> bool {
+    way(model) == Some(Way::BurnAgain) && held.iter().any(|one| one.display_timeout == Timeout::NotKnown)
 }
 
 /// What the token tells of one profile before its clock is set.
@@ -80,11 +142,27 @@ pub enum CannotSet {
     /// Nothing is on record of that profile.
     #[error("kiln has no seed of its profile {0} on record")]
     NoProfile(Profile),
-    /// Its parameters are not all on record.
+    /// How long its display stays on is not on record.
     #[error(
         "its clock can only be set together with its display timeout, which is not on record: kiln did not burn it"
     )]
-    NoParameters,
+    NoTimeout,
+    /// A person says that its display stays on for longer or shorter than kiln burned it.
+    #[error("its display was burned to stay on for {burned_s} s, not {said_s} s")]
+    OtherTimeout {
+        /// As burned, in seconds.
+        burned_s: u16,
+        /// As said, in seconds.
+        said_s: u16,
+    },
+    /// A person says a display timeout that its model doesn't have.
+    #[error("no {model} has a display that stays on for {said_s} s")]
+    NoSuchTimeout {
+        /// The model.
+        model: String,
+        /// As said, in seconds.
+        said_s: u16,
+    },
     /// What is on record can't be what the model holds.
     #[error("what is on record of it does not fit its model: {0}")]
     Misfit(String),
@@ -112,8 +190,14 @@ impl Remedy for CannotSet {
                 "import its vendor's file (kiln import FILE --inventory), or resynchronise it at the server"
             }
             Self::NoProfile(_) => "name a profile that kiln token SERIAL lists, or none",
-            Self::NoParameters => {
-                "resynchronise it at the server; or burn a new seed onto it, which puts everything on record"
+            Self::NoTimeout => {
+                "look how long its display stays on, and say it once: kiln drift resync SERIAL --display-timeout 30s, or r on the screen, which asks"
+            }
+            Self::OtherTimeout { .. } => {
+                "leave --display-timeout out for it: its clock is set with what is on record"
+            }
+            Self::NoSuchTimeout { .. } => {
+                "say with --display-timeout how long its display really stays on: 15s, 30s, 60s or 120s"
             }
             Self::Misfit(_) => "look at what is on record with kiln token SERIAL, and at the model's file",
             Self::NotAsRecorded { .. } => {
@@ -129,7 +213,9 @@ impl Remedy for CannotSet {
             Self::NoClock { .. } => Retry::Never,
             Self::NothingHeld
             | Self::NoProfile(_)
-            | Self::NoParameters
+            | Self::NoTimeout
+            | Self::OtherTimeout { .. }
+            | Self::NoSuchTimeout { .. }
             | Self::Misfit(_)
             | Self::NotAsRecorded { .. }
             | Self::NoKey
@@ -161,10 +247,15 @@ pub fn plan_resync(model: &Model, held: &[OnRecord], told: &[Told]) -> Result<Pl
         if let Some(told) = told {
             as_recorded(one, told, way)?;
         }
-        let display_timeout_s = match (way, one.display_timeout_s) {
-            (_, Some(seconds)) => seconds,
-            (Way::ClockOnly, None) => model.display_timeouts_s.first().copied().unwrap_or_default(),
-            (Way::BurnAgain, None) => return Err(CannotSet::NoParameters),
+        let display_timeout_s = match (way, one.display_timeout) {
+            // Not sent.
+            (Way::ClockOnly, timeout) => {
+                timeout.seconds().or(model.display_timeouts_s.first().copied()).unwrap_or_default()
+            }
+            (Way::BurnAgain, Timeout::Said(said_s)) if model.check_display_timeout(said_s).is_err() => {
+                return Err(CannotSet::NoSuchTimeout { model: model.label.clone(), said_s });
+            }
+            (Way::BurnAgain, timeout) => timeout.seconds().ok_or(CannotSet::NoTimeout)?,
         };
         // What a token can't show is a word in the records; and a title that somebody changed keeps no clock from being set.
         let as_told = |title: &String| told.is_none_or(|told| told.title == *title);
@@ -251,7 +342,7 @@ mod tests {
             seed_len_bytes: 20,
             parameters: Parameters::totp(Hash::Sha256, Digits::SIX, Period::SIXTY),
             title: None,
-            display_timeout_s: Some(120),
+            display_timeout: Timeout::Burned(120),
         }
     }
 
@@ -316,9 +407,9 @@ mod tests {
 
     #[test]
     fn what_is_not_on_record_is_not_made_up() {
-        let delivered = OnRecord { display_timeout_s: None, ..held(0) };
+        let delivered = OnRecord { display_timeout: Timeout::NotKnown, ..held(0) };
         let refused = plan_resync(&model("c301-i"), std::slice::from_ref(&delivered), &[]);
-        assert_eq!(refused, Err(CannotSet::NoParameters));
+        assert_eq!(refused, Err(CannotSet::NoTimeout));
         assert!(plan_resync(&model("molto2-v2"), &[delivered], &[]).is_ok(), "its timeout is left alone");
         assert_eq!(plan_resync(&model("c301-i"), &[], &[]), Err(CannotSet::NothingHeld));
         let eight =
@@ -328,6 +419,46 @@ mod tests {
         assert_eq!(pick(vec![], None), Err(CannotSet::NothingHeld));
         assert_eq!(pick(vec![held(1)], Some(Profile::ZERO)), Err(CannotSet::NoProfile(Profile::ZERO)));
         assert_eq!(pick(vec![held(1), held(2)], Some(Profile::new(2))), Ok(vec![held(2)]));
+    }
+
+    #[test]
+    fn a_display_timeout_that_a_person_says_is_written_with_the_time() {
+        let delivered = || [OnRecord { display_timeout: Timeout::NotKnown, ..held(0) }];
+        let c301 = model("c301-i");
+        for of in [SaidOf::Whichever, SaidOf::ThisOne] {
+            let mut held = delivered();
+            assert!(wants_timeout(&c301, &held) && !wants_timeout(&model("molto2-v2"), &held));
+            assert_eq!(take_word(&c301, &mut held, 60, of), Ok(vec![Profile::ZERO]), "it is news");
+            assert!(!wants_timeout(&c301, &held));
+            let plan = plan_resync(&c301, &held, &[]).unwrap();
+            assert_eq!(plan.writes[0].display_timeout_s, 60);
+        }
+        let mut held = delivered();
+        take_word(&c301, &mut held, 45, SaidOf::Whichever).unwrap();
+        let refused = plan_resync(&c301, &held, &[]);
+        assert!(matches!(refused, Err(CannotSet::NoSuchTimeout { said_s: 45, .. })), "{refused:?}");
+    }
+
+    #[test]
+    fn what_was_said_is_said_once_and_what_was_burned_is_known() {
+        let c301 = model("c301-i");
+        let take_word = |held: &mut [OnRecord], said_s, of| take_word(&c301, held, said_s, of);
+        let mut said = [OnRecord { display_timeout: Timeout::Said(60), ..held(0) }];
+        assert_eq!(take_word(&mut said, 30, SaidOf::Whichever), Ok(vec![]), "a sweep says it of others");
+        assert_eq!(said[0].display_timeout, Timeout::Said(60));
+        assert_eq!(take_word(&mut said, 30, SaidOf::ThisOne), Ok(vec![Profile::ZERO]), "a mistake is mended");
+        assert_eq!(said[0].display_timeout, Timeout::Said(30));
+
+        let mut burned = [held(0)];
+        assert_eq!(take_word(&mut burned, 30, SaidOf::Whichever), Ok(vec![]));
+        assert_eq!(take_word(&mut burned, 120, SaidOf::ThisOne), Ok(vec![]));
+        let refused = take_word(&mut burned, 30, SaidOf::ThisOne);
+        assert_eq!(refused, Err(CannotSet::OtherTimeout { burned_s: 120, said_s: 30 }));
+        assert_eq!(burned, [held(0)]);
+
+        let mut usb = [OnRecord { display_timeout: Timeout::NotKnown, ..held(0) }];
+        let none = super::take_word(&model("molto2-v2"), &mut usb, 30, SaidOf::ThisOne);
+        assert_eq!(none, Ok(vec![]), "its clock is set alone");
     }
 
     #[test]
@@ -350,7 +481,9 @@ mod tests {
             CannotSet::NoClock { model: "YubiKey".into() },
             CannotSet::NothingHeld,
             CannotSet::NoProfile(profile),
-            CannotSet::NoParameters,
+            CannotSet::NoTimeout,
+            CannotSet::OtherTimeout { burned_s: 30, said_s: 60 },
+            CannotSet::NoSuchTimeout { model: "C301-i".into(), said_s: 45 },
             CannotSet::Misfit("no".into()),
             CannotSet::NotAsRecorded { profile, what: "empty".into() },
             CannotSet::NoKey,
@@ -359,6 +492,8 @@ mod tests {
             assert!(refusal.remedy().len() > 10 && refusal.to_string().len() > 10, "{refusal:?}");
             assert_ne!(refusal.retry(), Retry::Soon);
         }
+        let option = CannotSet::NoTimeout.remedy();
+        assert!(option.contains("--display-timeout"), "{option}");
     }
 
     #[test]

@@ -185,14 +185,9 @@ fn timed(serial: Serial, io: &mut Io<'_>, station: &mut dyn Ask) -> Result<Exit,
     if found.wants_another() {
         return Err(DiagnoseVerbError::from(TimingVerbError::Unsure).into());
     }
-    // Milliseconds of at most half a period.
-    let millis = |seconds: f64| (seconds * 1_000.0).round() as i64;
-    let command = Command::ClockTimed {
-        serial: serial.clone(),
-        period_s: found.period.as_secs(),
-        offset_ms: millis(found.offset_s),
-        within_ms: millis(found.uncertainty_s).unsigned_abs(),
-    };
+    let (offset_ms, within_ms) = found.in_millis();
+    let period_s = found.period.as_secs();
+    let command = Command::ClockTimed { serial: serial.clone(), period_s, offset_ms, within_ms };
     done(station, command)?;
     writeln!(io.err, "{}: kept as a reading of the clock of {serial}", found.what())?;
     Ok(Exit::Done)
@@ -310,6 +305,7 @@ mod tests {
             jobs: vec![],
             clock,
             clock_set: None,
+            timeouts_to_choose_s: vec![],
         }))
     }
 

@@ -1,4 +1,4 @@
-//! Moments on the command line: `--at`, `--t0`, `--since`.
+//! Moments and durations on the command line: `--at`, `--t0`, `--since`; `--for`.
 
 use crate::domain::UnixTime;
 
@@ -37,6 +37,13 @@ pub fn parse(text: &str) -> Result<UnixTime, MomentError> {
     }
 }
 
+/// Reads a duration of at least a second, in words such as 30s, 2m or 1h 30m.
+pub fn seconds(text: &str) -> Result<u32, String> {
+    let wrong = || "write a duration as 30s, 30m, 2h or 1h 30m".to_owned();
+    let duration: jiff::SignedDuration = text.trim().parse().map_err(|_| wrong())?;
+    u32::try_from(duration.as_secs()).ok().filter(|seconds| *seconds > 0).ok_or_else(wrong)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,6 +55,14 @@ mod tests {
         assert_eq!(parse("1970-01-01T00:00:59Z"), Ok(UnixTime(59)));
         assert_eq!(parse("1970-01-01T02:00:59.9+02:00"), Ok(UnixTime(59)));
         assert_eq!(parse("1969-12-31T23:59:59.5Z"), Ok(UnixTime(-1)));
+    }
+
+    #[test]
+    fn durations_have_units() {
+        assert_eq!([seconds("30s"), seconds("2m"), seconds("1h 30m")], [Ok(30), Ok(120), Ok(5400)]);
+        for wrong in ["30", "", "0s", "-5m", "100ms", "soon", "200y"] {
+            assert!(seconds(wrong).is_err_and(|why| why.contains("30s")), "{wrong}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use super::{
     Ask, CliError, Exit, Io,
     ask::answer,
+    moment,
     run::{Form, print_json},
     table::{Table, or_dash, plain},
     tokens::PageArgs,
@@ -17,10 +18,13 @@ pub const EXAMPLES: &str = "\
   kiln drift resync 86596100000001     this token, as soon as it lies there
   kiln drift resync --batch spring     all of a batch, one after another
   kiln drift resync --threshold 5      all on record, where more than 5 s off
+  kiln drift resync 86596100000001 --display-timeout 30s       a delivered one
 
 Clocks are set from the station's own. Tokens that kiln does not know stay as
-they are, and are named. Pause, go on and end a sweep with kiln batch pause,
-start and cancel.";
+they are, and are named. A single-profile token takes the time only together
+with its display timeout, which it tells nobody: of tokens that kiln did not
+burn, look how long the display stays on and say it, once. Pause, go on and
+end a sweep with kiln batch pause, start and cancel.";
 
 /// `kiln drift resync`
 #[derive(Debug, Args)]
@@ -38,6 +42,10 @@ pub struct ResyncArgs {
     /// Only the clock of this profile, on tokens that have one for each; all on record otherwise
     #[arg(long, value_name = "N")]
     profile: Option<u8>,
+    /// How long the displays of delivered tokens stay on (15s, 30s, 60s, 120s), where that is not on record; kept with
+    /// each. Of tokens that are named it replaces what was said before
+    #[arg(long, value_name = "DURATION", value_parser = timeout)]
+    display_timeout: Option<u16>,
     /// What the sweep is called; otherwise "resync-" and the day
     #[arg(long)]
     name: Option<String>,
@@ -52,6 +60,11 @@ pub struct SweptArgs {
     page: PageArgs,
 }
 
+fn timeout(text: &str) -> Result<u16, String> {
+    let seconds = moment::seconds(text)?;
+    u16::try_from(seconds).map_err(|_| format!("no display stays on for {text}"))
+}
+
 /// Asks and prints.
 pub fn run(args: ResyncArgs, form: Form, io: &mut Io<'_>, station: &mut dyn Ask) -> Result<Exit, CliError> {
     let sweep = NewSweep {
@@ -60,6 +73,7 @@ pub fn run(args: ResyncArgs, form: Form, io: &mut Io<'_>, station: &mut dyn Ask)
         of_batch: args.batch,
         serials: args.serials,
         profile: args.profile.map(Profile::new),
+        display_timeout_s: args.display_timeout,
     };
     let batch = answer!(station, Command::Resync(sweep), Reply::Batch(batch) => batch);
     match form {
@@ -149,7 +163,7 @@ mod tests {
         assert_eq!(desk.kiln(line, &station), Exit::Done);
         let asked = serde_json::json!({
             "do": "resync", "name": "june", "threshold_s": 5, "of_batch": "spring",
-            "serials": ["86596100000001", "86596100000002"], "profile": null,
+            "serials": ["86596100000001", "86596100000002"], "profile": null, "display_timeout_s": null,
         });
         assert_eq!(station.asked(), [asked]);
         assert_eq!(
@@ -157,6 +171,19 @@ mod tests {
             "sweep june runs: it sets the clocks of 2 tokens, where they are off by more than 5 s\n\
              put the tokens down one after another, each until its slot says take; look on with: kiln watch\n"
         );
+    }
+
+    #[test]
+    fn a_display_timeout_is_said_in_words() {
+        for (word, seconds) in [("30s", 30), ("2m", 120)] {
+            let station = Scripted::new([made(SweepView::default())]);
+            let line = format!("drift resync --display-timeout {word}");
+            assert_eq!(Desk::default().kiln(&line, &station), Exit::Done);
+            assert_eq!(station.asked()[0]["display_timeout_s"], seconds);
+        }
+        for wrong in ["30", "20h", "soon"] {
+            assert!(timeout(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -140,6 +140,10 @@ fn print_mapping(mapping: &MappingView, out: &mut dyn Write) -> io::Result<()> {
     };
     field("seed", Some(mapping.seed.to_string()))?;
     field("title", mapping.title.clone())?;
+    field(
+        "display",
+        mapping.display_timeout_s.map(|seconds| format!("on for {seconds} s, as somebody said")),
+    )?;
     field("user", mapping.upn.clone())?;
     field("proof", mapping.proof.map(|proof| proof.to_string()))?;
     field("since", Some(mapping.from.floor_second().to_string()))?;
@@ -166,6 +170,7 @@ mod tests {
             seed: SeedId([0xAB; 16]),
             parameters: Parameters::standard(),
             title: None,
+            display_timeout_s: None,
             upn: Some("alice@example.com".into()),
             from: NOW,
             to: Some(UnixMillis(NOW.0 + 60_000)),
@@ -186,6 +191,7 @@ mod tests {
             clock_set: Some(NOW),
             jobs: vec![],
             clock: None,
+            timeouts_to_choose_s: vec![],
         }
     }
 

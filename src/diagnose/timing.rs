@@ -126,6 +126,13 @@ impl Timing {
         format!("{REACTION_S} s were taken off each press for the time that a person needs")
     }
 
+    /// The offset and how far off that may be, in milliseconds: what a reading of the token's clock keeps of it.
+    pub fn in_millis(&self) -> (i64, u64) {
+        // Of at most half a period.
+        let millis = |seconds: f64| (seconds * 1_000.0).round() as i64;
+        (millis(self.offset_s), millis(self.uncertainty_s).unsigned_abs())
+    }
+
     /// Whether another press would settle the period.
     pub fn wants_another(&self) -> bool {
         self.sure < SURE
@@ -335,6 +342,7 @@ mod tests {
     #[test]
     fn the_answer_says_what_it_is_worth() {
         let found = timing(&presses(30, 11_000, &[0, 1, 2, 3], &[100, -100])).unwrap();
+        assert_eq!(found.in_millis(), (11_000, (found.uncertainty_s * 1_000.0).round() as u64));
         assert_eq!(
             found.what(),
             "a new code every 30 s (over 99 %); the token's clock is +11.0 s off, give or take 0.5 s"

@@ -556,6 +556,9 @@ pub struct NewSweep {
     pub serials: Vec<Serial>,
     /// Only the clock of this profile, where a token has one for each.
     pub profile: Option<Profile>,
+    /// How long displays stay on, in seconds: of tokens that are delivered and whose own is not on record. Kept with each.
+    #[serde(default)]
+    pub display_timeout_s: Option<u16>,
 }
 
 /// Which jobs of a batch.

@@ -354,6 +354,10 @@ pub struct TokenView {
     /// How its clock runs; none where it has none, or nobody checks its codes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock: Option<Box<ClockCourse>>,
+    /// From which display timeouts, in seconds, somebody has to choose the token's own before its clock can be set; empty
+    /// where nothing is to be said.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub timeouts_to_choose_s: Vec<u16>,
 }
 
 /// Which seed and parameters a profile held, from when to when.
@@ -367,6 +371,9 @@ pub struct MappingView {
     pub parameters: Parameters,
     /// The title on the token.
     pub title: Option<String>,
+    /// How long the display stays on, in seconds, as somebody said of a delivered token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_timeout_s: Option<u16>,
     /// The user.
     pub upn: Option<String>,
     /// `burned` here, or `delivered` so.

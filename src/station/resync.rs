@@ -14,14 +14,14 @@ use super::{
 use crate::{
     burn::{
         Plan, Step,
-        resync::{self as rules, CannotSet, OnRecord, Told, Way},
+        resync::{self as rules, CannotSet, OnRecord, SaidOf, Timeout, Told, Way},
     },
     domain::{CustomerKey, KeyNeeded, Model, Profile, Seed, SeedId, Serial, SweptOutcome},
     drivers::{self, Token},
     face::{Failure, ResyncView},
     link::ApduLink,
     remedy::Remedy,
-    store::{BatchSummary, JobRecord, MappingRecord, OverrideId, RunningSweep, Sweep},
+    store::{BatchSummary, JobRecord, MappingRecord, NewResync, OverrideId, RunningSweep, Sweep},
     vault::Fingerprint,
 };
 use std::collections::HashMap;
@@ -57,16 +57,17 @@ pub fn begin<L: ApduLink>(
     let (key, fingerprint) = way.key;
     let (job, door) =
         claim_locked(slot, &guest.serial, sweep.id, (key, fingerprint), &Consent::default(), |stamp| {
-            core.store.claim_resync(
-                sweep.id,
-                &guest.serial,
-                &slot.name,
-                &profiles,
-                Some(reading.drift_ms),
-                &plan_text,
-                fingerprint,
-                stamp,
-            )
+            let new = NewResync {
+                sweep: sweep.id,
+                serial: guest.serial.clone(),
+                slot: slot.name.clone(),
+                profiles: profiles.clone(),
+                said: way.said.clone(),
+                before_ms: Some(reading.drift_ms),
+                plan: plan_text.clone(),
+                key: fingerprint,
+            };
+            core.store.claim_resync(new, stamp)
         })
         .map_err(Unclaimed::into_not)?;
     (core.crossing)("claimed");
@@ -89,7 +90,7 @@ pub fn go_on<L: ApduLink>(
     holdings.retain(|held| {
         job.entries.iter().any(|entry| entry.profile == held.profile && entry.seed == held.seed)
     });
-    let way = prepare(core, guest, token, &holdings).map_err(|error| match error {
+    let way = prepare(core, guest, token, &holdings, None).map_err(|error| match error {
         Either::Not(not) => not,
         Either::Cannot(why) => {
             let says = format!("job {} can't go on with token {}: {why}", job.id, guest.serial);
@@ -127,20 +128,40 @@ pub fn leave_alone(core: &Core, guest: &Guest<'_>) -> Result<Option<Not>, Not> {
     Ok(Some(Not::take(says, "take it away; nothing was written to it")))
 }
 
-/// Whether a token's clock can be set with what is on record, as far as that can be told without the token.
-pub fn is_possible(core: &Core, serial: &Serial, only: Option<Profile>) -> Result<(), Why> {
+/// Whether a token's clock can be set with what is on record and what a person says of its display timeout, as far as
+/// that can be told without the token. Gives the profiles of which that is news.
+pub fn is_possible(
+    core: &Core,
+    serial: &Serial,
+    only: Option<Profile>,
+    said_s: Option<u16>,
+) -> Result<Vec<Profile>, Why> {
     let holdings = core.store.holdings(serial)?;
-    let held = rules::pick(on_record(core, &holdings)?, only)?;
+    let mut held = rules::pick(on_record(core, &holdings)?, only)?;
     // A model that nobody knows yet is looked at when the token is there.
-    let Some(model) = holdings[0].model.as_deref().and_then(|name| core.catalog.model(name)) else {
-        return Ok(());
+    let Some(model) = model_of(core, &holdings) else { return Ok(Vec::new()) };
+    let news = match said_s {
+        Some(said_s) => rules::take_word(model, &mut held, said_s, SaidOf::ThisOne)?,
+        None => Vec::new(),
     };
     let told: Vec<Told> = match rules::way(model) {
         Some(Way::ClockOnly) => held.iter().map(as_meant).collect(),
         Some(Way::BurnAgain) | None => Vec::new(),
     };
     rules::plan_resync(model, &held, &told)?;
-    Ok(())
+    Ok(news)
+}
+
+/// From which display timeouts, in seconds, a person has to choose before the clock of a token can be set that holds this;
+/// none where nothing is to be said.
+pub fn timeouts_to_choose(core: &Core, holdings: &[MappingRecord]) -> Result<Vec<u16>, Failure> {
+    let Some(model) = model_of(core, holdings) else { return Ok(Vec::new()) };
+    let wants = rules::wants_timeout(model, &on_record(core, holdings)?);
+    Ok(if wants { model.display_timeouts_s.clone() } else { Vec::new() })
+}
+
+fn model_of<'a>(core: &'a Core, holdings: &[MappingRecord]) -> Option<&'a Model> {
+    holdings.first()?.model.as_deref().and_then(|name| core.catalog.model(name))
 }
 
 /// Why a token's clock can't be set.
@@ -224,7 +245,9 @@ impl Round<'_> {
             holdings.iter().filter(|held| only.is_none_or(|only| held.profile == only)).cloned().collect();
         match only {
             Some(only) if meant.is_empty() => Err(CannotSet::NoProfile(only).into()),
-            Some(_) | None => prepare(self.core, self.guest, token, &meant),
+            Some(_) | None => {
+                prepare(self.core, self.guest, token, &meant, self.sweep.sweep.display_timeout_s)
+            }
         }
     }
 
@@ -251,6 +274,8 @@ struct Prepared {
     plan: Plan,
     seeds: HashMap<SeedId, Seed>,
     key: (CustomerKey, Fingerprint),
+    /// Profiles whose display timeout is known because the sweep says it.
+    said: Vec<(Profile, u16)>,
 }
 
 /// Why it isn't prepared.
@@ -276,8 +301,14 @@ fn prepare<L: ApduLink>(
     guest: &Guest<'_>,
     token: &mut Token<L>,
     holdings: &[MappingRecord],
+    said_s: Option<u16>,
 ) -> Result<Prepared, Either> {
-    let held = on_record(core, holdings)?;
+    let mut held = on_record(core, holdings)?;
+    let mut said = Vec::new();
+    if let Some(seconds) = said_s {
+        let news = rules::take_word(guest.model, &mut held, seconds, SaidOf::Whichever)?;
+        said.extend(news.into_iter().map(|profile| (profile, seconds)));
+    }
     let mut told = Vec::new();
     if let Token::Molto2(session) = token {
         for one in &held {
@@ -300,17 +331,18 @@ fn prepare<L: ApduLink>(
             seeds.insert(write.seed, core.seed(write.seed)?);
         }
     }
-    Ok(Prepared { plan, seeds, key })
+    Ok(Prepared { plan, seeds, key, said })
 }
 
-/// What is on record of what a token holds. The display timeout is that of the plan by which it was burned: the mapping
-/// has none, since it makes no difference to a code.
+/// What is on record of what a token holds. The display timeout is that of the plan by which it was burned, or what a
+/// person said of a delivered one.
 fn on_record(core: &Core, holdings: &[MappingRecord]) -> Result<Vec<OnRecord>, Failure> {
     let mut all = Vec::new();
     for held in holdings {
         let job = held.job.map(|job| core.store.job(job)).transpose()?.flatten();
         let plan = job.and_then(|job| job.plan).and_then(|text| serde_json::from_str::<Plan>(&text).ok());
         let as_burned = plan.as_ref().and_then(|plan| plan.write(held.profile));
+        let burned = as_burned.filter(|write| write.seed == held.seed);
         let seed = core.store.seed_sealed(held.seed)?;
         all.push(OnRecord {
             profile: held.profile,
@@ -318,9 +350,11 @@ fn on_record(core: &Core, holdings: &[MappingRecord]) -> Result<Vec<OnRecord>, F
             seed_len_bytes: seed.map_or(0, |seed| usize::try_from(seed.len_bytes).unwrap_or(usize::MAX)),
             parameters: held.parameters,
             title: held.title.clone(),
-            display_timeout_s: as_burned
-                .filter(|write| write.seed == held.seed)
-                .map(|write| write.display_timeout_s),
+            display_timeout: match (burned, held.display_timeout_s) {
+                (Some(write), _) => Timeout::Burned(write.display_timeout_s),
+                (None, Some(seconds)) => Timeout::Said(seconds),
+                (None, None) => Timeout::NotKnown,
+            },
         });
     }
     Ok(all)
@@ -445,6 +479,7 @@ mod tests {
             seed: SeedId([1; 16]),
             parameters: Parameters::standard(),
             title: None,
+            display_timeout_s: None,
             origin: crate::store::MappingOrigin::Burned,
             facts: crate::store::JobFacts::default(),
             job: None,

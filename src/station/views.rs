@@ -94,6 +94,7 @@ pub fn token(token: &store::TokenRecord) -> TokenView {
         clock_set: clock_set(token),
         jobs: token.jobs.iter().map(job).collect(),
         clock: None,
+        timeouts_to_choose_s: Vec::new(),
     }
 }
 
@@ -110,6 +111,7 @@ fn mapping(mapping: &store::MappingRecord) -> MappingView {
         seed: mapping.seed,
         parameters: mapping.parameters,
         title: mapping.title.clone(),
+        display_timeout_s: mapping.display_timeout_s,
         upn: mapping.facts.upn.clone(),
         origin: mapping.origin.word().to_owned(),
         from: mapping.since,

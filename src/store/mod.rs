@@ -40,7 +40,7 @@ pub use error::{
 pub use lent::NotLent;
 pub use peek::{OnDisk, SCHEMA, peek};
 pub use records::*;
-pub use sweeps::{ResyncDone, RunningSweep, Sweep, Swept};
+pub use sweeps::{NewResync, ResyncDone, RunningSweep, Sweep, Swept};
 
 use crate::domain::UnixMillis;
 use rusqlite::{Connection, Transaction, TransactionBehavior};

@@ -241,7 +241,7 @@ fn entries(connection: &Connection, job: JobId) -> rusqlite::Result<Vec<EntryRec
 
 const MAPPING: &str = "SELECT m.serial, t.model, m.profile, m.seed, m.parameters, m.title, m.origin, m.facts,
     m.job, b.name, m.since, m.ended_at, m.ended_by, m.proof, m.proof_at, m.proof_detail,
-    coalesce(j.wants_eyes, 0)
+    coalesce(j.wants_eyes, 0), m.display_timeout_s
     FROM mappings m JOIN tokens t ON t.serial = m.serial
     LEFT JOIN jobs j ON j.id = m.job LEFT JOIN batches b ON b.id = j.batch ";
 
@@ -255,6 +255,7 @@ fn mapping_row(row: &Row<'_>) -> rusqlite::Result<MappingRecord> {
         seed: row.get(3)?,
         parameters: json(row, 4)?,
         title: row.get(5)?,
+        display_timeout_s: row.get(17)?,
         origin: row.get(6)?,
         facts: json(row, 7)?,
         job: row.get(8)?,

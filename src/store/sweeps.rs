@@ -31,6 +31,30 @@ pub struct Sweep {
     pub serials: Vec<Serial>,
     /// Only the clock of this profile, where a token has one for each.
     pub profile: Option<Profile>,
+    /// How long displays stay on, in seconds, of tokens of which that is not on record.
+    #[serde(default)]
+    pub display_timeout_s: Option<u16>,
+}
+
+/// A job that sets a clock, as it is claimed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewResync {
+    /// The sweep that it is part of.
+    pub sweep: BatchId,
+    /// Which token.
+    pub serial: Serial,
+    /// Where that lies.
+    pub slot: SlotName,
+    /// The profiles that it concerns; what they hold is copied from the record.
+    pub profiles: Vec<Profile>,
+    /// Those whose display timeout is on record from now on because the sweep says it, in seconds.
+    pub said: Vec<(Profile, u16)>,
+    /// How far off the clock is, in milliseconds.
+    pub before_ms: Option<i64>,
+    /// What the claim means to do, as text.
+    pub plan: String,
+    /// The key that is about to be shown to the token.
+    pub key: Fingerprint,
 }
 
 /// A sweep that takes tokens.
@@ -81,8 +105,15 @@ pub struct ResyncDone {
 }
 
 impl Store {
-    /// Makes a sweep that runs from now on.
-    pub fn new_sweep(&self, batch: NewBatch, sweep: Sweep, stamp: &Stamp) -> Result<BatchId, BatchRefused> {
+    /// Makes a sweep that runs from now on. What it says of display timeouts is said of `these` for good, whatever was said
+    /// of them before.
+    pub fn new_sweep(
+        &self,
+        batch: NewBatch,
+        sweep: Sweep,
+        these: Vec<(Serial, Profile)>,
+        stamp: &Stamp,
+    ) -> Result<BatchId, BatchRefused> {
         let stamp = stamp.clone();
         self.write(move |tx| {
             if batches::find(tx, &batch.name)?.is_some() {
@@ -102,6 +133,11 @@ impl Store {
             tx.execute("UPDATE batches SET sweep = ?2 WHERE id = ?1", params![id, to_json(&sweep)])?;
             let detail = json!({ "batch": batch.name, "sweep": sweep });
             audit::append(tx, &stamp, "sweep made", None, &detail)?;
+            if let Some(seconds) = sweep.display_timeout_s {
+                for (serial, profile) in &these {
+                    say_timeout(tx, serial, *profile, seconds, &stamp)?;
+                }
+            }
             batches::set_state(tx, id, BatchState::Running, None, &stamp)?;
             Ok(id)
         })
@@ -181,24 +217,19 @@ impl Store {
         })
     }
 
-    /// Makes a job that sets the clock of a token, gives it to that token, and notes that `key` is about to be shown to
-    /// it: one act, before the first command that could change the token. `profiles` are those that the job concerns; what
-    /// they hold is copied from the record.
-    #[allow(clippy::too_many_arguments, reason = "as for `claim_to_try`, whose facts these are")]
+    /// Makes a job that sets the clock of a token, gives it to that token, and notes that a key is about to be shown to
+    /// it: one act, before the first command that could change the token.
     pub fn claim_resync(
         &self,
-        sweep: BatchId,
-        serial: &Serial,
-        slot: &SlotName,
-        profiles: &[Profile],
-        before_ms: Option<i64>,
-        plan: &str,
-        key: Fingerprint,
+        new: NewResync,
         stamp: &Stamp,
     ) -> Result<(JobRecord, AttemptId), ClaimRefused> {
-        let (serial, slot, plan, stamp) = (serial.clone(), slot.clone(), plan.to_owned(), stamp.clone());
-        let profiles = profiles.to_vec();
+        let stamp = stamp.clone();
         self.write(move |tx| {
+            let NewResync { sweep, serial, slot, profiles, said, before_ms, plan, key } = new;
+            for (profile, seconds) in said {
+                say_timeout(tx, &serial, profile, seconds, &stamp)?;
+            }
             tx.prepare_cached(
                 "INSERT INTO jobs (batch, position, state, moved_at, facts, drift_before_ms)
                  VALUES (?1, ?2, 'queued', ?3, '{}', ?4)",
@@ -209,8 +240,8 @@ impl Store {
                 let copied = tx
                     .prepare_cached(
                         "INSERT INTO job_entries (job, profile, seed, parameters, title, display_timeout_s, touch)
-                         SELECT ?1, m.profile, m.seed, m.parameters, m.title, e.display_timeout_s,
-                             coalesce(e.touch, 0)
+                         SELECT ?1, m.profile, m.seed, m.parameters, m.title,
+                             coalesce(e.display_timeout_s, m.display_timeout_s), coalesce(e.touch, 0)
                          FROM mappings m LEFT JOIN job_entries e ON e.job = m.job AND e.profile = m.profile
                          WHERE m.serial = ?2 AND m.profile = ?3 AND m.ended_at IS NULL",
                     )?
@@ -277,6 +308,28 @@ impl Store {
             .optional()?)
         })
     }
+}
+
+/// A person said how long the display of a token stays on.
+fn say_timeout(
+    tx: &Transaction<'_>,
+    serial: &Serial,
+    profile: Profile,
+    seconds: u16,
+    stamp: &Stamp,
+) -> rusqlite::Result<()> {
+    let is_news = tx
+        .prepare_cached(
+            "UPDATE mappings SET display_timeout_s = ?3
+             WHERE serial = ?1 AND profile = ?2 AND ended_at IS NULL AND display_timeout_s IS NOT ?3",
+        )?
+        .execute(params![serial, profile, seconds])?
+        > 0;
+    if is_news {
+        let detail = json!({ "profile": profile, "seconds": seconds });
+        audit::append(tx, stamp, "display timeout said", Some(serial), &detail)?;
+    }
+    Ok(())
 }
 
 /// A seed that was written again is proven by that writing; what was proven before was proven of the writing before.

@@ -11,11 +11,12 @@ use super::{
     keys::{self, Action},
     model::{Link, Model, View, Which},
     msg::{Asked, Effect},
+    resync,
     sweep::Sweeping,
 };
 use crate::{
     domain::SlotName,
-    face::{BatchView, Command, Consent, Doing, NewSweep, VaultState},
+    face::{BatchView, Command, Consent, Doing, VaultState},
 };
 
 /// Does it.
@@ -61,7 +62,7 @@ pub fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
             let sweeping = Sweeping::new(&model.station.batches);
             model.dialogs.push(Dialog::Sweep(Box::new(sweeping)));
         }
-        Action::Resync => return resync(model),
+        Action::Resync => return set_clock(model),
         Action::Export => return export(model),
         Action::Activate => return activate(model),
         Action::Which => which(model),
@@ -395,17 +396,14 @@ fn on_token(model: &mut Model, action: Action) {
     }
 }
 
-/// Nobody is asked whether: the token keeps its seed and its parameters.
-fn resync(model: &mut Model) -> Vec<Effect> {
+fn set_clock(model: &mut Model) -> Vec<Effect> {
     let Some(serial) = model.selected_serial() else {
         model.complain("no token is selected: choose one, or scan its serial");
         return Vec::new();
     };
-    let said = format!("put token {serial} on a slot: its clock is set there");
     // A diagnosis found it wrong, however its clock reads: it is written to at any rate.
     let threshold_s = (model.view == View::Diagnose).then_some(0);
-    let sweep = NewSweep { serials: vec![serial], threshold_s, ..NewSweep::default() };
-    vec![Effect::Ask(Asked::Act(said), Command::Resync(sweep))]
+    vec![resync::begin(serial, threshold_s)]
 }
 
 fn typed(model: &mut Model, what: Typed) {

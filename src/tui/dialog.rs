@@ -12,6 +12,7 @@ use super::{
     msg::{Asked, Effect},
     new_batch::Making,
     palette,
+    resync::Resyncing,
     reveal::{Reveal, Shape},
     sweep::Sweeping,
 };
@@ -45,6 +46,8 @@ pub enum Dialog {
     Making(Box<Making>),
     /// Starts a sweep.
     Sweep(Box<Sweeping>),
+    /// Asks what has to be said before the clock of a token is set.
+    Resync(Box<Resyncing>),
     /// Shows the codes of a key on a slot.
     Codes(Codes),
     /// Activates tokens at their server.
@@ -145,7 +148,8 @@ impl Dialog {
             | Self::Typed { .. }
             | Self::Init(_)
             | Self::Making(_)
-            | Self::Sweep(_) => true,
+            | Self::Sweep(_)
+            | Self::Resync(_) => true,
             Self::Import(import) => matches!(import.stage, Stage::Filling | Stage::Asked(..)),
             Self::Export(export) => matches!(export.stage, ExportStage::Filling | ExportStage::Naming(..)),
             _ => false,
@@ -181,6 +185,7 @@ impl Dialog {
             }
             Self::Making(making) if !making.busy => &mut making.form,
             Self::Sweep(sweeping) => &mut sweeping.form,
+            Self::Resync(resyncing) => &mut resyncing.form,
             Self::Export(export) if matches!(export.stage, ExportStage::Filling) => {
                 if export.is_idle(line) {
                     return;
@@ -303,6 +308,12 @@ pub fn key(model: &mut Model, key: &KeyEvent) -> Vec<Effect> {
         Dialog::Making(making) => return making.key(key),
         Dialog::Sweep(sweeping) => {
             if let Some(effect) = sweeping.key(key) {
+                model.dialogs.pop();
+                return vec![effect];
+            }
+        }
+        Dialog::Resync(resyncing) => {
+            if let Some(effect) = resyncing.key(key) {
                 model.dialogs.pop();
                 return vec![effect];
             }

@@ -151,5 +151,6 @@ fn nothing_of(line: &DriftLine) -> TokenView {
         jobs: Vec::new(),
         clock: None,
         clock_set: None,
+        timeouts_to_choose_s: Vec::new(),
     }
 }

@@ -268,6 +268,13 @@ pub const KEYS: &[Entry] = &[
         "timing",
         "diagnose: time the changes of the code, without any seed (again: ends it)",
     ),
+    operator(diagnose(
+        &[letter('K')],
+        "K",
+        Act::Keep,
+        "",
+        "diagnose: keep what was timed as a reading of the token's clock",
+    )),
     diagnose(&[letter('w')], "w", Act::Whose, "whose", "diagnose: find whose code this is"),
     diagnose(&[letter('W')], "W", Act::When, "when", "diagnose: find when the token showed the last code"),
     diagnose(&[letter('c')], "c", Act::Searched, "", "diagnose: what else was checked"),

@@ -30,6 +30,7 @@ pub mod pace;
 pub mod paged;
 pub mod palette;
 pub mod plain;
+pub mod resync;
 pub mod reveal;
 pub mod rules;
 pub mod run;

@@ -94,6 +94,8 @@ pub enum Asked {
     Keys,
     /// Whether a batch could be made.
     Look,
+    /// A token whose clock is to be set: what has to be said of it first.
+    Resync(super::resync::Which),
     /// Makes the batch of this name.
     Make(String),
     /// To [`Effect::Import`].

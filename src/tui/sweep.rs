@@ -10,7 +10,8 @@ use crossterm::event::KeyEvent;
 /// Fields of the form.
 const TOKENS: usize = 0;
 const THRESHOLD: usize = 1;
-const NAME: usize = 2;
+const DISPLAY: usize = 2;
+const NAME: usize = 3;
 
 /// The dialog that starts a sweep.
 #[derive(Debug)]
@@ -39,21 +40,30 @@ impl Sweeping {
                     "more than",
                     "seconds that a clock must be off; empty: a third of what the token's server forgives",
                 ),
+                Field::text(
+                    "display",
+                    "seconds that the displays of delivered tokens stay on, where that is not on record; empty: those are \
+                     left as they are",
+                ),
                 Field::text("name", "what the sweep is called; empty: \"resync-\" and the day"),
             ]),
             problem: None,
         }
     }
 
-    /// What is asked for; none where the seconds are no number.
-    fn sweep(&self) -> Option<NewSweep> {
-        let threshold_s = match self.form.said(THRESHOLD) {
-            Some(text) => Some(text.parse::<u32>().ok().filter(|seconds| *seconds <= 86_400)?),
-            None => None,
-        };
-        Some(NewSweep {
+    /// What is asked for; else which field is wrong, and what it wants.
+    fn sweep(&self) -> Result<NewSweep, (usize, &'static str)> {
+        let seconds = |field| self.form.said(field).map(|text| text.parse::<u32>()).transpose();
+        let threshold_s = seconds(THRESHOLD).ok().filter(|said| said.is_none_or(|said| said <= 86_400));
+        let threshold_s = threshold_s.ok_or((THRESHOLD, "a number of seconds, up to 86400, or nothing"))?;
+        let display_timeout_s = seconds(DISPLAY).ok().map(|said| said.map(u16::try_from).transpose());
+        let display_timeout_s = display_timeout_s
+            .and_then(Result::ok)
+            .ok_or((DISPLAY, "a number of seconds, such as 30, or nothing"))?;
+        Ok(NewSweep {
             name: self.form.said(NAME),
             threshold_s,
+            display_timeout_s,
             of_batch: self.form.said(TOKENS),
             ..NewSweep::default()
         })
@@ -63,14 +73,14 @@ impl Sweeping {
     pub fn key(&mut self, key: &KeyEvent) -> Option<Effect> {
         match self.form.key(key) {
             Did::Done => match self.sweep() {
-                Some(sweep) => {
+                Ok(sweep) => {
                     let said =
                         "the sweep runs: put tokens down one after another, each until its slot says take";
                     return Some(Effect::Ask(Asked::Act(said.to_owned()), Command::Resync(sweep)));
                 }
-                None => {
-                    self.problem = Some("a number of seconds, up to 86400, or nothing");
-                    self.form.at = THRESHOLD;
+                Err((field, problem)) => {
+                    self.problem = Some(problem);
+                    self.form.at = field;
                 }
             },
             Did::Edited => self.problem = None,
@@ -108,9 +118,17 @@ mod tests {
         press(&mut sweeping, KeyCode::Backspace);
         press(&mut sweeping, KeyCode::Char('5'));
         assert_eq!(sweeping.problem, None);
+        for code in [KeyCode::Tab, KeyCode::Char('-')] {
+            press(&mut sweeping, code);
+        }
+        assert!(press(&mut sweeping, KeyCode::Enter).is_none() && sweeping.form.at == DISPLAY);
+        for code in [KeyCode::Backspace, KeyCode::Char('6'), KeyCode::Char('0')] {
+            press(&mut sweeping, code);
+        }
         let Some(Effect::Ask(_, Command::Resync(sweep))) = press(&mut sweeping, KeyCode::Enter) else {
             panic!()
         };
         assert_eq!((sweep.of_batch.as_deref(), sweep.threshold_s), (Some("spring"), Some(5)));
+        assert_eq!(sweep.display_timeout_s, Some(60));
     }
 }

@@ -161,6 +161,7 @@ fn token(serial: &str) -> TokenView {
         clock_set: None,
         jobs: vec![job(3, JobState::Burned)],
         clock: None,
+        timeouts_to_choose_s: Vec::new(),
     }
 }
 

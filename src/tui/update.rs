@@ -8,6 +8,7 @@ use super::{
     model::{Link, Model, View, Which},
     mouse,
     msg::{Asked, Effect, Msg},
+    resync::{self, Resyncing},
     reveal::Reveal,
     scan,
     state::Eyes,
@@ -379,6 +380,12 @@ fn answered(model: &mut Model, asked: Asked, result: Result<Reply, Failure>) -> 
             _ => model.dialogs.push(Dialog::Token { serial, view: Some(token), scroll: 0 }),
         },
         (Asked::Token(serial), Err(failure)) => scan::unknown(model, &serial, failure),
+        (Asked::Resync(which), Ok(Reply::Token(token))) => match Resyncing::new(which.clone(), &token) {
+            Some(resyncing) => model.dialogs.push(Dialog::Resync(Box::new(resyncing))),
+            None => return vec![resync::ask(which, None)],
+        },
+        // Why its clock can't be set is said best by who should set it.
+        (Asked::Resync(which), Err(_)) => return vec![resync::ask(which, None)],
         (Asked::Profiles(_, code), Ok(Reply::Token(token))) => return scan::verify(&token, code),
         (Asked::Verify(serial, profile, code), Ok(Reply::Verdict(verdict))) => {
             if verdict.right {
@@ -419,6 +426,7 @@ fn failed(model: &mut Model, asked: &Asked, failure: Failure) {
         }
         Asked::Act(_)
         | Asked::Token(_)
+        | Asked::Resync(_)
         | Asked::Plot(_)
         | Asked::Profiles(..)
         | Asked::Verify(..)

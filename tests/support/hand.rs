@@ -5,6 +5,7 @@ use super::{
     kiln::Simulated,
     oathtool,
     pcscd::{Pcscd, Reader},
+    scene::Watch,
     until,
 };
 use serde_json::Value;
@@ -49,6 +50,13 @@ impl Token {
     pub fn place(&mut self) {
         let answer = self.sim.ask("place");
         assert_eq!(answer["placed"], true, "{answer}");
+    }
+
+    /// Lets something go wrong with it: `yank-after:4`, say.
+    #[track_caller]
+    pub fn arm(&mut self, fault: &str) {
+        let answer = self.sim.ask(&format!("fault {fault}"));
+        assert_eq!(answer["armed"], serde_json::json!([fault]), "{answer}");
     }
 
     /// Touches a key as soon as it waits for that.
@@ -151,10 +159,10 @@ pub fn seeds_in(saved: &Value) -> Vec<String> {
         .collect()
 }
 
-/// Puts all of `tokens` back, as many at a time as there are readers; `done` waits until the station has done with the
-/// tokens of one such round. They must be off their readers.
+/// Puts all of `tokens` back, as many at a time as there are readers, each round until the station has done with its tokens.
+/// They must be off their readers.
 #[track_caller]
-pub fn return_all(pcscd: &Pcscd, tokens: &mut [Token], done: impl Fn(&mut [Token])) {
+pub fn return_all(pcscd: &Pcscd, tokens: &mut [Token], watch: &Watch) {
     let mut left = tokens;
     while !left.is_empty() {
         // As many as have readers of their own.
@@ -167,7 +175,7 @@ pub fn return_all(pcscd: &Pcscd, tokens: &mut [Token], done: impl Fn(&mut [Token
             pcscd.await_removal(&token.reader);
             token.place();
         }
-        done(round);
+        watch.until_taken(&round.iter().map(|token| token.serial.clone()).collect::<Vec<_>>());
         for token in round.iter_mut() {
             token.take();
         }

@@ -15,6 +15,7 @@ pub mod hand;
 pub mod hidbench;
 pub mod kiln;
 pub mod leak;
+pub mod memory;
 pub mod namespace;
 pub mod oathtool;
 pub mod pcscd;

@@ -21,6 +21,13 @@ pub fn counted(seed_base32: &str, digits: u32, counter: u64) -> String {
     run(seed_base32, digits, &["--hotp", &format!("--counter={counter}")])
 }
 
+/// A seed in a token's memory, which is hex, as `oathtool` takes it.
+#[track_caller]
+pub fn base32(seed_hex: &str) -> String {
+    let bytes = data_encoding::HEXLOWER.decode(seed_hex.as_bytes()).expect("a token's memory is hex");
+    data_encoding::BASE32.encode(&bytes)
+}
+
 #[track_caller]
 fn run(seed_base32: &str, digits: u32, more: &[&str]) -> String {
     let mut child = Command::new("oathtool")

@@ -3,8 +3,9 @@
 use super::{
     LONG,
     child::{Lines, Owned},
+    hand::Token,
     kiln::{Kiln, Station},
-    namespace,
+    namespace, until,
 };
 use age::secrecy::ExposeSecret;
 use serde_json::Value;
@@ -45,12 +46,20 @@ impl Scene {
     /// The same, with one more recipe in the home.
     #[track_caller]
     pub fn start_with_recipe(&self, recipe: &str, env: &[(&str, &str)]) -> Station {
+        self.add_recipe(recipe);
+        self.start(env)
+    }
+
+    /// Puts a recipe into the home.
+    #[track_caller]
+    pub fn add_recipe(&self, recipe: &str) {
+        let name = recipe.lines().find_map(|line| line.strip_prefix("name = ")).expect("a recipe has a name");
         let recipes = self.kiln.home().join("profiles/recipes");
         std::fs::create_dir_all(&recipes).expect("the home is writable");
-        std::fs::write(recipes.join("of-the-test.toml"), recipe).expect("the home is writable");
+        let file = recipes.join(format!("{}.toml", name.trim_matches('"')));
+        std::fs::write(file, recipe).expect("the home is writable");
         std::fs::set_permissions(self.kiln.home(), std::fs::Permissions::from_mode(0o700))
             .expect("the home is ours");
-        self.start(env)
     }
 
     /// Opens the vault.
@@ -83,6 +92,32 @@ impl Scene {
     #[track_caller]
     pub fn job_of(&self, batch: &str, serial: &str) -> Option<Value> {
         self.jobs(batch).into_iter().find(|job| job["serial"] == serial)
+    }
+
+    /// Where the job stands that a token holds, or held; "none" where there is none.
+    #[track_caller]
+    pub fn state_of(&self, batch: &str, serial: &str) -> String {
+        match self.job_of(batch, serial) {
+            Some(job) => job["state"].as_str().expect("a state is a word").to_owned(),
+            None => "none".to_owned(),
+        }
+    }
+
+    /// A slot, once one says something with `text` in it.
+    #[track_caller]
+    pub fn slot_says(&self, text: &str) -> Value {
+        until(&format!("a slot that says \"{text}\""), LONG, || {
+            let slots = self.json(&["slots"]);
+            let says = |slot: &&Value| slot["says"].as_str().is_some_and(|says| says.contains(text));
+            slots.as_array()?.iter().find(says).cloned()
+        })
+    }
+
+    /// The station calls the code right that a token shows in a profile, switched off and on.
+    #[track_caller]
+    pub fn verify(&self, token: &mut Token, profile: u8) {
+        let shown = token.read(profile);
+        self.run(&["verify", &token.serial, &shown.code, "--profile", &profile.to_string()]);
     }
 
     /// Makes a batch of random seeds and starts it. Nobody is asked to look at displays: the test does.
@@ -181,4 +216,12 @@ impl Watch {
 #[track_caller]
 fn parse(line: &str) -> Value {
     serde_json::from_str(line).unwrap_or_else(|error| panic!("kiln watch --json: {error}: {line}"))
+}
+
+/// One code of what `kiln otp read` or another reader of keys answered, by its id or name.
+#[track_caller]
+pub fn code_of<'v>(answer: &'v Value, name: &str) -> &'v Value {
+    let codes = answer["codes"].as_array().expect("codes are a list");
+    let named = |code: &&Value| code["id"] == name || code["name"] == name;
+    codes.iter().find(named).unwrap_or_else(|| panic!("no {name}: {answer}"))
 }

@@ -5,8 +5,8 @@
 use kiln::{
     domain::{Clock, ClockState, JobState, Profile, UnixMillis, catalog::Catalog},
     face::{
-        Command, Failure, HolderFile, ImportOptions, ImportTarget, JobFilter, JobView, Numbered, Page, Reply,
-        Role, SecretBytes,
+        BatchPolicy, Command, Failure, HolderFile, ImportOptions, ImportTarget, JobFilter, JobView, MadeFor,
+        NewBatch, Numbered, Page, Reply, Role, SecretBytes,
     },
     sim::{
         Bench, Challenges, Surroundings, VirtualToken, molto2,
@@ -221,6 +221,22 @@ impl Shop {
         station.stopper().stop();
         station.stopped().await;
         self.key
+    }
+}
+
+/// A batch of one token with random seeds.
+pub fn of_one(name: &str, model: &str, recipe: &str) -> NewBatch {
+    NewBatch {
+        name: name.into(),
+        count: 1,
+        model: model.into(),
+        recipe: recipe.into(),
+        login_target: None,
+        key: None,
+        policy: BatchPolicy::default(),
+        priority: 0,
+        made_for: MadeFor::default(),
+        dry_run: false,
     }
 }
 

@@ -8,22 +8,26 @@ use super::super::{
 };
 use super::batch;
 use crate::{
-    burn::resync::LEAST_MS,
+    burn::resync::{LEAST_MS, Way, way},
     domain::{Clock, OnFound, Policy, SeenPolicy},
     face::{Failure, FailureKind, NewSweep, Page, PageOf, Reply},
     remedy::Remedy,
     store::{self, Sweep},
 };
+use std::collections::BTreeSet;
 
 /// Makes a sweep and lets it run. Tokens that are named must all be such that their clocks can be set.
 pub fn sweep(core: &Core, new: &NewSweep, who: &str) -> Result<Reply, Failure> {
     let mut serials = new.serials.clone();
     serials.sort();
     serials.dedup();
-    let mut cannot = Vec::new();
+    if let Some(seconds) = new.display_timeout_s {
+        check_timeout(core, seconds)?;
+    }
+    let (mut cannot, mut news) = (Vec::new(), Vec::new());
     for serial in &serials {
-        match is_possible(core, serial, new.profile) {
-            Ok(()) => {}
+        match is_possible(core, serial, new.profile, new.display_timeout_s) {
+            Ok(profiles) => news.extend(profiles.into_iter().map(|profile| (serial.clone(), profile))),
             Err(Why::Cannot(why)) => cannot.push((serial, why)),
             Err(Why::Failure(failure)) => return Err(failure),
         }
@@ -53,6 +57,7 @@ pub fn sweep(core: &Core, new: &NewSweep, who: &str) -> Result<Reply, Failure> {
         of_batch: new.of_batch.clone(),
         serials,
         profile: new.profile,
+        display_timeout_s: new.display_timeout_s,
     };
     let made = store::NewBatch {
         name: name.clone(),
@@ -68,10 +73,25 @@ pub fn sweep(core: &Core, new: &NewSweep, who: &str) -> Result<Reply, Failure> {
         target: None,
         key_name: None,
     };
-    core.store.new_sweep(made, sweep, &core.stamp(who))?;
+    core.store.new_sweep(made, sweep, news, &core.stamp(who))?;
     core.resume();
     core.say_batch(&name);
     batch::show(core, &name)
+}
+
+/// A display timeout that no token has is a slip.
+fn check_timeout(core: &Core, seconds: u16) -> Result<(), Failure> {
+    let with_clock = core.catalog.models().filter(|model| way(model) == Some(Way::BurnAgain));
+    let exist: BTreeSet<u16> = with_clock.flat_map(|model| model.display_timeouts_s.clone()).collect();
+    if exist.contains(&seconds) {
+        return Ok(());
+    }
+    let exist: Vec<String> = exist.iter().map(|seconds| format!("{seconds}s")).collect();
+    Err(failure(
+        FailureKind::Usage,
+        format!("no token has a display that stays on for {seconds} s"),
+        format!("say how long it really stays on: {}", exist.join(", ")),
+    ))
 }
 
 /// "resync-2026-11-27", or with a number behind it where there is one already.

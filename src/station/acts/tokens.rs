@@ -1,6 +1,6 @@
 //! The inventory, and what a person allows or says of one token.
 
-use super::super::{core::Core, failure::failure, views};
+use super::super::{core::Core, failure::failure, resync, views};
 use crate::{
     domain::{Clock, Serial},
     face::{Consent, DriftFilter, Failure, FailureKind, Page, PageOf, Reply, TokenView},
@@ -24,7 +24,8 @@ pub fn list(core: &Core, query: &str, page: Page) -> Result<Reply, Failure> {
 pub fn show(core: &Core, serial: &Serial) -> Result<Reply, Failure> {
     let token = core.store.token(serial)?.ok_or_else(|| TokenRefused::NoToken(serial.clone()))?;
     let clock = core.clocks.one(&core.store, &core.catalog, core.clock.now(), serial)?.map(Box::new);
-    Ok(Reply::Token(Box::new(TokenView { clock, ..views::token(&token) })))
+    let timeouts_to_choose_s = resync::timeouts_to_choose(core, &token.holdings)?;
+    Ok(Reply::Token(Box::new(TokenView { clock, timeouts_to_choose_s, ..views::token(&token) })))
 }
 
 /// How the clocks of all tokens run, a page at a time.

@@ -24,6 +24,8 @@ pub struct MappingRecord {
     pub parameters: Parameters,
     /// What the token's screen calls it.
     pub title: Option<String>,
+    /// How long the screen stays on, in seconds, as a person said of a delivered token; `None` where nobody did.
+    pub display_timeout_s: Option<u16>,
     /// Burned here, or delivered so.
     pub origin: MappingOrigin,
     /// What else the source said, the user's name among it.

@@ -5,24 +5,25 @@ use super::*;
 const KEY: Fingerprint = Fingerprint([9; 16]);
 
 fn sweep(bench: &Bench, name: &str, sweep: Sweep) -> BatchId {
-    bench.store.new_sweep(batch(name), sweep, &stamp(30)).unwrap()
+    bench.store.new_sweep(batch(name), sweep, vec![], &stamp(30)).unwrap()
+}
+
+fn resync(sweep: BatchId, on: &str) -> NewResync {
+    NewResync {
+        sweep,
+        serial: serial(on),
+        slot: SlotName("left".into()),
+        profiles: vec![Profile::ZERO],
+        said: vec![],
+        before_ms: Some(-75_000),
+        plan: "plan".into(),
+        key: KEY,
+    }
 }
 
 /// A job that sets the clock of a token, claimed.
 fn claimed(bench: &Bench, sweep: BatchId, on: &str) -> JobRecord {
-    let profiles = [Profile::ZERO];
-    let slot = SlotName("left".into());
-    let claim = bench.store.claim_resync(
-        sweep,
-        &serial(on),
-        &slot,
-        &profiles,
-        Some(-75_000),
-        "plan",
-        KEY,
-        &stamp(40),
-    );
-    claim.unwrap().0
+    bench.store.claim_resync(resync(sweep, on), &stamp(40)).unwrap().0
 }
 
 fn set(bench: &Bench, job: &JobRecord, on: &str) -> JobRecord {
@@ -140,10 +141,32 @@ fn a_reset_ends_what_was_begun_to_set_the_clock() {
 fn a_token_without_a_seed_on_record_gets_no_job() {
     let bench = Bench::new();
     let id = sweep(&bench, "june", Sweep::default());
-    let slot = SlotName("left".into());
-    let claim =
-        bench.store.claim_resync(id, &serial("100"), &slot, &[Profile::ZERO], None, "plan", KEY, &stamp(40));
-    assert!(claim.is_err());
+    assert!(bench.store.claim_resync(resync(id, "100"), &stamp(40)).is_err());
     let none = bench.store.jobs(id, &JobFilter::default(), Page::first(9)).unwrap();
     assert_eq!(none.total, 0, "nothing is left of it");
+}
+
+#[test]
+fn how_long_the_display_of_a_token_stays_on_is_kept_with_what_it_holds() {
+    let bench = Bench::new();
+    bench.store.import(ImportInto::Inventory, vec![bench.job_for(1, "A1")], None, &stamp(1)).unwrap();
+    bench.store.import(ImportInto::Inventory, vec![bench.job_for(2, "A2")], None, &stamp(2)).unwrap();
+    let said = |of: &str| bench.store.holdings(&serial(of)).unwrap()[0].display_timeout_s;
+    let june = Sweep { display_timeout_s: Some(60), ..Sweep::default() };
+    let these = vec![(serial("A1"), Profile::ZERO)];
+    let id = bench.store.new_sweep(batch("june"), june.clone(), these, &stamp(30)).unwrap();
+    assert_eq!([said("A1"), said("A2")], [Some(60), None]);
+    assert_eq!(bench.store.running_sweeps().unwrap()[0].sweep, june);
+
+    // One that comes to the sweep has it on record with the claim, and the job does.
+    let new = NewResync { said: vec![(Profile::ZERO, 60)], ..resync(id, "A2") };
+    let (job, _) = bench.store.claim_resync(new, &stamp(40)).unwrap();
+    assert_eq!((said("A2"), job.entries[0].display_timeout_s), (Some(60), Some(60)));
+    // Another seed is another matter.
+    let burned = bench.running("spring", vec![bench.job(3)]);
+    bench.burn(burned[0], "A1");
+    assert_eq!(said("A1"), None);
+    let log = bench.store.audit_page("display timeout said", Page::first(9)).unwrap();
+    assert_eq!(log.total, 2, "once for each token");
+    bench.store.audit_verify(&[]).unwrap();
 }

@@ -3,6 +3,7 @@
 use super::{
     How, Pane, Picked,
     question::{self, place},
+    timed,
 };
 use crate::{
     diagnose::{Evidence, Symptom, timing::timing},
@@ -25,6 +26,8 @@ pub enum Act {
     NextProfile,
     /// Begins to time changes of the code, or ends it.
     Timing,
+    /// Keeps what was timed as a reading of the token's clock.
+    Keep,
     /// Asks whose code it is.
     Whose,
     /// Asks when it was shown.
@@ -50,12 +53,14 @@ pub enum Asked {
     Owners(u64),
     /// When it was shown.
     Times(u64),
+    /// That what was timed is kept as a reading of this token's clock.
+    Keep(Serial),
 }
 
 /// Clock errors up to so many seconds where it is asked whose a code is.
 const WITHIN_S: u32 = 600;
 
-fn ask(asked: Asked, command: Command) -> Effect {
+pub(super) fn ask(asked: Asked, command: Command) -> Effect {
     Effect::Ask(msg::Asked::Diagnose(asked), command)
 }
 
@@ -86,6 +91,7 @@ pub fn perform(model: &mut Model, what: Act) -> Vec<Effect> {
             };
             view.choosing = None;
         }
+        Act::Keep => return timed::keep(model),
         Act::Whose | Act::When => return search(model, what),
         Act::Searched => {
             view.pane = match view.pane {

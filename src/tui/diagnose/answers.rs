@@ -1,6 +1,6 @@
 //! What the station answers, as the diagnose view keeps it.
 
-use super::{Found, Pane, act::Asked};
+use super::{Found, Pane, act::Asked, timed};
 use crate::{
     diagnose::Diagnosis,
     domain::{Profile, Serial},
@@ -63,6 +63,7 @@ pub fn answered(model: &mut Model, asked: Asked, result: Result<Reply, Failure>)
                 Err(failure) => view.problem = Some(failure),
             }
         }
+        (Asked::Keep(serial), result) => timed::kept(model, &serial, result),
         (Asked::Owners(of) | Asked::Times(of), _) if of != round => {}
         (Asked::Owners(_), Ok(Reply::Findings(found))) => match serde_json::from_value(found) {
             Ok(owners) => view.pane = Pane::Owners(Some(owners)),

@@ -12,6 +12,7 @@ pub mod question;
 #[cfg(test)]
 pub(super) mod sample;
 pub mod steps;
+pub mod timed;
 
 use super::{input::Input, paged::Paged};
 use crate::{

@@ -111,6 +111,7 @@ pub fn token(serial: &str, profiles: u8) -> TokenView {
         seed: crate::domain::SeedId([profile; 16]),
         parameters: Parameters::standard(),
         title: None,
+        display_timeout_s: None,
         upn: Some("ann@example.com".into()),
         origin: "burned".into(),
         from: NOW.plus(-86_400_000),
@@ -134,6 +135,7 @@ pub fn token(serial: &str, profiles: u8) -> TokenView {
         clock_set: None,
         jobs: Vec::new(),
         clock: None,
+        timeouts_to_choose_s: Vec::new(),
     }
 }
 

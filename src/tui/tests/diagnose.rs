@@ -236,6 +236,61 @@ fn changes_are_timed_without_a_seed() {
     }
 }
 
+/// The changes of a code that goes every 30 s, of a clock that is 7 s behind.
+fn time_three_changes(model: &mut Model) {
+    for after_ms in [7_400, 37_500, 67_300] {
+        update(model, Msg::Tick(NOW.plus(after_ms)));
+        press(model, KeyCode::Enter);
+    }
+}
+
+#[test]
+fn what_was_timed_is_kept_as_a_reading_of_the_token_in_question() {
+    let mut model = on_call(80, 24, 1);
+    press(&mut model, KeyCode::Char('m'));
+    assert!(asked(&press(&mut model, KeyCode::Char('K'))).is_empty(), "nothing was timed yet");
+    assert!(model.toast.as_ref().unwrap().text.contains("press Enter at more changes"));
+    time_three_changes(&mut model);
+    is_reviewed("timing-of-a-token", &model);
+    let effects = press(&mut model, KeyCode::Char('K'));
+    let [Command::ClockTimed { serial: of, period_s: 30, offset_ms: -7_000, within_ms: 1..=1_000 }] =
+        asked(&effects)[..]
+    else {
+        panic!("{effects:?}")
+    };
+    assert_eq!(*of, serial());
+    assert!(asked(&press(&mut model, KeyCode::Char('K'))).is_empty(), "once");
+
+    // Whole periods are told by a code alone: refused, with what to do, and nothing is lost.
+    let refused = Err(no("a timing can't tell whole periods"));
+    let refused = Msg::Answer(Asked::Diagnose(Of::Keep(serial())), refused);
+    update(&mut model, refused);
+    assert!(text(&model).contains("can't tell whole periods"));
+    press(&mut model, KeyCode::Esc);
+    assert_eq!(model.diagnose.timing.as_ref().unwrap().len(), 3);
+
+    assert_eq!(asked(&press(&mut model, KeyCode::Char('K'))).len(), 1);
+    let effects = answer(&mut model, Of::Keep(serial()), Reply::Done);
+    assert!(model.diagnose.timing.is_none() && text(&model).contains("kept as a reading"));
+    assert!(matches!(asked(&effects)[..], [Command::Examine { .. }]), "the next answer reckons with it");
+}
+
+#[test]
+fn what_was_timed_of_nobody_knows_whom_is_kept_nowhere() {
+    let mut unknown = model(80, 24);
+    press(&mut unknown, KeyCode::Char('m'));
+    time_three_changes(&mut unknown);
+    assert!(asked(&press(&mut unknown, KeyCode::Char('K'))).is_empty());
+    assert!(text(&unknown).contains("first the token"), "{}", text(&unknown));
+
+    let mut looking_on = on_call(80, 24, 1);
+    looking_on.role = Role::Observer;
+    press(&mut looking_on, KeyCode::Char('m'));
+    time_three_changes(&mut looking_on);
+    assert!(!text(&looking_on).contains("K keeps"));
+    assert!(asked(&press(&mut looking_on, KeyCode::Char('K'))).is_empty());
+}
+
 #[test]
 fn codes_are_asked_about_at_once_and_a_second_one_with_the_first() {
     let mut model = model(80, 24);

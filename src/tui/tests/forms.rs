@@ -209,6 +209,7 @@ fn in_full() -> TokenView {
         seed: SeedId([0; 16]),
         parameters: Parameters::standard(),
         title: None,
+        display_timeout_s: None,
         upn: Some("ann@example.com".into()),
         origin: if to.is_some() { "delivered".into() } else { "burned".into() },
         from: day(since),
@@ -424,10 +425,40 @@ fn a_sweep_is_started_by_a_small_form_from_views_and_palette() {
     vault(&mut model, VaultState::Open);
     type_in(&mut model, ":clocks of tokens\n");
     assert!(matches!(model.dialogs.last(), Some(Dialog::Sweep(_))));
-    let effects = type_in(&mut model, "\t5\n");
+    let effects = type_in(&mut model, "\t5\t60\n");
     assert!(asked(&effects).iter().any(|command| matches!(command, Command::Resync(sweep)
-        if sweep.threshold_s == Some(5) && sweep.of_batch.is_none() && sweep.serials.is_empty())));
+        if sweep.threshold_s == Some(5) && sweep.display_timeout_s == Some(60)
+            && sweep.of_batch.is_none() && sweep.serials.is_empty())));
     assert!(model.dialogs.is_empty());
+}
+
+/// Has the clock of the token in question set; what the station is asked for first.
+fn clock_of(model: &mut Model) -> crate::tui::resync::Which {
+    match &press(model, KeyCode::Char('r'))[..] {
+        [Effect::Ask(Asked::Resync(which), Command::Token { serial })] if which.0 == *serial => which.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn how_long_a_delivered_display_stays_on_is_asked_where_it_is_not_on_record() {
+    for (columns, rows) in SIZES {
+        let mut model = model(columns, rows);
+        vault(&mut model, VaultState::Open);
+        type_in(&mut model, "d86596100000001\n");
+        let which = clock_of(&mut model);
+        let timeouts_to_choose_s = vec![15, 30, 60, 120];
+        let delivered = TokenView { timeouts_to_choose_s, ..token("86596100000001") };
+        let effects = answer(&mut model, Asked::Resync(which), Reply::Token(Box::new(delivered)));
+        assert!(asked(&effects).is_empty(), "nothing is guessed");
+        assert!(asked(&press(&mut model, KeyCode::Enter)).is_empty());
+        is_golden("resync-asks", &model);
+        let effects = type_in(&mut model, "3\n");
+        assert!(
+            matches!(asked(&effects)[..], [Command::Resync(sweep)] if sweep.display_timeout_s == Some(30))
+        );
+        assert!(model.dialogs.is_empty());
+    }
 }
 
 #[test]
@@ -435,9 +466,16 @@ fn the_clock_of_the_token_in_question_is_set_with_one_key() {
     let mut model = model(80, 24);
     vault(&mut model, VaultState::Open);
     type_in(&mut model, "d86596100000001\n");
-    let effects = press(&mut model, KeyCode::Char('r'));
-    assert!(asked(&effects).iter().any(|command| matches!(command, Command::Resync(sweep)
-        if sweep.serials == ["86596100000001".parse().unwrap()] && sweep.threshold_s == Some(0))));
+    let which = clock_of(&mut model);
+    let effects = answer(&mut model, Asked::Resync(which), Reply::Token(Box::new(token("86596100000001"))));
+    assert!(matches!(asked(&effects)[..], [Command::Resync(sweep)]
+        if sweep.serials == ["86596100000001".parse().unwrap()] && sweep.threshold_s == Some(0)
+            && sweep.display_timeout_s.is_none()));
+    assert!(model.dialogs.is_empty(), "nobody is asked whether");
+    // Why it can't be set is for the station to say.
+    let which = clock_of(&mut model);
+    let effects = update(&mut model, Msg::Answer(Asked::Resync(which), Err(no("no such token"))));
+    assert!(matches!(asked(&effects)[..], [Command::Resync(_)]));
     model.role = Role::Observer;
     assert!(asked(&press(&mut model, KeyCode::Char('r'))).is_empty(), "who looks on sets nothing");
 }

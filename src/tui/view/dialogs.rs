@@ -36,6 +36,7 @@ pub fn draw(model: &Model, dialog: &Dialog, area: Rect, buf: &mut Buffer, spots:
         Dialog::Import(import) => forms::import(import, area, buf, spots),
         Dialog::Making(making) => forms::making(making, area, buf, spots),
         Dialog::Sweep(sweeping) => forms::sweep(sweeping, area, buf, spots),
+        Dialog::Resync(resyncing) => forms::resync(resyncing, area, buf, spots),
         Dialog::Activating(activating) => activate::draw(activating, model.now, area, buf),
         Dialog::Codes(shown) => codes::draw(shown, model.now, area, buf, spots),
         Dialog::Export(export) => forms::export(export, area, buf, spots),

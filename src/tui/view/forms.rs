@@ -13,6 +13,7 @@ use crate::{
         init::Init,
         look::{BAD, FRAME, GOOD, PLAIN, STRONG},
         new_batch::Making,
+        resync::Resyncing,
         spots::Spots,
         sweep::Sweeping,
     },
@@ -90,6 +91,20 @@ pub fn sweep(sweeping: &Sweeping, area: Rect, buf: &mut Buffer, spots: &mut Spot
     lines.push(("Enter starts it: nobody is asked again; Esc leaves it".into(), FRAME));
     let inside = show("set clocks right", lines, cursor, area, buf);
     choices(inside, 0, sweeping.form.fields.len(), spots);
+}
+
+/// The dialog that asks how long a display stays on.
+pub fn resync(resyncing: &Resyncing, area: Rect, buf: &mut Buffer, spots: &mut Spots) {
+    let about = "kiln did not burn this token, and its clock can only be set together with the time that its display stays \
+                 on. It is kept on record, and asked once.";
+    let mut lines = wrapped(about, area, PLAIN);
+    lines.push((String::new(), PLAIN));
+    let first = lines.len();
+    lines.extend(form_lines(&resyncing.form, |_| false, area).0);
+    lines.extend(resyncing.problem.map(|problem| (problem.to_owned(), BAD)));
+    lines.push(("Enter goes on; Esc leaves the clock as it is".into(), FRAME));
+    let inside = show(&format!("set the clock of {}", resyncing.serial()), lines, None, area, buf);
+    choices(inside, first, resyncing.form.fields.len(), spots);
 }
 
 /// The dialog that makes the vault.

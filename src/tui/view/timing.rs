@@ -9,6 +9,8 @@ use crate::{
     domain::UnixMillis,
     remedy::Remedy,
     tui::{
+        diagnose::{act::Act, timed::timed},
+        keys::Action,
         look::{BAD, PLAIN, STRONG},
         model::Model,
     },
@@ -38,6 +40,9 @@ pub fn draw(model: &Model, presses: &[UnixMillis], area: Rect, buf: &mut Buffer)
                 .into(),
             PLAIN,
         )),
+    }
+    if let Some((picked, _)) = timed(model).filter(|_| model.may(Action::Diagnose(Act::Keep))) {
+        texts.push((format!("K keeps this as a reading of the clock of {}", picked.serial), PLAIN));
     }
     if let Some(state) = model.station.clock.map(|clock| clock.state).filter(|state| !state.is_trusted()) {
         texts.push((format!("measured against a clock that is {state}"), BAD));

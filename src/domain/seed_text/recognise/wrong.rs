@@ -131,7 +131,7 @@ pub enum WrongInput {
         /// What is wrong with it.
         error: SeedTextError,
     },
-    /// A seed with its label; [`strip_label`] takes it off after a person agreed.
+    /// A seed with its label; [`strip_label`](super::strip_label) takes it off after a person agreed.
     #[error("\"{label}\" stands before the seed")]
     Labelled {
         /// The label, in lower case.
