@@ -7,7 +7,7 @@ use kiln::{
     app::system_clock::SystemClock,
     domain::{Clock, Proof, catalog::Catalog},
     drivers::pcsc::PcscSource,
-    face::{Command, Event, HolderFile, JobFilter, JobView, Page, Reply, Role, SecretBytes},
+    face::{Command, Doing, Event, HolderFile, JobFilter, JobView, Page, Reply, Role, SecretBytes},
     link::{LinkError, LinkSource, Listing, Port},
     sim::{Bench, Challenges, Fault, Surroundings, VirtualToken, token2_otp},
     station::{Caller, Limits, Parts, Station, StationHandle, no_crossing, no_probe},
@@ -180,15 +180,82 @@ fn a_usb_key_that_wants_a_touch_nobody_foresaw_says_so_on_its_slot() {
             loop {
                 let told = events.recv().await.expect("the station goes on");
                 if let Event::Slot(view) = &told.event
-                    && view.doing == kiln::face::Doing::Touch
+                    && view.doing == Doing::Touch
                 {
-                    assert!(view.remedy.as_deref().is_some_and(|remedy| remedy.contains("unplug it")));
+                    assert!(
+                        view.remedy.as_deref().is_some_and(|remedy| remedy.contains("kiln slots give-up"))
+                    );
                     break;
                 }
             }
         });
         assert!(key.touch_within(LONG));
         shop.burned("usb", Proof::Computed);
+        shop.end();
+    });
+}
+
+#[test]
+fn a_wait_for_a_touch_is_given_up_and_the_job_goes_on_when_the_key_is_back() {
+    isolated("a_wait_for_a_touch_is_given_up_and_the_job_goes_on_when_the_key_is_back", LIMIT, || {
+        let _pcscd = Pcscd::start(&["Kiln A"]);
+        let shop = Shop::open();
+        let mut events = shop.door.events();
+        let give_up = || {
+            let caller = Caller { who: "tester".into(), uid: 0, role: Role::Operator };
+            shop.runtime.block_on(shop.door.ask(Command::SlotGiveUp { slot: USB.into() }, caller))
+        };
+        let mut until_slot = |doing: Doing| {
+            shop.runtime.block_on(async {
+                loop {
+                    if let Event::Slot(view) = &events.recv().await.expect("the station goes on").event
+                        && view.doing == doing
+                        && view.slot.0 == USB
+                    {
+                        return view.clone();
+                    }
+                }
+            })
+        };
+        let nothing = give_up().expect_err("no key is there");
+        assert!(nothing.message.contains("no key on slot") && !nothing.remedy.is_empty(), "{nothing:?}");
+
+        // It would wait for a minute, and nobody touches it.
+        let settings = token2_otp::Settings {
+            touch_to_write: true,
+            patience: Duration::from_secs(60),
+            ..token2_otp::Settings::new("96105000000041".parse().expect("a serial"))
+        };
+        let around = Surroundings::new(Arc::new(SystemClock), Challenges::random());
+        let key = VirtualToken::token2_otp(settings, around);
+        shop.batch("usb", "token2-pin-plus", "key-random");
+        shop.ports.place(USB, &key).expect("the port is free");
+        until_slot(Doing::Touch);
+        give_up().expect("it waits");
+        let said = until_slot(Doing::Look);
+        assert!(said.says.as_deref().is_some_and(|says| says.contains("was given up")), "{said:?}");
+        assert!(said.remedy.as_deref().is_some_and(|todo| todo.contains("without touching it")), "{said:?}");
+        let job = shop.job("usb");
+        assert_eq!(job.state, kiln::domain::JobState::Unfinished, "{job:?}");
+        assert_eq!(key.standing().filled, 0);
+        give_up().expect_err("nothing waits any more: the slot leaves it alone");
+
+        // Back with a finger on it.
+        shop.ports.take(USB).expect("it was there");
+        let finger = {
+            let key = key.clone();
+            thread::spawn(move || key.touch_within(LONG))
+        };
+        shop.ports.place(USB, &key).expect("the port is free");
+        shop.burned("usb", Proof::Computed);
+        assert!(finger.join().expect("the finger"));
+        assert_eq!(key.standing().filled, 1);
+        let Reply::Audit(log) = shop
+            .ask(Command::AuditShow { query: "touch given up".into(), page: Page { offset: 0, limit: 10 } })
+        else {
+            panic!("no log");
+        };
+        assert_eq!(log.total, 1);
         shop.end();
     });
 }

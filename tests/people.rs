@@ -181,6 +181,7 @@ one_of_each! {
         codes: vec!["000000".into()],
         shows: None,
         at: None,
+        typed: vec![],
         wider: 1,
     },
     Command::Examine { .. } => Acts Command::Examine {
@@ -220,6 +221,7 @@ one_of_each! {
         slot: "no such slot".into(),
         serial: serial(),
     },
+    Command::SlotGiveUp { .. } => Acts Command::SlotGiveUp { slot: "no such slot".into() },
     Command::OtpRead { .. } => Acts Command::OtpRead { slot: None, name: None, key: None },
     Command::Clock => Looks Command::Clock,
     Command::ClockOverride { .. } => Acts Command::ClockOverride { seconds: 60 },
@@ -239,6 +241,7 @@ fn finds_nothing_to_do(command: &Command) -> bool {
             | Command::BatchRetry { .. }
             | Command::SlotName { .. }
             | Command::SlotSerial { .. }
+            | Command::SlotGiveUp { .. }
             | Command::OtpRead { .. }
             | Command::DevicePressed { .. }
             | Command::ClockTimed { .. }

@@ -4,10 +4,10 @@
 mod support;
 
 use kiln::{
-    domain::{Clock, ClockState, JobState, Profile, Proof, Serial},
+    domain::{Clock, ClockState, JobState, Profile, Proof, Serial, UnixTime},
     face::{
         Command, Consent, DeviceState, ExportFormat, ExportOptions, FailureKind, ImportTarget, NewBatch,
-        Numbered, Page, ProfileChoice, Reply, Role, SecretBytes, SeenCode,
+        Numbered, OnLint, Page, ProfileChoice, Reply, Role, SecretBytes, SeenCode,
     },
     sim::{Challenges, Display, Fault, ForeignCard, Surroundings, VirtualToken},
     station::Caller,
@@ -467,6 +467,18 @@ async fn of_many_profiles_the_named_one_goes_out_and_a_batch_report_adds_up() {
     let refused = export(&for_entra).await.unwrap_err();
     assert!(refused.details.iter().any(|line| line.contains("would be refused")), "{refused:?}");
     assert!(refused.remedy.contains("--despite entra"));
+    // A look tells the same line by line with the target's name, for a person who decides then; it writes nothing.
+    let looks = |dry_run| {
+        move |options: &mut ExportOptions| {
+            for_entra(options);
+            (options.on_lint, options.dry_run) = (OnLint::Tell, dry_run);
+        }
+    };
+    let Reply::Exported(told) = export(&looks(true)).await.unwrap() else { panic!() };
+    assert!(told.content.expose().is_empty() && told.lint.iter().all(|line| line.target == "entra"));
+    let words: Vec<String> = told.lint.iter().map(kiln::face::ExportLine::words).collect();
+    assert_eq!(words, refused.details);
+    assert!(export(&looks(false)).await.is_err(), "a look alone: nothing is written so");
 
     let Reply::BatchReport(report) = shop.ask(Command::BatchReport { name: "spare".into() }).await.unwrap()
     else {
@@ -744,6 +756,7 @@ async fn rivals_are_told_by_the_first_digits_of_what_they_show() {
     shop.clock.now.fetch_add(30_000, Ordering::SeqCst);
     let second = seen(&b);
     let whole = [fresh_code(&a, 0), first.code.clone(), second.code.clone()];
+    let second_at = second.at;
     let reply = shop.ask(examine(vec![first, second])).await.unwrap();
     let sent = serde_json::to_string(&reply).unwrap();
     let Reply::Examined(found) = reply else { panic!() };
@@ -784,7 +797,26 @@ async fn rivals_are_told_by_the_first_digits_of_what_they_show() {
     assert_eq!(shop.ask(shows("smoke")).await.unwrap_err().kind, FailureKind::Usage);
     // What comes from seeds is not for those who only look on.
     let looks_on = Caller { who: "guest".into(), uid: 1000, role: Role::Observer };
-    assert!(shop.door.ask(examine(vec![]), looks_on).await.is_err());
+    assert!(shop.door.ask(examine(vec![]), looks_on.clone()).await.is_err());
+    // Whose codes these are, they are told, though nobody read the displays between them.
+    shop.clock.now.fetch_add(90_000, Ordering::SeqCst);
+    let third = seen(&b);
+    let ask = |typed: Vec<UnixTime>| Command::Diagnose {
+        serial: A.parse().unwrap(),
+        profile: Profile::ZERO,
+        codes: vec![whole[2].clone(), third.code.clone()],
+        shows: None,
+        at: Some(second_at),
+        typed,
+        wider: 1,
+    };
+    for (typed, causes) in
+        [(vec![second_at, third.at], serde_json::json!(["other-token"])), (vec![], serde_json::Value::Null)]
+    {
+        let told = shop.door.ask(ask(typed), looks_on.clone()).await.unwrap();
+        let Reply::Findings(told) = told else { panic!("{told:?}") };
+        assert_eq!(told["findings"][0]["causes"], causes, "{told}");
+    }
     shop.close().await;
 }
 
@@ -795,6 +827,7 @@ fn diagnose(serial: &str, codes: &[&str]) -> Command {
         codes: codes.iter().map(|code| (*code).to_owned()).collect(),
         shows: None,
         at: None,
+        typed: vec![],
         wider: 1,
     }
 }

@@ -112,6 +112,59 @@ fn a_day_begins_by_key_presses_alone_and_goes_on_without_the_screen() {
     again.until(&["ended with 0"]);
 }
 
+/// Presses and the wheel, no motion: what a slow line can carry.
+const MOUSE_HEARD: &str = "1 0 0 1";
+const MOUSE_LEFT: &str = "0 0 0 0";
+
+#[test]
+fn the_mouse_selects_and_is_given_back_at_a_stop_an_end_and_a_panic() {
+    let kiln = locked_home();
+    kiln.write("more.csv", seed_file::entra(&[Line::new(7, "8659610000077", "C301-i")]));
+    kiln.run(&["unlock", "--passphrase-file", "passphrase"]).expect(0);
+    kiln.run(&["import", "more.csv", "--batch", "autumn"]).expect(0);
+    let shell = Screen::start(&kiln.path(""), 80, 24, "env PS1='$ ' bash --norc --noprofile -i", &[]);
+    shell.until(&["$"]);
+    shell.types(&command(&kiln, ""));
+    shell.press("Enter");
+    shell.until(&["[station]"]);
+    shell.until_mouse(MOUSE_HEARD);
+    shell.click("batches");
+    shell.until(&["[batches]", "▸ autumn", "all jobs of autumn"]);
+    shell.click("spring draft");
+    shell.until(&["▸ spring", "all jobs of spring", "8659610000001"]);
+    shell.turn_wheel("8659610000001");
+    shell.until(&["▸#"]);
+
+    shell.press("C-z");
+    shell.until(&["Stopped"]);
+    shell.until_mouse(MOUSE_LEFT);
+    shell.types("fg");
+    shell.press("Enter");
+    shell.until(&["[batches]"]);
+    shell.until_mouse(MOUSE_HEARD);
+    shell.press("M");
+    shell.until(&["left to the terminal"]);
+    shell.until_mouse(MOUSE_LEFT);
+    shell.press("M");
+    shell.until_mouse(MOUSE_HEARD);
+    shell.press("q");
+    shell.until(&["left; the station goes on"]);
+    assert_eq!(shell.mouse(), MOUSE_LEFT);
+
+    shell.types(&format!("KILN_SCREEN_PANIC=worker {}", command(&kiln, "")));
+    shell.press("Enter");
+    shell.until(&["breaks, as KILN_SCREEN_PANIC wants"]);
+    assert_eq!(shell.mouse(), MOUSE_LEFT);
+    shell.types(&format!("clear; KILN_NO_MOUSE=1 {}", command(&kiln, "")));
+    shell.press("Enter");
+    shell.until(&["[station]"]);
+    assert_eq!(shell.mouse(), MOUSE_LEFT);
+    shell.press("q");
+    shell.types("exit");
+    shell.press("Enter");
+    shell.until(&["ended with 0"]);
+}
+
 #[test]
 fn a_signal_gives_the_terminal_back() {
     let kiln = Bench(Kiln::new());

@@ -170,6 +170,7 @@ impl Inventory {
                 codes: codes.iter().map(ToString::to_string).collect(),
                 shows: None,
                 at: Some(AT),
+                typed: vec![],
                 wider: 1,
             };
             let Reply::Findings(found) = self.ask(command) else { panic!("no findings") };

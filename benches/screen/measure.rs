@@ -128,7 +128,7 @@ pub fn measure(dir: &Path, size: Size) -> Figures {
     );
     let screen = thread::spawn(move || {
         let mut backend = Ansi::new(Noting(noting), || Ok((160, 45)));
-        let look = Look { colour: true, unicode: true };
+        let look = Look::FULL;
         drive(&mut backend, look, &inbox, &Now, &mut |effect, _| match workers.take(effect) {
             Some(Effect::Redraw) => Ok(Handled::Redraw),
             Some(_) | None => Ok(Handled::Done),

@@ -142,13 +142,20 @@ struct AsVerb;
 
 impl AsVerb {
     fn outlet(to: &ExportTo) -> Result<cli::Outlet, Failure> {
-        let (age, pgp) = match &to.protect {
-            Protect::Private => (vec![], vec![]),
-            Protect::Age(recipient) => (vec![recipient.clone()], vec![]),
-            Protect::OpenPgp(file) => (vec![], vec![PathBuf::from(file)]),
+        let seal = match &to.protect {
+            Protect::Private => cli::Seal::None,
+            Protect::Age(recipient) => cli::Seal::Age(recipient),
+            Protect::OpenPgp(file) => cli::Seal::OpenPgp(Path::new(file)),
+            Protect::Password { password, for_privacyidea } => {
+                cli::Seal::Password { password: &password.0, for_privacyidea: *for_privacyidea }
+            }
+        };
+        let place = match &to.place {
+            tui::Place::File(path) => cli::Place::File(path.into()),
+            tui::Place::Pictures(path) => cli::Place::Pictures(path.into()),
         };
         let now = SystemClock.now().floor_second();
-        cli::Outlet::new(Path::new(&to.file), &age, &pgp, now).map_err(|error| error.to_failure())
+        cli::Outlet::new(place, seal, now).map_err(|error| error.to_failure())
     }
 }
 

@@ -240,6 +240,7 @@ pub fn ask(
         codes: args.codes.clone(),
         shows: args.shows.map(|symptom| symptom.name().to_owned()),
         at: args.at,
+        typed: Vec::new(),
         wider: args.wider,
     };
     let found = answer!(station, command, Reply::Findings(found) => found);

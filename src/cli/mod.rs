@@ -63,7 +63,7 @@ pub use args::{Asks, Cli, DemoArgs, Global, Hosts, Papers, Route, Verb};
 pub use ask::{Ask, Connector, News, Start, Stream};
 pub use doctor::Premises;
 pub use error::CliError;
-pub use export::Outlet;
+pub use export::{Outlet, Place, Seal};
 pub use files::FileError;
 pub use prompt::{Prompt, Terminal};
 pub use run::{run, run_diagnose, run_doctor, run_otp, run_papers};

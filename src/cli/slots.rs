@@ -1,4 +1,5 @@
-//! `kiln slots [name SLOT NAME | serial SLOT SERIAL]`: the slots, their readers, and names that stay.
+//! `kiln slots [name SLOT NAME | serial SLOT SERIAL | give-up SLOT]`: the slots, their readers, names that stay, and waits
+//! for a touch that nobody wants to give.
 
 use super::{
     Ask, CliError, Exit, Io,
@@ -35,6 +36,11 @@ enum SlotsVerb {
         /// The serial that is printed on the key, or one of your own
         serial: Serial,
     },
+    /// Give up the wait for a touch of the key on a slot; its job goes on when it is plugged in again
+    GiveUp {
+        /// The slot, by its name or its reader's
+        slot: String,
+    },
 }
 
 /// Asks and prints.
@@ -45,6 +51,11 @@ pub fn run(args: SlotsArgs, form: Form, io: &mut Io<'_>, station: &mut dyn Ask) 
         Some(SlotsVerb::Serial { slot, serial }) => {
             done(station, Command::SlotSerial { slot: slot.clone(), serial: serial.clone() })?;
             writeln!(io.err, "the key on {slot} goes by serial {serial} from now on")?;
+            return Ok(Exit::Done);
+        }
+        Some(SlotsVerb::GiveUp { slot }) => {
+            done(station, Command::SlotGiveUp { slot: slot.clone() })?;
+            writeln!(io.err, "the wait at {slot} is given up; unplug the key without touching it")?;
             return Ok(Exit::Done);
         }
     };
@@ -103,6 +114,15 @@ mod tests {
         assert_eq!(Desk::default().kiln("slots serial left S-17", &station), Exit::Done);
         let asked = serde_json::json!({"do": "slot_serial", "slot": "left", "serial": "S-17"});
         assert_eq!(station.asked(), [asked]);
+    }
+
+    #[test]
+    fn a_wait_is_given_up() {
+        let station = Scripted::new([Reply::Done]);
+        let mut desk = Desk::default();
+        assert_eq!(desk.kiln("slots give-up left", &station), Exit::Done);
+        assert_eq!(station.asked(), [serde_json::json!({"do": "slot_give_up", "slot": "left"})]);
+        assert!(desk.err().contains("unplug the key without touching it"));
     }
 
     #[test]

@@ -124,6 +124,12 @@ pub enum ReadError {
         /// For how long, in seconds.
         waited_s: u64,
     },
+    /// The wait for a key's touch was given up. It may wait still.
+    #[error("the wait for a touch of key {serial} was given up")]
+    GivenUp {
+        /// The key.
+        serial: Serial,
+    },
     /// The token cannot be asked this. Nothing was sent.
     #[error("{reading} cannot be asked for: {cause}")]
     Cannot {
@@ -154,6 +160,7 @@ impl Remedy for ReadError {
             Self::OtherToken { .. } => "leave one token on the reader until the slot says take",
             Self::Untouched { .. } => TOUCH_IT,
             Self::ButtonMissed { .. } => BUTTON_MISSED,
+            Self::GivenUp { .. } => LinkError::CalledOff.remedy(),
             Self::Cannot { cause, .. } => cause.remedy(),
             Self::NotOffered { .. } => "choose a recipe that this model can do",
         }
@@ -167,6 +174,7 @@ impl Remedy for ReadError {
             | Self::Malformed { .. }
             | Self::OtherToken { .. }
             | Self::ButtonMissed { .. }
+            | Self::GivenUp { .. }
             | Self::Untouched { .. } => Retry::AfterOperator,
             Self::NotOffered { .. } => Retry::Never,
         }
@@ -482,6 +490,14 @@ pub enum WriteError {
         /// For how long, in seconds.
         waited_s: u64,
     },
+    /// The wait for a key's touch was given up. One that comes before it is unplugged may still let it take the change.
+    #[error("the wait for a touch of key {serial} for {change} was given up")]
+    GivenUp {
+        /// The key.
+        serial: Serial,
+        /// What was to change.
+        change: Change,
+    },
     /// The link failed before the answer came: the token may have taken the change or not. Only the same change again,
     /// or a code on the display, settles it.
     #[error("token {serial} was lost before it confirmed {change}: {cause}")]
@@ -500,7 +516,7 @@ impl WriteError {
     /// Whether the token may have taken the change although no confirmation came.
     pub fn outcome_is_unknown(&self) -> bool {
         match self {
-            Self::Unknown { .. } | Self::ButtonMissed { .. } => true,
+            Self::Unknown { .. } | Self::ButtonMissed { .. } | Self::GivenUp { .. } => true,
             Self::Cannot { .. }
             | Self::SelfTest(_)
             | Self::OddKey { .. }
@@ -541,6 +557,7 @@ impl Remedy for WriteError {
                 "switch its keyboard on with Token2's own program, or use a recipe without codes at the button"
             }
             Self::ButtonMissed { .. } => BUTTON_MISSED,
+            Self::GivenUp { .. } => LinkError::CalledOff.remedy(),
             Self::Refused { .. } | Self::OddKey { .. } => SET_ASIDE,
             Self::Unknown { cause, .. } => cause.remedy(),
         }
@@ -555,6 +572,7 @@ impl Remedy for WriteError {
             Self::LockedAgain { .. }
             | Self::OddKey { .. }
             | Self::ButtonMissed { .. }
+            | Self::GivenUp { .. }
             | Self::Refused { .. }
             | Self::Full { .. }
             | Self::Untouched { .. }

@@ -225,12 +225,15 @@ pub enum Command {
         serial: Serial,
         /// The profile that should have shown the codes.
         profile: Profile,
-        /// Successive displays.
+        /// Successive displays, or, where `typed` says when, any.
         codes: Vec<String>,
         /// What the display shows instead of a code.
         shows: Option<String>,
         /// When the first was read; none: the last was read just now.
         at: Option<UnixTime>,
+        /// When each was typed, up to some twenty seconds after it was read. Empty: they are successive displays.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        typed: Vec<UnixTime>,
         /// Search windows so many times as wide.
         wider: u32,
     },
@@ -298,6 +301,11 @@ pub enum Command {
         slot: String,
         /// The serial.
         serial: Serial,
+    },
+    /// Gives up the wait for a touch of the key on a slot: on USB, where it does not wait within a reader.
+    SlotGiveUp {
+        /// The slot, by its name or its reader's.
+        slot: String,
     },
     /// Reads codes from the key on a slot: all that it calculates by itself, or one, by its name.
     OtpRead {
@@ -390,6 +398,7 @@ impl Command {
             | Self::Activated { .. }
             | Self::SlotName { .. }
             | Self::SlotSerial { .. }
+            | Self::SlotGiveUp { .. }
             | Self::OtpRead { .. }
             | Self::ClockOverride { .. }
             | Self::Stop => Role::Operator,

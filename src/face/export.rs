@@ -70,6 +70,8 @@ pub enum OnLint {
     GoodLinesOnly,
     /// They go in all the same: a person says so by the name of the target.
     Despite(String),
+    /// Each is named, for a person who decides then. A look (`dry_run`) alone: else nothing is written, as with `Refuse`.
+    Tell,
 }
 
 /// What an export is written as.
@@ -199,7 +201,7 @@ pub struct Exported {
     /// The server by whose rules it was looked at; none: nobody said, and the format is of no server.
     #[serde(default)]
     pub login_target: Option<String>,
-    /// What that server would refuse or take for something else, and went in on a person's word.
+    /// What that server would refuse or take for something else, and goes in on a person's word.
     #[serde(default)]
     pub lint: Vec<ExportLine>,
     /// The head of the audit chain after the export was recorded.
@@ -215,12 +217,27 @@ pub struct ExportLine {
     pub serial: Serial,
     /// Its profile.
     pub profile: Profile,
+    /// The server by whose rules, by its target's name.
+    #[serde(default)]
+    pub target: String,
     /// What would become of it.
     pub lint: Lint,
     /// What is wrong with it.
     pub problem: String,
     /// What to do.
     pub remedy: String,
+}
+
+impl ExportLine {
+    /// What would become of it, why, and what to do.
+    pub fn words(&self) -> String {
+        let lint = match self.lint {
+            Lint::Refused => "would be refused",
+            Lint::Changed => "would be changed in silence",
+        };
+        let Self { place, serial, profile, problem, remedy, .. } = self;
+        format!("{place} (token {serial}, profile {profile}) {lint}: {problem}; {remedy}")
+    }
 }
 
 /// What would become of a line at the server.

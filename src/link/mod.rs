@@ -181,7 +181,9 @@ impl Remedy for LinkError {
             Self::ButtonMissed(_) => {
                 "unplug the key and plug it in again, and touch it when the slot says touch"
             }
-            Self::CalledOff => "unplug the key and plug it in again: its job goes on",
+            Self::CalledOff => {
+                "unplug the key without touching it, then plug it in again; a job that waits for it goes on"
+            }
         }
     }
 

@@ -243,7 +243,7 @@ impl Work<'_> {
                     let writes = self.ready.plan.writes.iter();
                     Answer::Listed(writes.filter(is_listed).map(|write| write.profile).collect())
                 }
-                Err(error) => not_read(&error),
+                Err(error) => self.not_read(&error),
             },
             Step::Authenticate
             | Step::Configure(_)
@@ -274,7 +274,7 @@ impl Work<'_> {
         let Some(meant) = meant else { return Answer::Refused("it has no current step".into()) };
         match key.calculate(&write.name(self.naming()), write.parameters.mode, now) {
             Ok(code) => Answer::Code(if meant.same_as(&code) { Agreement::Same } else { Agreement::Other }),
-            Err(error) => not_read(&error),
+            Err(error) => self.not_read(&error),
         }
     }
 
@@ -325,7 +325,7 @@ impl Work<'_> {
                     parameters: block.parameters(),
                     title: String::from_utf8_lossy(&block.title).into_owned(),
                 }),
-                Err(error) => not_read(&error),
+                Err(error) => self.not_read(&error),
             },
             Step::ReadClock => {
                 let (asked, begun) = (self.core.clock.now(), Instant::now());
@@ -335,7 +335,7 @@ impl Work<'_> {
                         *last_reading = Some(read);
                         Answer::Clock { serial: info.serial, drift_s: drift_of(read).0 }
                     }
-                    Err(error) => not_read(&error),
+                    Err(error) => self.not_read(&error),
                 }
             }
             Step::WriteCredential(_) | Step::SetPassword | Step::Compute(_) | Step::ReadNames => {
@@ -349,7 +349,7 @@ impl Work<'_> {
         let says = error.to_string();
         match error {
             WriteError::Unknown { .. } => Answer::Lost(says),
-            WriteError::Untouched { .. } | WriteError::ButtonMissed { .. } => {
+            WriteError::Untouched { .. } | WriteError::ButtonMissed { .. } | WriteError::GivenUp { .. } => {
                 self.advice.set(Some(error.remedy()));
                 Answer::Untouched(says)
             }
@@ -367,6 +367,22 @@ impl Work<'_> {
             | WriteError::NotOffered { .. }
             | WriteError::LockedAgain { .. }
             | WriteError::Refused { .. } => Answer::Refused(says),
+        }
+    }
+
+    /// What a question that failed means for the burn. What to do about it is kept for the end, as after a write.
+    fn not_read(&self, error: &ReadError) -> Answer {
+        match error {
+            ReadError::Link { .. } => Answer::Lost(error.to_string()),
+            ReadError::Untouched { .. } | ReadError::ButtonMissed { .. } | ReadError::GivenUp { .. } => {
+                self.advice.set(Some(error.remedy()));
+                Answer::Untouched(error.to_string())
+            }
+            ReadError::Cannot { .. }
+            | ReadError::Status { .. }
+            | ReadError::Malformed { .. }
+            | ReadError::OtherToken { .. }
+            | ReadError::NotOffered { .. } => Answer::Refused(error.to_string()),
         }
     }
 
@@ -419,16 +435,4 @@ fn refused(error: &UnlockError) -> (AttemptResult, Answer) {
         | UnlockError::Status { .. } => Answer::Refused(error.to_string()),
     };
     (attempt_result(error), answer)
-}
-
-fn not_read(error: &ReadError) -> Answer {
-    match error {
-        ReadError::Link { .. } => Answer::Lost(error.to_string()),
-        ReadError::Untouched { .. } | ReadError::ButtonMissed { .. } => Answer::Untouched(error.to_string()),
-        ReadError::Cannot { .. }
-        | ReadError::Status { .. }
-        | ReadError::Malformed { .. }
-        | ReadError::OtherToken { .. }
-        | ReadError::NotOffered { .. } => Answer::Refused(error.to_string()),
-    }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     alarms::Alarms, breaker::Batches, bus::Bus, clock_gate::ClockGate, clocks::Clocks, device::Orders,
-    failure::locked, loose_end::LooseEnds, reads::Reads, searches::Searches,
+    failure::locked, loose_end::LooseEnds, reads::Reads, searches::Searches, touches::Touches,
 };
 use crate::{
     domain::{Clock, CustomerKey, SeedId, SlotName, catalog::Catalog},
@@ -101,6 +101,8 @@ pub struct Core {
     pub orders: Orders,
     /// Codes that wait to be read from the key on a slot.
     pub reads: Reads,
+    /// Keys that wait for a touch.
+    pub touches: Touches,
     /// Burns that ended and are not on record yet.
     pub loose_ends: LooseEnds,
     /// What wants a person.
@@ -145,6 +147,7 @@ impl Core {
             breakers: Batches::default(),
             orders: Orders::default(),
             reads: Reads::default(),
+            touches: Touches::default(),
             loose_ends: LooseEnds::default(),
             alarms: Alarms::default(),
             crossing: parts.crossing,

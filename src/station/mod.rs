@@ -22,6 +22,7 @@ mod resync;
 mod searches;
 mod slot;
 mod slots;
+mod touches;
 mod views;
 mod visit;
 

@@ -10,7 +10,7 @@ use crate::{
         ykoath::{Calculated, Moving, Session, Unlocked},
     },
     face::{Doing, Failure, FailureKind, KeyCode, KeyCodes, KeyWants, SlotView},
-    link::ApduLink,
+    link::{ApduLink, LinkError},
     remedy::Remedy,
 };
 use std::{
@@ -60,8 +60,22 @@ impl Reads {
     }
 }
 
+/// What a key is like after it was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Then {
+    /// As before.
+    AsBefore,
+    /// It may wait for a touch still, and the person does not.
+    WaitsStill,
+}
+
 /// Reads what was asked for and answers.
-pub fn carry_out<L: ApduLink>(slot: &mut Slot<'_>, token: &mut Token<L>, read: &Read, view: &SlotView) {
+pub fn carry_out<L: ApduLink>(
+    slot: &mut Slot<'_>,
+    token: &mut Token<L>,
+    read: &Read,
+    view: &SlotView,
+) -> Then {
     let codes = match token {
         Token::Key(session) => codes(slot, session, read, view),
         Token::OtpKey(session) => otp_codes(slot, session, read, view),
@@ -70,7 +84,12 @@ pub fn carry_out<L: ApduLink>(slot: &mut Slot<'_>, token: &mut Token<L>, read: &
             "read the display, or put a key that calculates codes on this slot",
         )),
     };
+    let then = match &codes {
+        Err(Not::Link(LinkError::CalledOff)) => Then::WaitsStill,
+        Ok(_) | Err(_) => Then::AsBefore,
+    };
     answer(read, codes);
+    then
 }
 
 /// Answers with what stood in the way.

@@ -128,8 +128,9 @@ fn lost(slot: &Slot<'_>, view: SlotView, error: &LinkError) -> After {
         | LinkError::Usb(_)
         | LinkError::Reader(_)
         | LinkError::OddReport(_)
-        | LinkError::ButtonMissed(_)
-        | LinkError::CalledOff => After::Lost,
+        | LinkError::ButtonMissed(_) => After::Lost,
+        // It may wait still: nothing is asked of it before it was taken away.
+        LinkError::CalledOff => After::Take,
     }
 }
 
@@ -162,9 +163,10 @@ fn welcome(slot: &mut Slot<'_>, port: &mut dyn Port, look: Look, view: &mut Slot
     slot.guest = Some(token.serial().clone());
     view.serial = Some(token.serial().clone());
     if let Some(read) = core.reads.take(&slot.name) {
-        reads::carry_out(slot, &mut token, &read, view);
-        // Then it is again what it was before.
-        return Ok(After::Soon);
+        return match reads::carry_out(slot, &mut token, &read, view) {
+            reads::Then::AsBefore => Ok(After::Soon),
+            reads::Then::WaitsStill => Err(Not::Link(LinkError::CalledOff)),
+        };
     }
     if let Token::Key(session) = &mut token {
         view.model = key::model_of(core, session.about().maker).map(|model| model.name.clone());
@@ -212,7 +214,7 @@ fn welcome(slot: &mut Slot<'_>, port: &mut dyn Port, look: Look, view: &mut Slot
     Ok(burn(slot, &guest, &mut token, ready, view))
 }
 
-/// Says *touch* where a key on USB waits for one that nobody foresaw, and gives the wait up when the station ends.
+/// Says *touch* where a key on USB waits for one, and gives the wait up when a person wants that or the station ends.
 struct TouchLight<'a> {
     core: &'a Core,
     slot: SlotName,
@@ -220,15 +222,18 @@ struct TouchLight<'a> {
 
 impl Attendant for TouchLight<'_> {
     fn touch_wanted(&mut self) {
+        self.core.touches.begin(&self.slot);
         let shown = self.core.bus.shown().slots.iter().find(|view| view.slot == self.slot).cloned();
-        // Where a step foresaw it, its words are better.
-        if let Some(view) = shown.filter(|view| view.doing != Doing::Touch) {
+        if let Some(view) = shown {
+            // Where a step foresaw it, its words are better.
+            let foreseen = view.says.clone().filter(|_| view.doing == Doing::Touch);
             self.core.bus.slot(SlotView {
                 doing: Doing::Touch,
-                says: Some("touch the key: it waits for that".to_owned()),
+                says: Some(foreseen.unwrap_or_else(|| "touch the key: it waits for that".to_owned())),
                 remedy: Some(format!(
-                    "within {} seconds; unplug it to call this off",
-                    Limits::default().touch.as_secs()
+                    "within {} seconds; \"kiln slots give-up '{}'\" gives the wait up",
+                    Limits::default().touch.as_secs(),
+                    self.slot
                 )),
                 ..view
             });
@@ -236,7 +241,11 @@ impl Attendant for TouchLight<'_> {
     }
 
     fn waits_on(&mut self) -> bool {
-        !self.core.is_stopping()
+        !self.core.is_stopping() && !self.core.touches.is_given_up(&self.slot)
+    }
+
+    fn wait_over(&mut self) {
+        self.core.touches.end(&self.slot);
     }
 }
 

@@ -14,7 +14,10 @@ use super::{
     resync,
     sweep::Sweeping,
 };
-use crate::face::{BatchView, Command, Consent, VaultState};
+use crate::{
+    domain::SlotName,
+    face::{BatchView, Command, Consent, Doing, VaultState},
+};
 
 /// Does it.
 pub fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
@@ -68,10 +71,11 @@ pub fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
             on_token(model, action);
         }
         Action::Codes => return codes(model),
+        Action::GiveUp => return give_up(model),
         Action::Mouse => {
             model.mouse = !model.mouse;
             model.say(if model.mouse {
-                "the mouse is listened to: the terminal's own selection now wants Shift"
+                "the mouse selects here: the terminal's own selection wants Shift"
             } else {
                 "the mouse is left to the terminal"
             });
@@ -112,7 +116,8 @@ fn show(model: &mut Model, view: View) {
     }
 }
 
-fn step(model: &mut Model, by: i64) {
+/// Selects what is `by` lines on, in the list that has the keys.
+pub fn step(model: &mut Model, by: i64) {
     match model.view {
         View::Station => {
             let last = model.station.slots.len().saturating_sub(1) as u64;
@@ -151,6 +156,25 @@ fn codes(model: &mut Model) -> Vec<Effect> {
         None => model.complain("there is no slot: plug a reader in"),
     }
     Vec::new()
+}
+
+/// Gives up the wait for a touch on the selected slot. Nobody is asked whether: the job keeps its seed and goes on later.
+fn give_up(model: &mut Model) -> Vec<Effect> {
+    match model.station.slots.get(model.slot_at()) {
+        Some(slot) if slot.doing == Doing::Touch => return vec![touch_given_up(&slot.slot)],
+        Some(slot) => {
+            let said = format!("nothing on {} waits for a touch: select the slot that says touch", slot.slot);
+            model.complain(said);
+        }
+        None => model.complain("there is no slot: plug a reader in"),
+    }
+    Vec::new()
+}
+
+/// The wait at this slot is given up.
+pub fn touch_given_up(slot: &SlotName) -> Effect {
+    let said = format!("the wait at {slot} is given up: unplug the key without touching it");
+    Effect::Ask(Asked::Act(said), Command::SlotGiveUp { slot: slot.0.clone() })
 }
 
 fn open(model: &mut Model) -> Vec<Effect> {
@@ -257,10 +281,17 @@ fn activate(model: &mut Model) -> Vec<Effect> {
 
 /// Opens the form for an export of the selected batch; without an open vault, what opens that comes first.
 fn export(model: &mut Model) -> Vec<Effect> {
-    let Some(name) = model.batches.current(&model.station.batches).map(|batch| batch.name.clone()) else {
+    let Some(batch) = model.batches.current(&model.station.batches) else {
         model.complain("there is no batch to export");
         return Vec::new();
     };
+    let name = batch.name.clone();
+    if batch.sweep.is_some() {
+        model.complain(format!(
+            "{name} sets clocks and writes no seeds: export the batch that its tokens are of"
+        ));
+        return Vec::new();
+    }
     if model.station.vault != Some(VaultState::Open) {
         model.say("first the vault: seeds are sealed in it");
         return unlock(model);

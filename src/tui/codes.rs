@@ -81,6 +81,9 @@ impl Codes {
         if let (Stage::Sure(name), KeyCode::Char('y' | 'Y')) = (&self.stage, key.code) {
             return self.read_one(name.clone());
         }
+        if matches!((&self.stage, key.code), (Stage::Touch(_), KeyCode::Char('x'))) {
+            return vec![super::act::touch_given_up(&self.slot)];
+        }
         if matches!(self.stage, Stage::Reading | Stage::Touch(_)) {
             return Vec::new();
         }

@@ -13,7 +13,7 @@ use super::{
     new_batch::Making,
     palette,
     resync::Resyncing,
-    reveal::Reveal,
+    reveal::{Reveal, Shape},
     sweep::Sweeping,
 };
 use crate::{
@@ -106,6 +106,9 @@ pub enum Sure {
     Stop,
 }
 
+/// The word that asks for a seed as text.
+const AS_TEXT: &str = "text";
+
 /// What the right words would do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Typed {
@@ -148,9 +151,50 @@ impl Dialog {
             | Self::Sweep(_)
             | Self::Resync(_) => true,
             Self::Import(import) => matches!(import.stage, Stage::Filling | Stage::Asked(..)),
-            Self::Export(export) => matches!(export.stage, ExportStage::Filling),
+            Self::Export(export) => matches!(export.stage, ExportStage::Filling | ExportStage::Naming(..)),
             _ => false,
         }
+    }
+
+    /// Whether it is a text or a list that may be longer than the screen.
+    pub fn is_long(&self) -> bool {
+        match self {
+            Self::Help(_) | Self::Alarms(_) | Self::Token { .. } | Self::Palette { .. } | Self::Codes(_) => {
+                true
+            }
+            Self::Import(import) => matches!(import.stage, Stage::Report(..) | Stage::Refused(..)),
+            Self::Export(export) => {
+                matches!(export.stage, ExportStage::Report(..) | ExportStage::Refused(..))
+            }
+            _ => false,
+        }
+    }
+
+    /// Selects this line of a list, or lets this field of a form have the keys.
+    pub fn choose(&mut self, line: usize) {
+        let form = match self {
+            Self::Palette { selected, .. } => return *selected = line,
+            Self::Codes(codes) => return codes.at = line,
+            Self::Unlock(unlock) if !unlock.busy => return unlock.chosen = line,
+            Self::Init(init) if !init.busy => &mut init.form,
+            Self::Import(import) if matches!(import.stage, Stage::Filling) => {
+                if import.is_idle(line) {
+                    return;
+                }
+                &mut import.form
+            }
+            Self::Making(making) if !making.busy => &mut making.form,
+            Self::Sweep(sweeping) => &mut sweeping.form,
+            Self::Resync(resyncing) => &mut resyncing.form,
+            Self::Export(export) if matches!(export.stage, ExportStage::Filling) => {
+                if export.is_idle(line) {
+                    return;
+                }
+                &mut export.form
+            }
+            _ => return,
+        };
+        form.at = line.min(form.fields.len().saturating_sub(1));
     }
 
     /// The field that text goes into.
@@ -166,7 +210,14 @@ impl Dialog {
             },
             Self::Making(making) if !making.busy => &mut making.form,
             Self::Sweep(sweeping) => &mut sweeping.form,
-            Self::Export(export) if matches!(export.stage, ExportStage::Filling) => &mut export.form,
+            Self::Export(export) => match &mut export.stage {
+                ExportStage::Filling => &mut export.form,
+                ExportStage::Naming(_, naming) => return Some(&mut naming.input),
+                ExportStage::Looking
+                | ExportStage::Report(..)
+                | ExportStage::Refused(..)
+                | ExportStage::Writing => return None,
+            },
             _ => return None,
         };
         form.input(form.at)
@@ -196,7 +247,10 @@ pub fn key(model: &mut Model, key: &KeyEvent) -> Vec<Effect> {
                 import.back();
             }
             Dialog::Export(export)
-                if matches!(export.stage, ExportStage::Report(..) | ExportStage::Refused(..)) =>
+                if matches!(
+                    export.stage,
+                    ExportStage::Report(..) | ExportStage::Naming(..) | ExportStage::Refused(..)
+                ) =>
             {
                 export.back();
             }
@@ -223,6 +277,10 @@ pub fn key(model: &mut Model, key: &KeyEvent) -> Vec<Effect> {
         Dialog::Slot(_) if matches!(key.code, KeyCode::Char('o')) => {
             model.dialogs.pop();
             return act::perform(model, super::keys::Action::Codes);
+        }
+        Dialog::Slot(_) if matches!(key.code, KeyCode::Char('x')) => {
+            model.dialogs.pop();
+            return act::perform(model, super::keys::Action::GiveUp);
         }
         Dialog::Token { .. } if matches!(key.code, KeyCode::Char('v' | 'y' | 'Q' | ':')) => {
             let action = super::keys::action(super::model::View::Tokens, key);
@@ -366,15 +424,24 @@ impl Typed {
             }
             Self::Cancel(_) => return Err("that is not its name"),
             Self::Reveal(serial) => {
-                let (last_four, profile) = typed.split_once(char::is_whitespace).unwrap_or((typed, "0"));
-                let profile = profile.trim().parse().map_err(|_| "a profile has a number, from 0 on")?;
+                let mut words = typed.split_whitespace();
+                let last_four = words.next().unwrap_or_default();
+                let (mut profile, mut shape) = (0, Shape::Code);
+                for word in words {
+                    match word {
+                        AS_TEXT => shape = Shape::Text,
+                        number => {
+                            profile = number.parse().map_err(|_| "a profile has a number, from 0 on")?;
+                        }
+                    }
+                }
                 let profile = Profile::new(profile);
                 if last_four != serial.last_four() {
                     return Err("those are not its last four characters");
                 }
                 let (serial, last_four) = (serial.clone(), last_four.to_owned());
                 return Ok(Effect::Ask(
-                    Asked::Reveal(serial.clone(), profile),
+                    Asked::Reveal(serial.clone(), profile, shape),
                     Command::Reveal { serial, profile, last_four },
                 ));
             }
@@ -426,9 +493,9 @@ impl Typed {
             Self::Reveal(serial) => (
                 format!("Show the seed of token {serial} as a QR code"),
                 "Whoever sees it can make this token's codes from then on; that it was shown is recorded. It hides \
-                 by itself.",
-                "Type the last four characters of its serial (a blank and a profile's number for another than 0)"
-                    .into(),
+                 by itself. Behind the last four may stand a profile's number, where it is not 0, and the word \
+                 text, to see the seed as text.",
+                "Type the last four characters of its serial".into(),
             ),
             Self::Override => (
                 "Burn although the clock is not trusted".into(),

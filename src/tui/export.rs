@@ -5,15 +5,19 @@
 use super::{
     form::{Choice, Did, Field, Form},
     import::{choice, with_none},
-    msg::{Effect, ExportTo, Protect},
+    input::{Input, Passphrase},
+    msg::{Effect, ExportTo, Place, Protect},
 };
 use crate::{
     domain::Profile,
     face::{
-        CatalogView, Clocked, DuoKind, ExportFormat, ExportOptions, Failure, OnLint, ProfileChoice, Reply,
+        CatalogView, Clocked, DuoKind, ExportFormat, ExportLine, ExportOptions, Failure, OnLint,
+        ProfileChoice, Reply,
     },
 };
 use crossterm::event::{KeyCode, KeyEvent};
+use std::collections::BTreeSet;
+use zeroize::Zeroizing;
 
 /// Fields of the form.
 const FORMAT: usize = 0;
@@ -22,9 +26,11 @@ const PROFILE: usize = 2;
 const FILE: usize = 3;
 const PROTECT: usize = 4;
 const TO: usize = 5;
+const PASSWORD: usize = 6;
+const AGAIN: usize = 7;
 
 /// Formats by the words of `kiln export --format`, and what people read. The rest of them have choices of their own.
-const FORMATS: [(&str, &str); 16] = [
+const FORMATS: [(&str, &str); 17] = [
     ("entra", "Entra ID's CSV"),
     ("graph", "Microsoft Graph, a bulk upload"),
     ("pskc", "PSKC container (RFC 6030)"),
@@ -38,10 +44,14 @@ const FORMATS: [(&str, &str); 16] = [
     ("duo-totp8", "lines for Duo, TOTP 8"),
     ("key-uris", "key URIs, one in each line"),
     ("qr-sheet", "QR codes to print (HTML)"),
+    (PICTURES, "QR codes as pictures (PNG), into a directory"),
     ("labels", "labels to print (HTML), no seeds"),
     ("report", "one line for each profile (CSV), no seeds"),
     (AUDIT, "the batch for an auditor (HTML), no seeds"),
 ];
+
+/// What becomes a directory.
+const PICTURES: &str = "qr-png";
 
 /// What is no export: a report that the station answers and this side draws.
 const AUDIT: &str = "audit";
@@ -64,6 +74,7 @@ fn format(word: &str) -> ExportFormat {
         "duo-totp8" => ExportFormat::Duo { kind: DuoKind::Totp8 },
         "key-uris" => ExportFormat::KeyUris,
         "qr-sheet" => ExportFormat::QrSheet,
+        PICTURES => ExportFormat::QrCodes,
         "labels" => ExportFormat::Labels { qr: false, html: true },
         "report" => ExportFormat::Report,
         _ => ExportFormat::EntraCsv { old_interval_column: false },
@@ -74,6 +85,7 @@ fn format(word: &str) -> ExportFormat {
 const PRIVATE: &str = "private";
 const AGE: &str = "age";
 const PGP: &str = "pgp";
+const WITH_PASSWORD: &str = "password";
 
 /// Where an export is.
 #[derive(Debug)]
@@ -84,6 +96,8 @@ pub enum Stage {
     Looking,
     /// This would be; from this line on.
     Report(Box<Look>, u16),
+    /// What the server would refuse goes in once its target's name is typed.
+    Naming(Box<Look>, Naming),
     /// It can't be, or not so; from this line on.
     Refused(Failure, u16),
     /// It is being written.
@@ -91,7 +105,7 @@ pub enum Stage {
 }
 
 /// What came of a look.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Look {
     /// Tokens that would go in.
     pub tokens: u32,
@@ -101,6 +115,30 @@ pub struct Look {
     pub cannot_carry: Vec<String>,
     /// By whose rules it was looked at.
     pub target: Option<String>,
+    /// What that server would refuse or take for something else.
+    pub lint: Vec<ExportLine>,
+}
+
+impl Look {
+    /// How many lines would not come through.
+    pub fn bad_lines(&self) -> usize {
+        self.lint.iter().map(|line| &line.place).collect::<BTreeSet<_>>().len()
+    }
+
+    /// The name of the target whose rules are broken; none where they are those of several, which no one name allows.
+    pub fn breaks(&self) -> Option<&str> {
+        let names: BTreeSet<&str> = self.lint.iter().map(|line| line.target.as_str()).collect();
+        names.first().copied().filter(|_| names.len() == 1)
+    }
+}
+
+/// The name that is being typed.
+#[derive(Debug, Default)]
+pub struct Naming {
+    /// It.
+    pub input: Input,
+    /// It is another.
+    pub is_wrong: bool,
 }
 
 /// The dialog that exports a batch.
@@ -122,11 +160,6 @@ impl Export {
     /// Nothing filled in but the batch.
     pub fn of(batch: String) -> Self {
         let formats = FORMATS.iter().map(|(name, label)| Choice::new(*name, *label)).collect();
-        let protections = vec![
-            Choice::new(PRIVATE, "a file that this account alone can read"),
-            Choice::new(AGE, "encrypted with age"),
-            Choice::new(PGP, "encrypted with OpenPGP"),
-        ];
         let form = Form::new(vec![
             Field::choice("format", "what is written; Right changes, a letter finds", formats),
             Field::choice("login target", "the server that will read it; Right changes", Vec::new()),
@@ -135,15 +168,40 @@ impl Export {
                 "one of each token, by number or title; empty: all, or the first that fits",
             ),
             Field::text("file", "its path; there must be none of that name"),
-            Field::choice("protection", "Right changes", protections),
+            Field::choice("protection", "Right changes; a PSKC container can have a password", Vec::new()),
             Field::text(
                 "to",
                 "age1…, an SSH public key, or a FILE of them; for OpenPGP a FILE with public keys",
             ),
+            Field::secret("password", "whoever imports the file is asked for it; it does not show"),
+            Field::secret("once more", "the same again, so that it is what you meant"),
         ]);
         let mut export = Self { batch, form, problem: None, stage: Stage::Filling, good_lines_only: false };
         export.take_catalog(&CatalogView::default());
+        export.fit();
         export
+    }
+
+    /// What fits the format that was chosen: its protections, and the kind of place.
+    fn fit(&mut self) {
+        let format = self.form.text(FORMAT).to_owned();
+        let mut protections = vec![
+            Choice::new(PRIVATE, "for this account alone to read"),
+            Choice::new(AGE, "encrypted with age"),
+            Choice::new(PGP, "encrypted with OpenPGP"),
+        ];
+        if matches!(format.as_str(), "pskc" | "pskc-pi") {
+            protections.push(Choice::new(WITH_PASSWORD, "the seeds in it encrypted with a password"));
+        }
+        let hint = match format.as_str() {
+            PICTURES => "a directory, made where there is none; a picture of each code goes there",
+            _ => "its path; there must be none of that name",
+        };
+        self.form.offer(PROTECT, protections);
+        if let Some(file) = self.form.fields.get_mut(FILE) {
+            file.label = if format == PICTURES { "directory" } else { "file" };
+            file.hint = hint.into();
+        }
     }
 
     /// What targets there are.
@@ -157,7 +215,8 @@ impl Export {
         let for_people = matches!(self.form.text(FORMAT), "labels" | "report" | AUDIT);
         match field {
             TARGET | PROFILE => for_people,
-            TO => self.form.text(PROTECT) == PRIVATE,
+            TO => !matches!(self.form.text(PROTECT), AGE | PGP),
+            PASSWORD | AGAIN => self.form.text(PROTECT) != WITH_PASSWORD,
             _ => false,
         }
     }
@@ -170,37 +229,54 @@ impl Export {
     /// Lets `key` fill in, page through what would be, or say yes to it.
     pub fn key(&mut self, key: &KeyEvent) -> Vec<Effect> {
         match &mut self.stage {
-            Stage::Filling => self.fill(key),
-            Stage::Looking | Stage::Writing => Vec::new(),
+            Stage::Filling => return self.fill(key),
+            Stage::Looking | Stage::Writing => return Vec::new(),
+            Stage::Naming(look, naming) => {
+                if !matches!(key.code, KeyCode::Enter) {
+                    naming.is_wrong &= !naming.input.edit(key);
+                    return Vec::new();
+                }
+                let Some(name) = look.breaks().filter(|name| *name == naming.input.text().trim()) else {
+                    naming.is_wrong = true;
+                    return Vec::new();
+                };
+                let on_lint = OnLint::Despite(name.to_owned());
+                return self.write(on_lint);
+            }
             Stage::Report(_, scroll) | Stage::Refused(_, scroll) => {
                 *scroll = scroll.saturating_add_signed(super::dialog::lines_moved(key));
-                match (key.code, &self.stage) {
-                    (KeyCode::Char('y' | 'Y'), Stage::Report(look, _)) if look.tokens > 0 => {
-                        self.stage = Stage::Writing;
-                        vec![self.effect(false)]
-                    }
-                    // What the server takes, and no more: looked at again before it is written.
-                    (KeyCode::Char('g' | 'G'), Stage::Refused(..)) if !self.good_lines_only => {
-                        self.good_lines_only = true;
-                        self.stage = Stage::Looking;
-                        vec![self.effect(true)]
-                    }
-                    (KeyCode::Char('n' | 'N' | 'b') | KeyCode::Backspace | KeyCode::Left, _) => {
-                        self.back();
-                        Vec::new()
-                    }
-                    _ => Vec::new(),
-                }
+            }
+        }
+        match (key.code, &mut self.stage) {
+            (KeyCode::Char('y' | 'Y'), Stage::Report(look, _)) if look.tokens > 0 && look.lint.is_empty() => {
+                let on_lint = if self.good_lines_only { OnLint::GoodLinesOnly } else { OnLint::Refuse };
+                return self.write(on_lint);
+            }
+            // What the server takes, and no more: looked at again before it is written.
+            (KeyCode::Char('g' | 'G'), Stage::Report(look, _)) if !look.lint.is_empty() => {
+                self.good_lines_only = true;
+                return self.look();
+            }
+            (KeyCode::Char('w' | 'W'), Stage::Report(look, _)) if look.breaks().is_some() => {
+                let look = std::mem::take(look);
+                self.stage = Stage::Naming(look, Naming::default());
+            }
+            (KeyCode::Char('n' | 'N' | 'b') | KeyCode::Backspace | KeyCode::Left, _) => self.back(),
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    /// One step back: to what was reported, or to the form as it was filled in.
+    pub fn back(&mut self) {
+        match &mut self.stage {
+            Stage::Naming(look, _) => self.stage = Stage::Report(std::mem::take(look), 0),
+            _ => {
+                self.stage = Stage::Filling;
+                self.good_lines_only = false;
             }
         }
     }
-
-    /// To the form, as it was filled in.
-    pub fn back(&mut self) {
-        self.stage = Stage::Filling;
-        self.good_lines_only = false;
-    }
-
     fn fill(&mut self, key: &KeyEvent) -> Vec<Effect> {
         match self.form.key(key) {
             Did::Moved => {
@@ -208,7 +284,12 @@ impl Export {
                     self.form.key(key);
                 }
             }
-            Did::Edited => self.problem = None,
+            Did::Edited => {
+                self.problem = None;
+                if self.form.at == FORMAT {
+                    self.fit();
+                }
+            }
             Did::Done => return self.done(),
             Did::Nothing => {}
         }
@@ -218,10 +299,16 @@ impl Export {
     fn done(&mut self) -> Vec<Effect> {
         self.problem = if self.form.text(FILE).is_empty() {
             self.form.at = FILE;
-            Some("which file?")
+            Some(if self.form.text(FORMAT) == PICTURES { "which directory?" } else { "which file?" })
         } else if self.form.text(TO).is_empty() && !self.is_idle(TO) {
             self.form.at = TO;
             Some("to whom is it encrypted?")
+        } else if self.form.text(PASSWORD).is_empty() && !self.is_idle(PASSWORD) {
+            self.form.at = PASSWORD;
+            Some("which password?")
+        } else if self.form.text(PASSWORD) != self.form.text(AGAIN) && !self.is_idle(AGAIN) {
+            self.form.at = AGAIN;
+            Some("it was typed in two different ways")
         } else {
             None
         };
@@ -233,8 +320,23 @@ impl Export {
             self.stage = Stage::Writing;
             return vec![Effect::Report { batch: self.batch.clone(), to: self.to() }];
         }
+        self.look()
+    }
+
+    /// Lets the station say what would be written, and what is wrong with it.
+    fn look(&mut self) -> Vec<Effect> {
         self.stage = Stage::Looking;
-        vec![self.effect(true)]
+        let on_lint = if self.good_lines_only { OnLint::GoodLinesOnly } else { OnLint::Tell };
+        vec![self.effect(ExportOptions { on_lint, dry_run: true, ..self.options() })]
+    }
+
+    fn write(&mut self, on_lint: OnLint) -> Vec<Effect> {
+        self.stage = Stage::Writing;
+        vec![self.effect(ExportOptions { on_lint, ..self.options() })]
+    }
+
+    fn effect(&self, options: ExportOptions) -> Effect {
+        Effect::Export { options, to: self.to() }
     }
 
     fn to(&self) -> ExportTo {
@@ -242,26 +344,30 @@ impl Export {
         let protect = match self.form.text(PROTECT) {
             AGE => Protect::Age(to),
             PGP => Protect::OpenPgp(to),
+            WITH_PASSWORD => Protect::Password {
+                password: Passphrase(Zeroizing::new(self.form.text(PASSWORD).to_owned())),
+                for_privacyidea: self.form.text(FORMAT) == "pskc-pi",
+            },
             _ => Protect::Private,
         };
-        ExportTo { file: self.form.text(FILE).to_owned(), protect }
+        let path = self.form.text(FILE).to_owned();
+        let place =
+            if self.form.text(FORMAT) == PICTURES { Place::Pictures(path) } else { Place::File(path) };
+        ExportTo { place, protect }
     }
 
-    fn effect(&self, dry_run: bool) -> Effect {
+    fn options(&self) -> ExportOptions {
         let profile =
             self.form.said(PROFILE).filter(|_| !self.is_idle(PROFILE)).map(|text| match text.parse::<u8>() {
                 Ok(number) => ProfileChoice::Number(Profile::new(number)),
                 Err(_) => ProfileChoice::Title(text),
             });
-        let options = ExportOptions {
+        ExportOptions {
             batch: Some(self.batch.clone()),
             profile,
             login_target: self.form.said(TARGET).filter(|_| !self.is_idle(TARGET)),
-            on_lint: if self.good_lines_only { OnLint::GoodLinesOnly } else { OnLint::Refuse },
-            dry_run,
             ..ExportOptions::of(format(self.form.text(FORMAT)))
-        };
-        Effect::Export { options, to: self.to() }
+        }
     }
 
     /// What the station, or the file's writing, said. Gives the sentence about a file that was written.
@@ -273,6 +379,7 @@ impl Export {
                     left_out: exported.left_out,
                     cannot_carry: exported.cannot_carry,
                     target: exported.login_target,
+                    lint: exported.lint,
                 };
                 self.stage = Stage::Report(Box::new(look), 0);
                 None
@@ -300,105 +407,4 @@ pub enum Exporting {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        face::{AuditHead, Exported, SecretBytes},
-        tui::sample::{catalog, failure},
-    };
-    use crossterm::event::KeyModifiers;
-
-    fn press(export: &mut Export, code: KeyCode) -> Vec<Effect> {
-        export.key(&KeyEvent::new(code, KeyModifiers::NONE))
-    }
-
-    fn type_in(export: &mut Export, text: &str) {
-        for c in text.chars() {
-            press(export, KeyCode::Char(c));
-        }
-    }
-
-    fn looked() -> Result<Exporting, Failure> {
-        Ok(Exporting::Looked(Reply::Exported(Exported {
-            content: SecretBytes::new([]),
-            tokens: 3,
-            left_out: vec!["token 4: nobody has seen its code yet".into()],
-            cannot_carry: vec![],
-            login_target: None,
-            lint: vec![],
-            anchor: AuditHead { entries: 1, hash: "00".into() },
-        })))
-    }
-
-    fn filled() -> Export {
-        let mut export = Export::of("spring".into());
-        export.take_catalog(&catalog());
-        for _ in 0..3 {
-            press(&mut export, KeyCode::Down);
-        }
-        type_in(&mut export, "out.csv");
-        export
-    }
-
-    #[test]
-    fn nothing_is_written_before_it_was_looked_at_and_answered_with_yes() {
-        let mut export = filled();
-        let effects = press(&mut export, KeyCode::Enter);
-        assert!(matches!(&effects[..], [Effect::Export { options, to }]
-            if options.dry_run && options.batch.as_deref() == Some("spring")
-                && to.file == "out.csv" && matches!(to.protect, Protect::Private)));
-        assert!(press(&mut export, KeyCode::Enter).is_empty(), "one look at a time");
-        assert!(export.answered(looked()).is_none());
-        for code in [KeyCode::Enter, KeyCode::Char(' '), KeyCode::Char('g')] {
-            assert!(press(&mut export, code).is_empty());
-        }
-        let effects = press(&mut export, KeyCode::Char('y'));
-        assert!(matches!(&effects[..], [Effect::Export { options, .. }]
-            if !options.dry_run && options.on_lint == OnLint::Refuse));
-        assert_eq!(export.answered(Ok(Exporting::Written("done".into()))).as_deref(), Some("done"));
-    }
-
-    #[test]
-    fn what_the_server_would_refuse_stays_out_on_a_persons_word() {
-        let mut export = filled();
-        press(&mut export, KeyCode::Enter);
-        export.answered(Err(failure("2 of 5 lines would not come through")));
-        assert!(press(&mut export, KeyCode::Char('y')).is_empty());
-        let effects = press(&mut export, KeyCode::Char('g'));
-        assert!(matches!(&effects[..], [Effect::Export { options, .. }]
-            if options.dry_run && options.on_lint == OnLint::GoodLinesOnly));
-        export.answered(looked());
-        let effects = press(&mut export, KeyCode::Char('y'));
-        assert!(matches!(&effects[..], [Effect::Export { options, .. }]
-            if !options.dry_run && options.on_lint == OnLint::GoodLinesOnly));
-    }
-
-    #[test]
-    fn an_encrypted_file_wants_to_know_to_whom() {
-        let mut export = filled();
-        press(&mut export, KeyCode::Down);
-        press(&mut export, KeyCode::Right);
-        assert!(press(&mut export, KeyCode::Enter).is_empty());
-        assert_eq!((export.problem, export.form.at), (Some("to whom is it encrypted?"), TO));
-        type_in(&mut export, "age1xyz");
-        let effects = press(&mut export, KeyCode::Enter);
-        assert!(matches!(&effects[..], [Effect::Export { to, .. }]
-            if matches!(&to.protect, Protect::Age(to) if to == "age1xyz")));
-    }
-
-    #[test]
-    fn the_report_for_an_auditor_is_written_at_once() {
-        let mut export = filled();
-        export.form.choose(FORMAT, AUDIT);
-        let effects = press(&mut export, KeyCode::Enter);
-        assert!(matches!(&effects[..], [Effect::Report { batch, to }]
-            if batch == "spring" && to.file == "out.csv"));
-    }
-
-    #[test]
-    fn every_format_on_offer_is_one() {
-        for (word, _) in FORMATS.iter().skip(1).filter(|(word, _)| *word != AUDIT) {
-            assert_ne!(format(word), ExportFormat::EntraCsv { old_interval_column: false }, "{word}");
-        }
-    }
-}
+mod tests;

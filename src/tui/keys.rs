@@ -74,6 +74,8 @@ pub enum Action {
     AllowTry,
     /// Reads the codes of the key on the selected slot.
     Codes,
+    /// Gives up the wait for a touch of the key on the selected slot.
+    GiveUp,
     /// Shows the QR code that enrols the selected token elsewhere.
     Reveal,
     /// Says that the selected token is dead.
@@ -251,13 +253,13 @@ pub const KEYS: &[Entry] = &[
         "new call",
         "diagnose: forget this token and its codes, begin anew",
     ),
-    operator(diagnose(
+    diagnose(
         &[letter('e')],
         "e",
         Act::NoCode,
         "no code",
         "diagnose: choose what the display shows instead of a code",
-    )),
+    ),
     diagnose(&[letter('p')], "p", Act::NextProfile, "", "diagnose: another profile of the token"),
     diagnose(
         &[letter('m')],
@@ -273,14 +275,8 @@ pub const KEYS: &[Entry] = &[
         "",
         "diagnose: keep what was timed as a reading of the token's clock",
     )),
-    operator(diagnose(&[letter('w')], "w", Act::Whose, "whose", "diagnose: find whose code this is")),
-    operator(diagnose(
-        &[letter('W')],
-        "W",
-        Act::When,
-        "when",
-        "diagnose: find when the token showed the last code",
-    )),
+    diagnose(&[letter('w')], "w", Act::Whose, "whose", "diagnose: find whose code this is"),
+    diagnose(&[letter('W')], "W", Act::When, "when", "diagnose: find when the token showed the last code"),
     diagnose(&[letter('c')], "c", Act::Searched, "", "diagnose: what else was checked"),
     diagnose(
         &[key(KeyCode::Backspace)],
@@ -348,6 +344,16 @@ pub const KEYS: &[Entry] = &[
         entry(&[letter('o')], "o", Action::Codes, "", "read the codes of the key on the selected slot"),
     )),
     operator(on(
+        &[View::Station],
+        entry(
+            &[letter('x')],
+            "x",
+            Action::GiveUp,
+            "",
+            "give up the wait for a touch of a USB key, at the selected slot",
+        ),
+    )),
+    operator(on(
         &[View::Tokens],
         entry(
             &[letter('Q')],
@@ -369,7 +375,13 @@ pub const KEYS: &[Entry] = &[
     operator(entry(&[], "", Action::Scrap, "", "scrap the selected token: it died with its seed")),
     operator(entry(&[], "", Action::OverrideClock, "", "burn for a while although the clock is not trusted")),
     operator(entry(&[], "", Action::StopStation, "", "stop the station after the burns in hand")),
-    entry(&[], "", Action::Mouse, "", "listen to the mouse: wheel and views (again: no longer)"),
+    entry(
+        &[letter('M')],
+        "M",
+        Action::Mouse,
+        "",
+        "leave the mouse to the terminal, or let it select here (Shift: the terminal's)",
+    ),
     entry(&[], "", Action::StartStation, "", "start the station, if it was lost"),
     entry(&[control('l')], "^L", Action::Redraw, "", "draw the screen anew"),
     entry(&[control('z')], "^Z", Action::Suspend, "", "back to the shell for a while (fg returns)"),

@@ -10,23 +10,38 @@ use ratatui::{
 };
 use std::ffi::OsString;
 
-/// What the terminal can show.
+/// What the terminal can show, and whether its mouse is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Look {
     /// The 16 colours.
     pub colour: bool,
     /// Letters, lines and blocks beyond ASCII.
     pub unicode: bool,
+    /// Half blocks, at least, where nothing else will do: the terminal takes UTF-8, though a person wants ASCII.
+    pub half_blocks: bool,
+    /// The mouse is listened to from the start.
+    pub mouse: bool,
 }
 
 impl Look {
-    /// What the environment says: `NO_COLOR`, `KILN_ASCII`, and the locale's character set.
+    /// All that a terminal can show, and no mouse.
+    pub const FULL: Self = Self { colour: true, unicode: true, half_blocks: true, mouse: false };
+
+    /// As little as there may be.
+    pub const BARE: Self = Self { colour: false, unicode: false, half_blocks: false, mouse: false };
+
+    /// What the environment says: `NO_COLOR`, `KILN_ASCII`, `KILN_NO_MOUSE`, and the locale's character set.
     pub fn find(env: impl Fn(&str) -> Option<OsString>) -> Self {
         let set = |name: &str| env(name).filter(|value| !value.is_empty());
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set).unwrap_or_default();
         let locale = locale.to_string_lossy().to_ascii_lowercase();
         let utf8 = locale.contains("utf-8") || locale.contains("utf8");
-        Self { colour: set("NO_COLOR").is_none(), unicode: utf8 && set("KILN_ASCII").is_none() }
+        Self {
+            colour: set("NO_COLOR").is_none(),
+            unicode: utf8 && set("KILN_ASCII").is_none(),
+            half_blocks: utf8,
+            mouse: set("KILN_NO_MOUSE").is_none(),
+        }
     }
 
     /// Takes away what this terminal can't show.
@@ -105,10 +120,13 @@ mod tests {
 
     #[test]
     fn the_environment_decides() {
-        assert_eq!(look(&[("LANG", "de_DE.UTF-8")]), Look { colour: true, unicode: true });
-        assert_eq!(look(&[("LANG", "de_DE.UTF-8"), ("LC_ALL", "C")]), Look { colour: true, unicode: false });
-        assert_eq!(look(&[("LC_CTYPE", "C.utf8"), ("NO_COLOR", "1")]), Look { colour: false, unicode: true });
-        assert!(!look(&[("LANG", "C.UTF-8"), ("KILN_ASCII", "1")]).unicode);
+        let full = Look { mouse: true, ..Look::FULL };
+        assert_eq!(look(&[("LANG", "de_DE.UTF-8")]), full);
+        let ascii = Look { unicode: false, half_blocks: false, ..full };
+        assert_eq!(look(&[("LANG", "de_DE.UTF-8"), ("LC_ALL", "C")]), ascii);
+        assert_eq!(look(&[("LC_CTYPE", "C.utf8"), ("NO_COLOR", "1")]), Look { colour: false, ..full });
+        assert_eq!(look(&[("LANG", "C.UTF-8"), ("KILN_ASCII", "1")]), Look { unicode: false, ..full });
+        assert_eq!(look(&[("LANG", "C.UTF-8"), ("KILN_NO_MOUSE", "1")]), Look::FULL);
         assert!(look(&[("NO_COLOR", "")]).colour);
     }
 
@@ -117,7 +135,7 @@ mod tests {
         let area = Rect::new(0, 0, 5, 1);
         let mut buf = Buffer::empty(area);
         buf.set_string(0, 0, "─█é…x", BAD);
-        Look { colour: false, unicode: false }.apply(area, &mut buf);
+        Look::BARE.apply(area, &mut buf);
         let text: String = buf.content().iter().map(|cell| cell.symbol()).collect();
         assert_eq!(text, "-#?~x");
         assert!(buf.content().iter().all(|cell| cell.fg == Color::Reset && cell.modifier == Modifier::BOLD));

@@ -202,7 +202,7 @@ impl Model {
             filtering: false,
             toast: None,
             state_asked: false,
-            mouse: false,
+            mouse: look.mouse,
             quit: false,
         }
     }

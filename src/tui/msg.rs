@@ -107,7 +107,7 @@ pub enum Asked {
     /// The codes of the key on a slot.
     Codes(SlotName),
     /// What enrols a profile elsewhere.
-    Reveal(Serial, Profile),
+    Reveal(Serial, Profile, super::reveal::Shape),
     /// Who can open the vault.
     Holders,
 }
@@ -163,16 +163,43 @@ pub enum Effect {
 }
 
 /// Where an export goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct ExportTo {
-    /// The file, as it was typed.
-    pub file: String,
+    /// To which place.
+    pub place: Place,
     /// What protects it.
     pub protect: Protect,
 }
 
-/// What protects an export.
+/// The place of an export, as it was typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// A file.
+    File(String),
+    /// A directory, with a picture of each QR code in it.
+    Pictures(String),
+}
+
+impl Place {
+    /// What was typed.
+    pub fn path(&self) -> &str {
+        match self {
+            Self::File(path) | Self::Pictures(path) => path,
+        }
+    }
+
+    /// The same kind of place elsewhere.
+    #[must_use]
+    pub fn at(&self, path: String) -> Self {
+        match self {
+            Self::File(_) => Self::File(path),
+            Self::Pictures(_) => Self::Pictures(path),
+        }
+    }
+}
+
+/// What protects an export.
+#[derive(Debug)]
 pub enum Protect {
     /// It is this account's alone.
     Private,
@@ -180,4 +207,11 @@ pub enum Protect {
     Age(String),
     /// Encrypted to the OpenPGP public keys in this file.
     OpenPgp(String),
+    /// The seeds in a PSKC container are, with a password.
+    Password {
+        /// The password.
+        password: Passphrase,
+        /// By the ciphers that privacyIDEA understands.
+        for_privacyidea: bool,
+    },
 }

@@ -81,7 +81,7 @@ const WORDS: [(&str, &str); 14] = [
 impl Plain {
     /// Before anything is known.
     pub fn new(now: UnixMillis) -> Self {
-        let mut model = Model::new(Look { colour: false, unicode: false }, (80, 24), now);
+        let mut model = Model::new(Look::BARE, (80, 24), now);
         // The view that asks for nothing by itself.
         model.view = View::Log;
         Self { model, put: None, new: true }

@@ -64,6 +64,9 @@ where
     let mut told = Instant::now();
     // The first frame is due before anything happened.
     let mut pending = Pending::Now;
+    if model.mouse {
+        carry_out(vec![Effect::Mouse(true)], &mut model, backend, handle, &mut shown, &mut suspended)?;
+    }
     while !model.quit {
         if !suspended
             && (pending == Pending::Now || pending == Pending::Soon && drawn.elapsed() >= BETWEEN_FRAMES)

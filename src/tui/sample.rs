@@ -172,7 +172,7 @@ pub fn attached() -> Msg {
 
 /// A screen of this size that is attached to the station at work.
 pub fn model(columns: u16, rows: u16) -> Model {
-    let look = Look { colour: true, unicode: true };
+    let look = Look::FULL;
     let mut model = Model::new(look, (columns, rows), NOW);
     update(&mut model, attached());
     model

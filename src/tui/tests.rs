@@ -4,8 +4,11 @@
 mod diagnose;
 mod drawing;
 mod drift;
+mod export;
 mod forms;
 mod hands;
+mod looking_on;
+mod mouse;
 mod screens;
 
 use super::{

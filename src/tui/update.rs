@@ -6,6 +6,7 @@ use super::{
     export::Exporting,
     keys,
     model::{Link, Model, View, Which},
+    mouse,
     msg::{Asked, Effect, Msg},
     resync::{self, Resyncing},
     reveal::Reveal,
@@ -16,9 +17,7 @@ use crate::{
     domain::JobState,
     face::{Command, Failure, JobFilter, Page, Reply, Snapshot},
 };
-use crossterm::event::{
-    KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
-};
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 /// The server gives no longer pages.
 const EYES_PAGE: u32 = 1000;
@@ -28,7 +27,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     let mut effects = match msg {
         Msg::Key(pressed) => key(model, &pressed),
         Msg::Paste(text) => paste(model, &text),
-        Msg::Mouse(event) => mouse(model, event),
+        Msg::Mouse(event) => mouse::mouse(model, event),
         Msg::Completed(typed, found) => {
             if let Some(Dialog::Import(import)) = model.dialogs.last_mut() {
                 import.complete(&typed, found);
@@ -281,26 +280,9 @@ fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
     Vec::new()
 }
 
-/// The wheel moves the selection, a click on a view's name shows it.
-fn mouse(model: &mut Model, event: MouseEvent) -> Vec<Effect> {
-    let wheel = match event.kind {
-        MouseEventKind::ScrollDown => Some(KeyCode::Down),
-        MouseEventKind::ScrollUp => Some(KeyCode::Up),
-        _ => None,
-    };
-    if let Some(code) = wheel {
-        return key(model, &KeyEvent::new(code, KeyModifiers::NONE));
-    }
-    let clicked = matches!(event.kind, MouseEventKind::Down(MouseButton::Left));
-    match super::view::tab_at(event.column, event.row) {
-        Some(view) if clicked && model.dialogs.is_empty() => act::perform(model, keys::Action::Show(view)),
-        Some(_) | None => Vec::new(),
-    }
-}
-
 fn answered(model: &mut Model, asked: Asked, result: Result<Reply, Failure>) -> Vec<Effect> {
     match (asked, result) {
-        (Asked::Diagnose(asked), result) => return diagnose::act::answered(model, asked, result),
+        (Asked::Diagnose(asked), result) => return diagnose::answers::answered(model, asked, result),
         (Asked::Act(said), Ok(_)) => {
             model.say(said);
             model.batches.jobs.stale();
@@ -387,8 +369,8 @@ fn answered(model: &mut Model, asked: Asked, result: Result<Reply, Failure>) -> 
                 codes.answered(result);
             }
         }
-        (Asked::Reveal(serial, profile), Ok(Reply::Revealed(revealed))) => {
-            match Reveal::new(serial, profile, &revealed, model.now) {
+        (Asked::Reveal(serial, profile, shape), Ok(Reply::Revealed(revealed))) => {
+            match Reveal::new(serial, profile, shape, &revealed, model.now) {
                 Some(reveal) => model.dialogs.push(Dialog::Reveal(reveal)),
                 None => model.complain("the station's answer is no key URI"),
             }

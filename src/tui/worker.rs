@@ -134,6 +134,8 @@ const NAMES: usize = 200;
 pub struct Workers {
     questions: Sender<Work>,
     start: Sender<()>,
+    connector: Arc<Mutex<Connector>>,
+    out: Sender<Msg>,
 }
 
 enum Work {
@@ -154,13 +156,15 @@ impl Workers {
         let (start, wanted) = channel();
         let (listening, telling) = (Arc::clone(&connector), out.clone());
         thread::spawn(move || listen(&listening, &wanted, &telling));
-        thread::spawn(move || answer(&connector, &desk, &asked, &out));
-        Self { questions, start }
+        let (asking, told) = (Arc::clone(&connector), out.clone());
+        thread::spawn(move || answer(&asking, &desk, &asked, &told));
+        Self { questions, start, connector, out }
     }
 
     /// Takes an effect that is for the station; gives others back.
     pub fn take(&self, effect: Effect) -> Option<Effect> {
         match effect {
+            Effect::Ask(asked, command @ Command::SlotGiveUp { .. }) => self.put_aside(asked, command),
             Effect::Ask(asked, command) => self.put(Work::Ask(asked, command)),
             Effect::Unlock(holder, passphrase) => self.put(Work::Unlock(holder, passphrase)),
             Effect::Init(name, passphrase) => self.put(Work::Init(name, passphrase)),
@@ -172,6 +176,15 @@ impl Workers {
             other => return Some(other),
         }
         None
+    }
+
+    /// Asks beside what was asked before: that may be what waits for the touch.
+    fn put_aside(&self, asked: Asked, command: Command) {
+        let (connector, out) = (Arc::clone(&self.connector), self.out.clone());
+        thread::spawn(move || {
+            // Where nobody listens any more, nobody waits for the answer.
+            drop(out.send(Msg::Answer(asked, ask(&connector, &mut None, command))));
+        });
     }
 
     fn put(&self, question: Work) {
@@ -386,8 +399,8 @@ fn new_holder(
 }
 
 fn expanded(desk: &Desk, to: ExportTo) -> ExportTo {
-    let file = expand(desk.home.as_deref(), &to.file).display().to_string();
-    ExportTo { file, ..to }
+    let path = expand(desk.home.as_deref(), to.place.path()).display().to_string();
+    ExportTo { place: to.place.at(path), ..to }
 }
 
 /// `~/` at the beginning stands for the person's own folder.

@@ -78,6 +78,44 @@ impl Screen {
         run(self.tmux().args(["send-keys", "-t", "kiln", key]));
     }
 
+    /// Clicks on the first place where it shows `words`, as a terminal tells it: a press and a release, with the place in
+    /// columns and rows from 1.
+    #[track_caller]
+    pub fn click(&self, words: &str) {
+        let place = self.place(words);
+        self.types(&format!("\u{1b}[<0;{place}M\u{1b}[<0;{place}m"));
+    }
+
+    /// Turns the wheel by one notch towards the end, with the pointer on the first place where it shows `words`.
+    #[track_caller]
+    pub fn turn_wheel(&self, words: &str) {
+        self.types(&format!("\u{1b}[<65;{}M", self.place(words)));
+    }
+
+    #[track_caller]
+    fn place(&self, words: &str) -> String {
+        let shown = self.until(&[words]);
+        let lines = shown.lines().enumerate();
+        let mut found = lines.filter_map(|(row, line)| {
+            let column = line[..line.find(words)?].chars().count();
+            Some(format!("{};{}", column + 1, row + 1))
+        });
+        found.next().expect("it is on the screen")
+    }
+
+    /// Which of its mouse the program asked for: presses, drags, every motion, and coordinates as SGR; 1 each.
+    pub fn mouse(&self) -> String {
+        let flags = "#{mouse_standard_flag} #{mouse_button_flag} #{mouse_all_flag} #{mouse_sgr_flag}";
+        let output = run(self.tmux().args(["display-message", "-p", "-t", "kiln", flags]));
+        String::from_utf8(output.stdout).expect("tmux gives ASCII").trim().to_owned()
+    }
+
+    /// Waits until the program has asked for that of its mouse.
+    #[track_caller]
+    pub fn until_mouse(&self, flags: &str) {
+        until(&format!("the mouse to be {flags}"), LONG, || (self.mouse() == flags).then_some(()));
+    }
+
     /// Gives the window another size.
     pub fn resize(&self, columns: u16, rows: u16) {
         let (columns, rows) = (columns.to_string(), rows.to_string());

@@ -2,27 +2,26 @@
 
 mod format;
 mod pictures;
+mod place;
 mod protect;
 
 pub use format::FormatArgs;
+pub use place::{Outlet, Place};
+pub use protect::Seal;
 
-use self::{
-    format::Format,
-    protect::{ProtectArgs, Ready},
-};
+use self::{format::Format, place::digest, protect::ProtectArgs};
 use super::{
     Ask, CliError, Exit, Io, VerbError,
     ask::answer,
-    files::{Overwrite, create, may_create},
+    files::Overwrite,
     run::{Form, print_json},
     table::{count, plain},
 };
 use crate::{
-    domain::{Profile, UnixTime},
+    domain::Profile,
     envelope::seal,
     face::{
-        AuditHead, BatchReport, Command, ExportLine, ExportOptions, Exported, OnLint, ProfileChoice, Reply,
-        SecretBytes,
+        AuditHead, Command, ExportLine, ExportOptions, Exported, OnLint, ProfileChoice, Reply, SecretBytes,
     },
     formats::{SealError, UnsealError},
     remedy::{Remedy, Retry},
@@ -30,7 +29,6 @@ use crate::{
 };
 use clap::Args;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
 /// Laid out by hand for 80 columns.
@@ -196,6 +194,12 @@ impl ExportArgs {
         self.output.as_deref().filter(|path| *path != Path::new("-"))
     }
 
+    /// None is standard output.
+    fn place(&self) -> Option<Place> {
+        let path = self.file()?.to_owned();
+        Some(if self.format == Format::QrPng { Place::Pictures(path) } else { Place::File(path) })
+    }
+
     fn overwrite(&self) -> Overwrite {
         if self.force { Overwrite::Force } else { Overwrite::Refuse }
     }
@@ -245,12 +249,8 @@ impl ExportArgs {
         if self.dry_run {
             return Ok(());
         }
-        match self.file() {
-            Some(_) if self.format == Format::QrPng => {}
-            Some(file) => {
-                may_create(file, self.overwrite())?;
-                may_create(&checksum_name(file), self.overwrite())?;
-            }
+        match self.place() {
+            Some(place) => place.may_be_written(self.overwrite())?,
             None if self.format == Format::QrPng => return Err(ExportError::NeedsDirectory.into()),
             None if form == Form::Json => return Err(ExportError::JsonNeedsFile.into()),
             None if self.output.is_none() && out_is_terminal && holds_seeds && !self.protect.is_any() => {
@@ -269,21 +269,15 @@ pub fn run(args: ExportArgs, form: Form, io: &mut Io<'_>, station: &mut dyn Ask)
     let command = Command::Export(args.options());
     let mut export = answer!(station, command, Reply::Exported(export) => export);
     let content = std::mem::replace(&mut export.content, SecretBytes::new([]));
-    let mut sha256 = None;
-    match args.file() {
-        _ if args.dry_run => {}
-        Some(dir) if args.format == Format::QrPng => {
-            let overwrite = args.overwrite();
-            let sums = pictures::write(&content, dir, &protection, overwrite)?;
-            let sums = format!("{sums}{}", anchor_line(&export.anchor));
-            create(&dir.join("SHA256SUMS"), sums.as_bytes(), overwrite)?;
-            sha256 = Some(digest(sums.as_bytes()));
-        }
-        file => {
+    let sha256 = match args.place() {
+        _ if args.dry_run => None,
+        Some(place) => Some(place.write(content, &protection, &export.anchor, args.overwrite())?),
+        None => {
             let ready = protection.seal(content)?;
-            sha256 = Some(put(&ready, file, &export.anchor, args.overwrite(), io)?);
+            io.out.write_all(ready.bytes())?;
+            Some(digest(ready.bytes()))
         }
-    }
+    };
     if let (Form::Json, true) = (form, args.file().is_some() || args.dry_run) {
         let file = args.file().filter(|_| !args.dry_run).map(|file| file.display().to_string());
         let Exported { tokens, left_out, cannot_carry, login_target, lint, anchor, .. } = &export;
@@ -296,71 +290,6 @@ pub fn run(args: ExportArgs, form: Form, io: &mut Io<'_>, station: &mut dyn Ask)
     }
     tell(&args, &export, sha256.as_deref(), protection.told(), io)?;
     Ok(Exit::Done)
-}
-
-/// An export on its way to a file that another face of kiln asked for.
-pub struct Outlet {
-    file: PathBuf,
-    protection: protect::Protection,
-}
-
-impl Outlet {
-    /// To `file`, which must not be there yet; encrypted to age recipients, or to the OpenPGP keys of these files.
-    pub fn new(file: &Path, age: &[String], pgp: &[PathBuf], now: UnixTime) -> Result<Self, CliError> {
-        may_create(file, Overwrite::Refuse)?;
-        may_create(&checksum_name(file), Overwrite::Refuse)?;
-        let protection = protect::Protection::envelope(age, pgp, now)?;
-        Ok(Self { file: file.to_owned(), protection })
-    }
-
-    /// Writes it, and says in a sentence what was written.
-    pub fn write(&self, mut exported: Exported) -> Result<String, CliError> {
-        let content = std::mem::replace(&mut exported.content, SecretBytes::new([]));
-        self.put(content, &exported.anchor, &count(exported.tokens, "token"))
-    }
-
-    /// Draws a batch's report as a page and writes it likewise.
-    pub fn write_report(&self, report: &BatchReport) -> Result<String, CliError> {
-        let page = SecretBytes::new(super::batch_report::page(report));
-        self.put(page, &report.anchor, "the report")
-    }
-
-    fn put(&self, content: SecretBytes, anchor: &AuditHead, what: &str) -> Result<String, CliError> {
-        let ready = self.protection.seal(content)?;
-        put_file(&ready, &self.file, anchor, Overwrite::Refuse)?;
-        let protected = self.protection.told().unwrap_or_else(|| "only this account can read it".into());
-        Ok(format!("{what} written to {}; {protected}", self.file.display()))
-    }
-}
-
-/// Writes the file and what lies beside it, or to standard output; gives its SHA-256.
-fn put(
-    ready: &Ready,
-    file: Option<&Path>,
-    anchor: &AuditHead,
-    overwrite: Overwrite,
-    io: &mut Io<'_>,
-) -> Result<String, CliError> {
-    match file {
-        None => {
-            io.out.write_all(ready.bytes())?;
-            Ok(digest(ready.bytes()))
-        }
-        Some(file) => put_file(ready, file, anchor, overwrite),
-    }
-}
-
-fn put_file(
-    ready: &Ready,
-    file: &Path,
-    anchor: &AuditHead,
-    overwrite: Overwrite,
-) -> Result<String, CliError> {
-    let sha256 = digest(ready.bytes());
-    create(file, ready.bytes(), overwrite)?;
-    let beside = format!("{}{}", checksum_line(&sha256, file), anchor_line(anchor));
-    create(&checksum_name(file), beside.as_bytes(), overwrite)?;
-    Ok(sha256)
 }
 
 fn tell(
@@ -377,8 +306,7 @@ fn tell(
         writeln!(io.err, "not in the file: {}", plain(sentence))?;
     }
     for line in &export.lint {
-        let text = format!("{} (token {}): {}; {}", line.place, line.serial, line.problem, line.remedy);
-        writeln!(io.err, "despite: {}", plain(&text))?;
+        writeln!(io.err, "despite: {}", plain(&line.words()))?;
     }
     if let Some(target) = &export.login_target {
         writeln!(io.err, "looked at by the rules of {}", plain(target))?;
@@ -397,32 +325,11 @@ fn tell(
     Ok(())
 }
 
-fn digest(bytes: &[u8]) -> String {
-    data_encoding::HEXLOWER.encode(&Sha256::digest(bytes))
-}
-
-fn checksum_name(file: &Path) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(".sha256");
-    name.into()
-}
-
-/// As `sha256sum` writes it: a backslash in front says that some characters of the name are escaped.
-fn checksum_line(sha256: &str, file: &Path) -> String {
-    let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
-    let escaped = name.replace('\\', "\\\\").replace('\n', "\\n").replace('\r', "\\r");
-    format!("{}{sha256}  {escaped}\n", if escaped == name { "" } else { "\\" })
-}
-
-/// A comment to `sha256sum -c`.
-fn anchor_line(anchor: &AuditHead) -> String {
-    format!("# audit anchor {} {}\n", anchor.entries, anchor.hash)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::cli::testing::{Desk, Scripted};
+    use sha2::{Digest, Sha256};
     use std::{fs, os::unix::fs::PermissionsExt};
 
     const CSV: &str = "upn,serial number,secret key\n";
@@ -511,12 +418,6 @@ mod tests {
         assert_eq!(told["tokens"], 1);
         assert_eq!(told["anchor"]["hash"], "c0ffee");
         assert!(told.get("content").is_none());
-    }
-
-    #[test]
-    fn odd_names_are_escaped_as_sha256sum_does() {
-        assert_eq!(checksum_line("00", Path::new("/x/a b.csv")), "00  a b.csv\n");
-        assert_eq!(checksum_line("00", Path::new("a\nb\\c")), "\\00  a\\nb\\\\c\n");
     }
 
     #[test]

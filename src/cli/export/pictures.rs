@@ -1,7 +1,11 @@
 //! QR codes as PNG files, one for each profile, named by serial and profile. Drawn here, of the lines that the station
 //! gave.
 
-use super::{ExportError, checksum_line, digest, protect::Protection};
+use super::{
+    ExportError,
+    place::{checksum_line, digest},
+    protect::Protection,
+};
 use crate::{
     cli::{
         CliError,
@@ -15,6 +19,9 @@ use std::{
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
+
+/// The list of the pictures with their SHA-256, as `sha256sum` writes it.
+pub(super) const SUMS: &str = "SHA256SUMS";
 
 /// Draws a picture of each line into `dir`, and gives the lines of a list of their SHA-256.
 pub(super) fn write(
@@ -37,7 +44,7 @@ pub(super) fn write(
     for (.., file) in &pictures {
         may_create(file, overwrite)?;
     }
-    may_create(&dir.join("SHA256SUMS"), overwrite)?;
+    may_create(&dir.join(SUMS), overwrite)?;
     let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
     made.map_err(|source| FileError::Write { path: dir.display().to_string(), source })?;
     let mut sums = String::new();

@@ -65,10 +65,32 @@ impl ProtectArgs {
             }
             (None, None) => None,
         };
-        let cipher = if format.for_privacyidea { Cipher::Old } else { Cipher::Strong };
+        let cipher = cipher_for(format.for_privacyidea);
         let envelope = Envelope::to(&self.age_recipient, &self.pgp_key, now)?;
         Ok(Protection { values, cipher, envelope, now })
     }
+}
+
+/// What protects an export that another face of kiln asked for.
+#[derive(Clone, Copy)]
+pub enum Seal<'a> {
+    /// It is this account's alone.
+    None,
+    /// Encrypted to an age recipient, or to those in a file.
+    Age(&'a str),
+    /// Encrypted to the OpenPGP public keys in this file.
+    OpenPgp(&'a Path),
+    /// The seeds in a PSKC container are, with a password.
+    Password {
+        /// The password.
+        password: &'a str,
+        /// By the ciphers that privacyIDEA understands.
+        for_privacyidea: bool,
+    },
+}
+
+fn cipher_for(privacyidea: bool) -> Cipher {
+    if privacyidea { Cipher::Old } else { Cipher::Strong }
 }
 
 impl Envelope {
@@ -144,10 +166,19 @@ impl Ready {
 }
 
 impl Protection {
-    /// An envelope alone, to age recipients or to the OpenPGP keys of these files.
-    pub fn envelope(age: &[String], pgp: &[PathBuf], now: UnixTime) -> Result<Self, CliError> {
-        let envelope = Envelope::to(age, pgp, now)?;
-        Ok(Self { values: None, cipher: Cipher::Strong, envelope, now })
+    /// What another face asked for.
+    pub fn of(seal: Seal<'_>, now: UnixTime) -> Result<Self, CliError> {
+        let (mut values, mut cipher, mut envelope) = (None, Cipher::Strong, Envelope::None);
+        match seal {
+            Seal::None => {}
+            Seal::Age(to) => envelope = Envelope::to(&[to.to_owned()], &[], now)?,
+            Seal::OpenPgp(keys) => envelope = Envelope::to(&[], &[keys.to_owned()], now)?,
+            Seal::Password { password, for_privacyidea } => {
+                values = Some(Values::Password(FileSecret::passphrase(password)));
+                cipher = cipher_for(for_privacyidea);
+            }
+        }
+        Ok(Self { values, cipher, envelope, now })
     }
 
     /// What the file is encrypted to, in words for the person; none where it isn't.

@@ -37,6 +37,9 @@ fn reading_has_a_remedy_for_everything() {
     check(ReadError::Untouched { serial: serial.clone() }, Retry::AfterOperator, "not touched");
     let missed = ReadError::ButtonMissed { serial: serial.clone(), waited_s: 25 };
     check(missed, Retry::AfterOperator, "its button was missed");
+    let given_up = ReadError::GivenUp { serial: serial.clone() };
+    assert!(given_up.remedy().contains("without touching it"));
+    check(given_up, Retry::AfterOperator, "was given up");
     let cause = EncodeError::Clock(crate::domain::UnixTime(-1));
     check(ReadError::Cannot { reading: Reading::Code, cause }, Retry::AfterOperator, "cannot be asked");
     let found = "7".parse().unwrap();
@@ -119,6 +122,9 @@ fn writing_has_a_remedy_for_everything_and_knows_what_is_unknown() {
     let missed = WriteError::ButtonMissed { serial: serial.clone(), change, waited_s: 25 };
     assert!(missed.outcome_is_unknown());
     check(missed, Retry::AfterOperator, "waited 25 s");
+    let given_up = WriteError::GivenUp { serial: serial.clone(), change };
+    assert!(given_up.outcome_is_unknown() && given_up.remedy().contains("without touching it"));
+    check(given_up, Retry::AfterOperator, "was given up");
     let unknown = WriteError::Unknown { serial, change, cause: LinkError::Gone };
     assert!(unknown.outcome_is_unknown());
     check(unknown, Retry::AfterOperator, "before it confirmed");

@@ -11,6 +11,9 @@ pub trait Attendant {
 
     /// Whether it is still worth waiting.
     fn waits_on(&mut self) -> bool;
+
+    /// The key has answered, or is given up: nothing is waited for any more.
+    fn wait_over(&mut self);
 }
 
 /// Nobody: the key is waited for as long as it is usual.
@@ -20,6 +23,8 @@ impl Attendant for () {
     fn waits_on(&mut self) -> bool {
         true
     }
+
+    fn wait_over(&mut self) {}
 }
 
 /// After so many reports that say nothing but "not done yet" a person is asked for a touch. Section 4.
@@ -109,7 +114,9 @@ impl<L: HidLink, A: Attendant> ApduLink for Framed<L, A> {
         for report in cut(command.bytes()) {
             self.inner.send(&report)?;
         }
-        let answer = self.answer()?;
+        let answer = self.answer();
+        self.attendant.wait_over();
+        let answer = answer?;
         // Too short for a status: here that is no token taken off, as with PC/SC, but half an answer.
         Response::from_bytes(answer).map_err(|_| LinkError::Garbled)
     }
@@ -159,6 +166,7 @@ mod tests {
         asked: u32,
         leaves_after: Option<u32>,
         looks: u32,
+        over: u32,
     }
 
     impl Attendant for &mut Person {
@@ -169,6 +177,10 @@ mod tests {
         fn waits_on(&mut self) -> bool {
             self.looks += 1;
             self.leaves_after.is_none_or(|most| self.looks <= most)
+        }
+
+        fn wait_over(&mut self) {
+            self.over += 1;
         }
     }
 
@@ -188,7 +200,8 @@ mod tests {
             .collect();
         let mut person = Person::default();
         let answer = exchange(over(&busy), &mut person, Limits::default()).unwrap();
-        assert_eq!((answer.data, answer.status, person.asked), (vec![0x5A], StatusWord::OK, 1));
+        assert_eq!((answer.data, answer.status), (vec![0x5A], StatusWord::OK));
+        assert_eq!((person.asked, person.over), (1, 1));
         let mut person = Person::default();
         exchange(over(&busy[1..]), &mut person, Limits::default()).unwrap();
         assert_eq!(person.asked, 0, "two are nothing to speak of");
@@ -211,7 +224,7 @@ mod tests {
         assert_eq!(missed, Err(LinkError::ButtonMissed(Duration::ZERO)));
         let mut person = Person { leaves_after: Some(4), ..Person::default() };
         assert_eq!(exchange(over(&working), &mut person, Limits::default()), Err(LinkError::CalledOff));
-        assert_eq!((person.asked, person.looks), (1, 5));
+        assert_eq!((person.asked, person.looks, person.over), (1, 5, 1));
     }
 
     #[test]

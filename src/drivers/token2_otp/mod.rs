@@ -220,6 +220,9 @@ impl<L: ApduLink> Session<L> {
             Err(ReadError::Link { serial, cause: LinkError::ButtonMissed(waited), .. }) => {
                 return Err(ReadError::ButtonMissed { serial, waited_s: waited.as_secs() });
             }
+            Err(ReadError::Link { serial, cause: LinkError::CalledOff, .. }) => {
+                return Err(ReadError::GivenUp { serial });
+            }
             Err(error) => return Err(error),
         };
         match record.code {
@@ -430,12 +433,13 @@ impl<L: ApduLink> Unlocked<'_, L> {
     }
 }
 
-/// A link that was lost before the answer; a button that was missed is told apart.
+/// A link that was lost before the answer; a button that was missed, and a wait for it that was given up, are told apart.
 fn unknown(serial: Serial, change: Change, cause: LinkError) -> WriteError {
     match cause {
         LinkError::ButtonMissed(waited) => {
             WriteError::ButtonMissed { serial, change, waited_s: waited.as_secs() }
         }
+        LinkError::CalledOff => WriteError::GivenUp { serial, change },
         cause => WriteError::Unknown { serial, change, cause },
     }
 }

@@ -38,15 +38,21 @@ const WIDEST_S: u32 = 86_400;
 
 /// What a person read off a display.
 pub struct Ask<'a> {
-    /// Successive displays.
+    /// Successive displays, or any that were typed at moments of their own.
     pub codes: &'a [String],
     /// When the first was read; `None`: the last just now.
     pub at: Option<UnixTime>,
+    /// Those moments; empty where the displays are successive.
+    pub typed: &'a [UnixTime],
 }
 
 impl Ask<'_> {
     fn evidence(&self, core: &Core) -> Result<Evidence, Failure> {
-        let read = self.at.map_or_else(|| Read::Last(core.clock.now().floor_second()), Read::First);
+        let read = match (self.typed, self.at) {
+            ([], Some(at)) => Read::First(at),
+            ([], None) => Read::Last(core.clock.now().floor_second()),
+            (typed, _) => Read::Typed(typed.to_vec()),
+        };
         Evidence::new(codes(self.codes)?, read).map_err(|error| told(FailureKind::Usage, &error))
     }
 }

@@ -78,8 +78,8 @@ pub fn carry_out(core: &Core, command: Command, caller: &Caller) -> Result<Reply
         }
         Command::DevicePressed { serial } => device::pressed(core, &serial, who),
         Command::DeviceCancel { serial } => device::cancel(core, &serial, who),
-        Command::Diagnose { serial, profile, codes, shows, at, wider } => {
-            let ask = diagnose::Ask { codes: &codes, at };
+        Command::Diagnose { serial, profile, codes, shows, at, typed, wider } => {
+            let ask = diagnose::Ask { codes: &codes, at, typed: &typed };
             let shows = shows.as_deref();
             let question = diagnose::Question { serial: &serial, profile, ask, shows, wider };
             diagnose::diagnose(core, &question, caller)
@@ -88,7 +88,7 @@ pub fn carry_out(core: &Core, command: Command, caller: &Caller) -> Result<Reply
             examine::examine(core, &serial, profile, &seen, shows.as_deref(), who)
         }
         Command::Whose { codes, at, within_s } => {
-            diagnose::whose(core, &diagnose::Ask { codes: &codes, at }, within_s, caller)
+            diagnose::whose(core, &diagnose::Ask { codes: &codes, at, typed: &[] }, within_s, caller)
         }
         Command::When { serial, profile, codes, since, until } => {
             diagnose::when(core, &serial, profile, &codes, (since, until), caller)
@@ -100,6 +100,7 @@ pub fn carry_out(core: &Core, command: Command, caller: &Caller) -> Result<Reply
         Command::Slots => slots::list(core),
         Command::SlotName { slot, name } => slots::name(core, &slot, name.as_deref(), who),
         Command::SlotSerial { slot, serial } => slots::serial(core, &slot, &serial, who),
+        Command::SlotGiveUp { slot } => slots::give_up(core, &slot, who),
         Command::OtpRead { slot, name, key } => read::read(core, slot.as_deref(), name, key, who),
         Command::Clock => Ok(Reply::Clock(core.clock_asked()?)),
         Command::ClockOverride { seconds } => audit::override_clock(core, seconds, who),

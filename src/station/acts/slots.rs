@@ -40,6 +40,27 @@ pub fn serial(core: &Core, slot: &str, serial: &Serial, who: &str) -> Result<Rep
     Ok(Reply::Done)
 }
 
+/// Gives up the wait for a touch of the key on a slot. Its job is *unfinished* then, and goes on with the same seed.
+pub fn give_up(core: &Core, slot: &str, who: &str) -> Result<Reply, Failure> {
+    let slot = slot_meant(core, Some(slot))?;
+    let nothing = || {
+        failure(
+            FailureKind::No,
+            format!("no key on slot \"{slot}\" waits for a touch that can be given up"),
+            "a key that waits within a card reader is taken away instead; one on USB asks again when it is plugged in",
+        )
+    };
+    if !core.touches.waits(&slot) {
+        return Err(nothing());
+    }
+    let serial =
+        core.bus.shown().slots.into_iter().find(|view| view.slot == slot).and_then(|view| view.serial);
+    let detail = serde_json::json!({ "slot": slot });
+    core.store.audit_append("touch given up", serial.as_ref(), detail, &core.stamp(who))?;
+    // It may have come in this very moment.
+    if core.touches.give_up(&slot) { Ok(Reply::Done) } else { Err(nothing()) }
+}
+
 /// Calls a slot `name` from now on, wherever its reader is listed; without a name, as the reader.
 pub fn name(core: &Core, slot: &str, name: Option<&str>, who: &str) -> Result<Reply, Failure> {
     let readers = core.readers();

@@ -123,7 +123,7 @@ fn why(
     texts: &[String],
     caller: &Caller,
 ) -> Option<Diagnosis> {
-    let ask = Ask { codes: texts, at: None };
+    let ask = Ask { codes: texts, at: None, typed: &[] };
     let question = Question { serial, profile, ask, shows: None, wider: 1 };
     diagnose::explain(core, &question, caller)
         .inspect_err(|failure| tracing::warn!(%failure, %serial, "a rejected code could not be diagnosed"))

@@ -112,6 +112,7 @@ impl<E: Into<Not>> From<E> for Either {
 pub fn not_read(error: drivers::ReadError) -> Not {
     match error {
         drivers::ReadError::Link { cause, .. } => Not::Link(cause),
+        drivers::ReadError::GivenUp { .. } => Not::Link(LinkError::CalledOff),
         other => Not::look(other.to_string(), other.remedy()),
     }
 }

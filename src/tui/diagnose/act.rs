@@ -1,14 +1,14 @@
-//! What keys, scans, taps and answers do to the diagnose view, and what it asks of the station.
+//! What keys, scans and taps do to the diagnose view, and what it asks of the station.
 
 use super::{
-    Found, How, Pane, Picked,
+    How, Pane, Picked,
     question::{self, place},
     timed,
 };
 use crate::{
     diagnose::{Evidence, Symptom, timing::timing},
     domain::{Profile, Serial},
-    face::{Command, Doing, Event, Failure, FailureKind, Reply, Role, SeenCode, SlotView, VaultState},
+    face::{Command, Doing, Event, Role, SeenCode, SlotView, VaultState},
     tui::{
         model::{Model, View},
         msg::{self, Effect},
@@ -47,6 +47,8 @@ pub enum Asked {
     Token(Serial),
     /// What explains what was seen, in this round.
     Examine(u64),
+    /// The same, for one who only looks on.
+    Explain(u64),
     /// Whose code it is.
     Owners(u64),
     /// When it was shown.
@@ -153,12 +155,14 @@ fn undo(model: &mut Model) {
         view.selected = 0;
     } else if view.shows.take().is_some() || view.seen.pop().is_some() {
         view.changed();
+        // What is left was searched for before: once more costs those a search who have few.
+        view.stale = model.role == Role::Operator;
     } else {
         model.say("there is nothing to take back");
     }
 }
 
-/// Enter: the moment of a change, a choice, or the token that is selected.
+/// Enter: the moment of a change, a choice, the token that is selected, or what failed once more.
 pub fn open(model: &mut Model) -> Vec<Effect> {
     let now = model.now;
     let view = &mut model.diagnose;
@@ -171,6 +175,10 @@ pub fn open(model: &mut Model) -> Vec<Effect> {
         view.changed();
         return Vec::new();
     }
+    if view.problem.take().is_some() {
+        view.stale |= view.answer().is_none();
+        return Vec::new();
+    }
     if let Pane::Owners(Some(owners)) = &view.pane {
         if let Some(owner) = owners.matches.get(view.selected) {
             let (serial, profile) = (owner.token.serial.clone(), owner.token.profile);
@@ -178,9 +186,10 @@ pub fn open(model: &mut Model) -> Vec<Effect> {
         }
         return Vec::new();
     }
-    if model.diagnose.picked.is_none()
-        && let Some((serial, how)) = choice(model)
-    {
+    if model.diagnose.picked.is_some() {
+        let view = &mut model.diagnose;
+        view.stale |= !view.busy && view.answer().is_none();
+    } else if let Some((serial, how)) = choice(model) {
         pick(model, serial, how, None);
     }
     Vec::new()
@@ -253,10 +262,6 @@ pub fn scanned(model: &mut Model, text: &str) -> Vec<Effect> {
 }
 
 fn code(model: &mut Model, code: &str) {
-    if model.role < Role::Operator {
-        model.complain("you may look on only: an operator may compare codes; m times their changes");
-        return;
-    }
     let at = model.now.floor_second();
     let view = &mut model.diagnose;
     view.timing = None;
@@ -381,7 +386,6 @@ pub fn left(model: &mut Model) {
 /// What the view lacks.
 pub fn wants(model: &mut Model) -> Vec<Effect> {
     let open = model.station.vault == Some(VaultState::Open);
-    let operator = model.role == Role::Operator;
     let view = &mut model.diagnose;
     if view.timing.is_some() || view.problem.is_some() {
         return Vec::new();
@@ -400,122 +404,29 @@ pub fn wants(model: &mut Model) -> Vec<Effect> {
         view.busy = true;
         return vec![ask(Asked::Token(serial.clone()), Command::Token { serial })];
     }
-    if !(view.stale && operator && open && model.now < view.awake_until) {
+    let profile = picked.profile;
+    let asks = match model.role {
+        Role::Operator => model.now < view.awake_until,
+        // Each of their searches is counted: none is made twice, or before there is something to search for.
+        Role::Observer => view.has_evidence() && view.answer().is_none(),
+    };
+    if !(view.stale && open && asks) {
         return Vec::new();
     }
     view.busy = true;
     view.stale = false;
     let shows = view.shows.map(|shown| shown.name().to_owned());
     let seen = view.seen.clone();
-    vec![ask(Asked::Examine(view.round), Command::Examine { serial, profile: picked.profile, seen, shows })]
-}
-
-/// An answer to one of its questions.
-pub fn answered(model: &mut Model, asked: Asked, result: Result<Reply, Failure>) -> Vec<Effect> {
-    let view = &mut model.diagnose;
-    let round = view.round;
-    match (asked, result) {
-        (Asked::List(query, offset), Ok(Reply::Tokens(page))) => {
-            let page = Some(page).filter(|_| query == view.filter.text());
-            view.list.answered(offset, page);
+    vec![match model.role {
+        Role::Operator => ask(Asked::Examine(view.round), Command::Examine { serial, profile, seen, shows }),
+        Role::Observer => {
+            let (codes, typed) = seen.into_iter().map(|seen| (seen.code, seen.at)).unzip();
+            ask(
+                Asked::Explain(view.round),
+                Command::Diagnose { serial, profile, codes, shows, at: None, typed, wider: 1 },
+            )
         }
-        (Asked::List(..), Err(failure)) => {
-            view.list.failed();
-            view.problem = Some(failure);
-        }
-        (Asked::Token(serial), result) => {
-            let Some(picked) = view.picked.as_mut().filter(|picked| picked.serial == serial) else {
-                return Vec::new();
-            };
-            view.busy = false;
-            match result {
-                Ok(Reply::Token(token)) => {
-                    picked.token = Some(token);
-                    let held: Vec<Profile> = picked.held().iter().map(|mapping| mapping.profile).collect();
-                    if !held.contains(&picked.profile) {
-                        picked.profile = held.first().copied().unwrap_or(picked.profile);
-                    }
-                }
-                Ok(_) => {}
-                Err(failure) => {
-                    view.picked = None;
-                    unknown(model, &serial, failure);
-                }
-            }
-        }
-        (Asked::Examine(of), result) => {
-            view.busy = false;
-            match result {
-                // An older question: what was typed meanwhile is asked by itself.
-                _ if of != round => {}
-                Ok(Reply::Examined(examined)) => take(model, *examined),
-                Ok(_) => {}
-                Err(failure) => view.problem = Some(failure),
-            }
-        }
-        (Asked::Keep(serial), result) => timed::kept(model, &serial, result),
-        (Asked::Owners(of) | Asked::Times(of), _) if of != round => {}
-        (Asked::Owners(_), Ok(Reply::Findings(found))) => match serde_json::from_value(found) {
-            Ok(owners) => view.pane = Pane::Owners(Some(owners)),
-            Err(error) => view.problem = Some(unreadable(&error)),
-        },
-        (Asked::Times(_), Ok(Reply::Findings(found))) => match serde_json::from_value(found) {
-            Ok(times) => view.pane = Pane::Times(Some(times)),
-            Err(error) => view.problem = Some(unreadable(&error)),
-        },
-        (Asked::Owners(_) | Asked::Times(_), Err(failure)) => {
-            view.pane = Pane::Findings;
-            view.problem = Some(failure);
-        }
-        (Asked::List(..) | Asked::Owners(_) | Asked::Times(_), Ok(_)) => {}
-    }
-    Vec::new()
-}
-
-fn take(model: &mut Model, examined: crate::face::Examined) {
-    let view = &mut model.diagnose;
-    let diagnosis = match examined.diagnosis.map(serde_json::from_value).transpose() {
-        Ok(diagnosis) => diagnosis,
-        Err(error) => {
-            view.problem = Some(unreadable(&error));
-            return;
-        }
-    };
-    // The same question again, for the displays alone, keeps what was said meanwhile.
-    let answers = match view.found.take() {
-        Some(before) if before.diagnosis == diagnosis => before.answers,
-        Some(_) | None => Vec::new(),
-    };
-    view.found = Some(Found {
-        diagnosis,
-        report: examined.report,
-        recorded: examined.recorded,
-        reading: examined.reading,
-        rows: examined.rows,
-        until: examined.until,
-        answers,
-        round: view.round,
-    });
-}
-
-fn unknown(model: &mut Model, serial: &Serial, failure: Failure) {
-    let remedy = match failure.kind {
-        FailureKind::No => {
-            "read the serial on its back; type the code first and press w to find whose it is".into()
-        }
-        FailureKind::Usage | FailureKind::Environment => failure.remedy.clone(),
-    };
-    let message = format!("token {serial}: {}", failure.message);
-    model.diagnose.problem = Some(Failure { message, remedy, ..failure });
-}
-
-fn unreadable(error: &serde_json::Error) -> Failure {
-    Failure {
-        kind: FailureKind::Environment,
-        message: format!("the station's answer can't be read: {error}"),
-        remedy: "leave (q) and start this kiln again: the station may be a newer one".into(),
-        details: Vec::new(),
-    }
+    }]
 }
 
 /// Moves the selection.
@@ -530,7 +441,7 @@ pub fn step(model: &mut Model, by: i64) {
         view.choosing = Some(moved(at, Symptom::ALL.len()));
         return;
     }
-    if view.picked.is_none() && !matches!(view.pane, Pane::Owners(_)) {
+    if view.lists_tokens() {
         let last = (readers + view.list.total).saturating_sub(1);
         view.pick = view.pick.saturating_add_signed(by).min(last);
         view.list.selected = view.pick.saturating_sub(readers).min(view.list.total.saturating_sub(1));
@@ -544,6 +455,17 @@ pub fn step(model: &mut Model, by: i64) {
         Pane::Times(times) => times.as_ref().map_or(0, |times| times.times.len()),
     };
     view.selected = moved(view.selected, count);
+}
+
+/// Selects this line of what is listed.
+pub fn select(model: &mut Model, line: u64) {
+    let view = &model.diagnose;
+    let at = match (view.choosing, view.lists_tokens()) {
+        (Some(at), _) => at as u64,
+        (None, true) => view.pick,
+        (None, false) => view.selected as u64,
+    };
+    step(model, i64::try_from(line).unwrap_or(i64::MAX).saturating_sub_unsigned(at));
 }
 
 /// One step back; whether there was one within the view.

@@ -2,10 +2,12 @@
 //!
 //! A token is picked, codes are typed with the moment at which they came, and the station answers with explanations and
 //! with the first digits of what the token shows about now under each of them. What an answer about those digits rules
-//! out is worked out here ([`question`]). Whoever may not see secrets times the changes of the code instead; that needs
-//! no seed and no station.
+//! out is worked out here ([`question`]). Those who only look on are shown no digits: the station searches for them some
+//! times an hour and tells what is no accident, so they are asked no more than they want. Whoever may not see secrets at
+//! all times the changes of the code instead; that needs no seed and no station.
 
 pub mod act;
+pub mod answers;
 pub mod question;
 #[cfg(test)]
 pub(super) mod sample;
@@ -15,7 +17,7 @@ pub mod timed;
 use super::{input::Input, paged::Paged};
 use crate::{
     diagnose::{Diagnosis, Symptom, when::Times, whose::Owners},
-    domain::{Parameters, Profile, Serial, SlotName, UnixMillis, UnixTime},
+    domain::{Profile, Serial, SlotName, UnixMillis, UnixTime},
     face::{Failure, MappingView, ReadingView, SeenCode, ShownRow, TokenLine, TokenView},
 };
 
@@ -104,8 +106,6 @@ pub struct Found {
     pub diagnosis: Option<Diagnosis>,
     /// For a ticket.
     pub report: Option<String>,
-    /// The records' parameters.
-    pub recorded: Parameters,
     /// The reading of the token's clock that was reckoned with.
     pub reading: Option<ReadingView>,
     /// What the token shows about now. Empty while the view is left.
@@ -149,6 +149,21 @@ impl Diagnose {
         self.problem = None;
         self.pane = Pane::Findings;
         self.selected = 0;
+    }
+
+    /// Whether something was typed or chosen that can be searched for.
+    pub fn has_evidence(&self) -> bool {
+        !self.seen.is_empty() || self.shows.is_some()
+    }
+
+    /// What was found, where it is the answer to what was asked last.
+    pub fn answer(&self) -> Option<&Found> {
+        self.found.as_ref().filter(|found| found.round == self.round)
+    }
+
+    /// Whether tokens are listed to pick one from.
+    pub fn lists_tokens(&self) -> bool {
+        self.picked.is_none() && !matches!(self.pane, Pane::Owners(_))
     }
 
     /// Takes what comes from seeds off the screen.

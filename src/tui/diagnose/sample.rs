@@ -90,7 +90,6 @@ pub fn found(shown: &[(&str, f64)]) -> Found {
     Found {
         diagnosis: Some(diagnosis(findings)),
         report: Some("kiln diagnosis\nfinding 1  92.0 %  hash\n".into()),
-        recorded: Parameters::standard(),
         reading: Some(ReadingView {
             at: NOW.plus(-60_000),
             drift: DriftSeconds(0.4),

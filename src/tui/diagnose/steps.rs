@@ -14,6 +14,9 @@ use crate::{
 /// From these odds on an explanation is the cause, where chance would not have found it as well.
 const SURE: f64 = 0.9;
 
+/// The first thing to be told.
+const ASK_FOR_CODE: &str = "ask for the code: type it, then Enter (e: the display shows no code)";
+
 /// What to do now.
 pub fn next(model: &Model) -> String {
     let view = &model.diagnose;
@@ -33,10 +36,10 @@ pub fn next(model: &Model) -> String {
     if let Some(problem) = &view.problem {
         return if problem.remedy.is_empty() { problem.message.clone() } else { problem.remedy.clone() };
     }
-    if model.role < Role::Operator {
-        return "m: time when the code changes; that needs no seed (comparing is for operators)".into();
-    }
     match model.station.vault {
+        Some(VaultState::Locked) if model.role < Role::Operator => {
+            return "the vault is locked: have an operator unlock it, or press m and time the changes".into();
+        }
         Some(VaultState::Locked) => return "u: unlock the vault, without it no code can be compared".into(),
         Some(VaultState::Absent) => {
             return "there is no vault yet, so there is nothing to compare with".into();
@@ -47,6 +50,9 @@ pub fn next(model: &Model) -> String {
         (Pane::Owners(None) | Pane::Times(None), _) => return "searching".into(),
         (Pane::Owners(Some(owners)), _) => {
             return match owners.matches.len() {
+                0 if owners.withheld > 0 => {
+                    "ask for the next code, type it, press w again: one code is no proof".into()
+                }
                 0 => "nobody's, ten minutes off or less: check the code (Backspace takes it back)".into(),
                 _ if owners.ask_another_code => {
                     "ask for the next code, type it, press w again: one code is no proof".into()
@@ -73,17 +79,24 @@ pub fn next(model: &Model) -> String {
     if model.aim.as_ref() == Some(&picked.serial) && picked.how == How::Verified {
         return "switch it off and on, type the new code (until then it shows an old one)".into();
     }
-    let Some(found) = view.found.as_ref().filter(|found| found.round == view.round) else {
-        return "searching".into();
+    let Some(found) = view.answer() else {
+        return match (view.busy || view.stale, view.has_evidence()) {
+            (_, false) if model.role < Role::Operator => ASK_FOR_CODE.into(),
+            (true, _) => "searching".into(),
+            (false, _) => "not asked yet, or not answered: Enter asks".into(),
+        };
     };
     match &found.diagnosis {
-        None => "ask for the code: type it, then Enter (e: the display shows no code)".into(),
+        None => ASK_FOR_CODE.into(),
         Some(diagnosis) => after(found, diagnosis, model),
     }
 }
 
-/// A remedy as it is done here: the command line that sets a clock is a key.
-pub fn here(remedy: &str) -> String {
+/// A remedy as it is done here: the command line that sets a clock is a key of operators.
+pub fn here(remedy: &str, role: Role) -> String {
+    if role < Role::Operator {
+        return remedy.to_owned();
+    }
     let Some((before, rest)) = remedy.split_once("kiln drift resync ") else { return remedy.to_owned() };
     let rest = rest.trim_start_matches(|c: char| c.is_ascii_alphanumeric());
     format!("{before}r{}", rest.strip_prefix(" --threshold 0").unwrap_or(rest))
@@ -94,7 +107,10 @@ fn after(found: &Found, diagnosis: &Diagnosis, model: &Model) -> String {
     let odds = odds(diagnosis, &found.answers);
     let likeliest = ranked(&odds).first().copied();
     if let Some(n) = likeliest.filter(|n| is_sure(diagnosis, &odds, *n)) {
-        return format!("do: {}", here(&diagnosis.findings[n].remedy));
+        return format!("do: {}", here(&diagnosis.findings[n].remedy, model.role));
+    }
+    if diagnosis.withheld > 0 {
+        return "ask for the next code, type it, then Enter: one alone may be chance".into();
     }
     if let Some(question) = question::question(found, model.now) {
         // Few options leave room to say that a whole code does as well, and better.
@@ -107,7 +123,7 @@ fn after(found: &Found, diagnosis: &Diagnosis, model: &Model) -> String {
     if model.diagnose.shows.is_some() {
         return likeliest.map_or_else(
             || "ask what else the display shows".into(),
-            |n| format!("do: {}", here(&diagnosis.findings[n].remedy)),
+            |n| format!("do: {}", here(&diagnosis.findings[n].remedy, model.role)),
         );
     }
     if diagnosis.findings.is_empty() {

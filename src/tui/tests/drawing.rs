@@ -8,7 +8,7 @@ fn nothing_is_said_by_colour_alone() {
     let mut model = model(100, 30);
     wants_eyes(&mut model, "8659610000003");
     let with: String = text(&model);
-    model.look = Look { colour: false, unicode: false };
+    model.look = Look::BARE;
     let buf = buffer(&model);
     assert!(buf.content().iter().all(|cell| cell.fg == Color::Reset && cell.bg == Color::Reset));
     assert!(buf.content().iter().all(|cell| cell.symbol().is_ascii()));
@@ -65,7 +65,7 @@ fn looped(messages: Vec<Msg>) -> (Vec<String>, TestBackend) {
     drop(out);
     let mut backend = TestBackend::new(80, 24);
     let mut effects = Vec::new();
-    let look = Look { colour: true, unicode: true };
+    let look = Look::FULL;
     drive(&mut backend, look, &inbox, &Still, &mut |effect, _: &mut TestBackend| {
         effects.push(format!("{effect:?}"));
         Ok(match effect {

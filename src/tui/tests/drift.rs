@@ -121,7 +121,7 @@ fn clocks_that_fail_first_are_at_the_top_and_one_is_plotted() {
 fn the_plot_is_legible_without_unicode_and_colour() {
     for (columns, rows) in SIZES {
         let mut model = shown(columns, rows);
-        model.look = Look { colour: false, unicode: false };
+        model.look = Look::BARE;
         is_golden("drift-ascii", &model);
         let text = text(&model);
         assert!(text.is_ascii() && !text.contains('?'.to_string().repeat(2).as_str()), "{text}");

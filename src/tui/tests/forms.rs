@@ -8,18 +8,18 @@ use crate::{
         BatchView, ImportLine, ImportReport, JobCounts, JobView, KeyWants, MappingView, ReadingView,
         ResyncView, Revealed, SecretBytes, SweepView, SweptCounts,
     },
-    tui::{dialog::Dialog, input::Passphrase, sample::catalog},
+    tui::{dialog::Dialog, input::Passphrase, reveal::Shape, sample::catalog},
 };
 
 /// RFC 6238 appendix B.
 const URI: &str = "otpauth://totp/ann%40example.com?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&algorithm=SHA1&digits=6&period=30";
 
-fn vault(model: &mut Model, state: VaultState) {
+pub(super) fn vault(model: &mut Model, state: VaultState) {
     model.station.read_alarms();
     hear(model, Event::Vault { state });
 }
 
-fn answer(model: &mut Model, asked: Asked, reply: Reply) -> Vec<Effect> {
+pub(super) fn answer(model: &mut Model, asked: Asked, reply: Reply) -> Vec<Effect> {
     update(model, Msg::Answer(asked, Ok(reply)))
 }
 
@@ -242,7 +242,7 @@ fn a_token_in_full_with_its_clock_as_a_plot() {
         answer(&mut model, Asked::Token(serial()), Reply::Token(Box::new(in_full())));
         is_golden("token", &model);
         if columns == 100 {
-            model.look = Look { colour: false, unicode: false };
+            model.look = Look::BARE;
             is_golden("token-ascii", &model);
         }
     }
@@ -263,7 +263,7 @@ fn a_seed_is_shown_on_its_last_four_and_hides_at_any_key_and_by_itself() {
         let effects = type_in(&mut model, "0003\n");
         assert!(matches!(asked(&effects)[..], [Command::Reveal { last_four, profile, .. }]
             if last_four == "0003" && *profile == Profile::ZERO));
-        let asked_for = || Asked::Reveal("8659610000003".parse().unwrap(), Profile::ZERO);
+        let asked_for = || Asked::Reveal("8659610000003".parse().unwrap(), Profile::ZERO, Shape::Code);
         let reveal = |model: &mut Model| {
             let revealed = Revealed { key_uri: SecretBytes::new(URI.as_bytes()) };
             answer(model, asked_for(), Reply::Revealed(revealed));
@@ -289,14 +289,38 @@ fn a_seed_is_shown_on_its_last_four_and_hides_at_any_key_and_by_itself() {
 }
 
 #[test]
-fn without_letters_for_it_a_code_is_drawn_large_or_told_as_text() {
-    let mut model = model(160, 60);
-    model.look = Look { colour: false, unicode: false };
+fn a_code_that_finds_no_room_says_how_much_it_wants_and_is_text_on_that_word_alone() {
     let revealed = || Revealed { key_uri: SecretBytes::new(URI.as_bytes()) };
-    let asked_for = || Asked::Reveal("17".parse().unwrap(), Profile::ZERO);
-    answer(&mut model, asked_for(), Reply::Revealed(revealed()));
+    let asked_for = |shape| Asked::Reveal("8659610000003".parse().unwrap(), Profile::ZERO, shape);
+    let mut model = model(160, 60);
+    model.look = Look::BARE;
+    answer(&mut model, asked_for(Shape::Code), Reply::Revealed(revealed()));
     assert!(text(&model).matches("##").count() > 300 && text(&model).is_ascii());
     model.size = (80, 24);
+    let shown = text(&model);
+    assert!(shown.contains("the code needs 78 and 40") && !shown.contains("GEZD"), "{shown}");
+    is_golden("reveal-small", &model);
+    model.size = (78, 40);
+    assert!(text(&model).matches("##").count() > 300, "that is enough");
+    model.size = (78, 39);
+    assert!(text(&model).contains("the code needs"), "and no less");
+
+    // Who wants ASCII on a terminal that takes more has half blocks rather than no code.
+    model.size = (80, 24);
+    model.look = Look { unicode: false, ..Look::FULL };
+    assert_eq!(scanned(&model), URI);
+    press(&mut model, KeyCode::Esc);
+
+    vault(&mut model, VaultState::Open);
+    press(&mut model, KeyCode::Char('t'));
+    answer(&mut model, Asked::Token("8659610000003".parse().unwrap()), Reply::Token(Box::new(in_full())));
+    press(&mut model, KeyCode::Char('Q'));
+    let effects = type_in(&mut model, "0003 1 text\n");
+    assert!(
+        matches!(&effects[..], [Effect::Ask(Asked::Reveal(_, profile, Shape::Text), Command::Reveal { .. })]
+        if profile.number() == 1)
+    );
+    answer(&mut model, asked_for(Shape::Text), Reply::Revealed(revealed()));
     assert!(text(&model).contains("GEZD GNBV GY3T QOJQ"));
 }
 
@@ -322,21 +346,6 @@ fn scanned(model: &Model) -> String {
     let grids = image.detect_grids();
     assert_eq!(grids.len(), 1, "codes found");
     grids[0].decode().unwrap().1
-}
-
-#[test]
-fn the_mouse_is_left_alone_until_it_is_wanted() {
-    use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
-    let mut model = model(80, 24);
-    let effects = type_in(&mut model, ":mouse\n");
-    assert!(matches!(effects[..], [Effect::Mouse(true)]));
-    let mouse = |kind, column| Msg::Mouse(MouseEvent { kind, column, row: 0, modifiers: KeyModifiers::NONE });
-    update(&mut model, mouse(MouseEventKind::ScrollDown, 40));
-    assert_eq!(model.slot_at(), 1);
-    let at = u16::try_from(text(&model).lines().next().unwrap().find("tokens").unwrap()).unwrap();
-    update(&mut model, mouse(MouseEventKind::Down(MouseButton::Left), at));
-    assert_eq!(model.view, View::Tokens);
-    assert!(matches!(update(&mut model, Msg::Continued)[..], [Effect::Redraw, Effect::Mouse(true), ..]));
 }
 
 /// A sweep that is under way, with a slot in the middle of a token and one that has done with another.
@@ -510,45 +519,12 @@ fn the_codes_of_a_key_are_shown_while_they_are_good() {
 }
 
 #[test]
-fn a_batch_is_exported_from_the_screen() {
-    use crate::{
-        face::{AuditHead, Exported},
-        tui::{export::Exporting, msg::Msg},
-    };
-    for (columns, rows) in SIZES {
-        let mut model = model(columns, rows);
-        vault(&mut model, VaultState::Open);
-        press(&mut model, KeyCode::Char('b'));
-        let effects = press(&mut model, KeyCode::Char('e'));
-        assert!(matches!(&effects[..], [Effect::Ask(Asked::Catalog, _)]));
-        answer(&mut model, Asked::Catalog, Reply::Catalog(catalog()));
-        for _ in 0..3 {
-            press(&mut model, KeyCode::Down);
-        }
-        type_in(&mut model, "upload.csv");
-        is_golden("export-form", &model);
-        let effects = press(&mut model, KeyCode::Enter);
-        assert!(matches!(&effects[..], [Effect::Export { options, .. }] if options.dry_run));
-        let look = Exported {
-            content: SecretBytes::new([]),
-            tokens: 7,
-            left_out: vec!["token 8659610000009: nobody has seen its code yet".into()],
-            cannot_carry: vec!["all lines: the profile's title has no place in this format".into()],
-            login_target: Some("Entra ID (CSV upload)".into()),
-            lint: vec![],
-            anchor: AuditHead { entries: 17, hash: "c0ffee".into() },
-        };
-        update(&mut model, Msg::Exported(Ok(Exporting::Looked(Reply::Exported(look)))));
-        is_golden("export-look", &model);
-        let effects = press(&mut model, KeyCode::Char('y'));
-        assert!(matches!(&effects[..], [Effect::Export { options, to }]
-            if !options.dry_run && to.file == "upload.csv"));
-        update(&mut model, Msg::Exported(Err(no("2 of 7 lines would not come through"))));
-        assert!(text(&model).contains("g: good lines only"));
-        press(&mut model, KeyCode::Char('g'));
-        update(&mut model, Msg::Exported(Ok(Exporting::Written("7 tokens written to upload.csv".into()))));
-        assert!(model.dialogs.is_empty() && text(&model).contains("7 tokens written"));
-    }
+fn a_sweep_is_nothing_to_export() {
+    let mut model = sweeping(80, 24);
+    model.batches.selected = Some("june".into());
+    press(&mut model, KeyCode::Char('b'));
+    assert!(press(&mut model, KeyCode::Char('e')).is_empty() && model.dialogs.is_empty());
+    assert!(text(&model).contains("june sets clocks and writes no seeds"));
 }
 
 #[test]

@@ -152,7 +152,7 @@ fn a_lost_server_shows_and_its_return_asks_again() {
 
 #[test]
 fn jobs_that_want_eyes_are_found_again_after_attaching() {
-    let mut model = Model::new(Look { colour: true, unicode: true }, (80, 24), NOW);
+    let mut model = Model::new(Look::FULL, (80, 24), NOW);
     let mut snapshot = snapshot();
     snapshot.batches[0].proofs.waiting_for_eyes = 1;
     let attached = Msg::Attached { greeting: greeting(), role: Role::Operator, snapshot: Box::new(snapshot) };

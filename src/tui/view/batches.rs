@@ -9,12 +9,13 @@ use crate::{
     tui::{
         look::{FRAME, PLAIN, STRONG},
         model::Model,
+        spots::{Pane, Spot, Spots},
     },
 };
 use ratatui::{buffer::Buffer, layout::Rect};
 
 /// Draws the view.
-pub fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
+pub fn draw(model: &Model, area: Rect, buf: &mut Buffer, spots: &mut Spots) {
     let all = &model.station.batches;
     let shown = model.batches.shown(all);
     let filter = model.batches.filter.text();
@@ -37,6 +38,7 @@ pub fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
     for (y, (n, batch)) in (list.y..list.bottom()).zip(shown.iter().enumerate().skip(skip)) {
         let text = Rect { x: list.x + 1, width: list.width.saturating_sub(1), ..list };
         batch_line(batch, text, y, buf);
+        spots.line(list, y, Spot::Batch(batch.name.clone()));
         if n == place {
             put(buf, list, list.x, y, "▸", STRONG);
             if !model.batches.in_jobs {
@@ -50,6 +52,7 @@ pub fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
         return;
     }
     let which = model.batches.of.state.map_or_else(|| "all jobs".to_owned(), |state| format!("{state} jobs"));
+    spots.note(rest, Spot::Pane(Pane::Jobs));
     rule(buf, rest, rest.y, &format!("{which} of {name} (f: others)"));
     let total = model.batches.jobs.total;
     put_right(
@@ -66,7 +69,7 @@ pub fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
             y += 1;
         }
     }
-    jobs(model, Rect { y, height: rest.bottom().saturating_sub(y), ..rest }, buf);
+    jobs(model, Rect { y, height: rest.bottom().saturating_sub(y), ..rest }, buf, spots);
 }
 
 /// What a batch does and allows, in one line.
@@ -93,7 +96,7 @@ fn about(detail: &BatchDetail) -> String {
     parts.join(" · ")
 }
 
-fn jobs(model: &Model, area: Rect, buf: &mut Buffer) {
+fn jobs(model: &Model, area: Rect, buf: &mut Buffer, spots: &mut Spots) {
     let list = &model.batches.jobs;
     if list.total == 0 {
         put(buf, area, area.x + 1, area.y, "none", PLAIN);
@@ -102,6 +105,7 @@ fn jobs(model: &Model, area: Rect, buf: &mut Buffer) {
     let first = first_line(list.selected, list.total, area.height);
     for (y, place) in (area.y..area.bottom()).zip(first..list.total) {
         let text = Rect { x: area.x + 1, width: area.width.saturating_sub(1), ..area };
+        spots.line(area, y, Spot::Job(place));
         match list.at(place) {
             Some(job) => job_line(job, text, y, buf),
             None => {

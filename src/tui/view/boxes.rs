@@ -3,7 +3,10 @@
 use super::paint::{frame, put, width, wrap};
 use crate::{
     face::Failure,
-    tui::look::{BAD, PLAIN, SELECTED, STRONG},
+    tui::{
+        look::{BAD, PLAIN, SELECTED, STRONG},
+        spots::{Spot, Spots},
+    },
 };
 use ratatui::{
     buffer::Buffer,
@@ -59,6 +62,14 @@ pub fn open_box(title: &str, wide: u16, high: u16, area: Rect, buf: &mut Buffer)
     Clear.render(at, buf);
     let inside = frame(buf, at, title, STRONG);
     Rect { x: inside.x + 1, width: inside.width.saturating_sub(2), ..inside }
+}
+
+/// The lines of a box from its `first` on are `count` things to choose from.
+pub fn choices(inside: Rect, first: usize, count: usize, spots: &mut Spots) {
+    let below = (inside.y..inside.bottom()).skip(first);
+    for (y, line) in below.zip(0..count) {
+        spots.line(inside, y, Spot::Choice(line));
+    }
 }
 
 /// Where the next letter goes.

@@ -7,12 +7,13 @@ use crate::{
     tui::{
         codes::{Codes, Stage, left},
         look::{BAD, FRAME, PLAIN, STRONG},
+        spots::{Spot, Spots},
     },
 };
 use ratatui::{buffer::Buffer, layout::Rect};
 
 /// Draws the dialog.
-pub fn draw(codes: &Codes, now: UnixMillis, area: Rect, buf: &mut Buffer) {
+pub fn draw(codes: &Codes, now: UnixMillis, area: Rect, buf: &mut Buffer, spots: &mut Spots) {
     let mut lines: Vec<Styled> = Vec::new();
     let mut title = format!("codes of the key on {}", codes.slot);
     if let Some(read) = &codes.read {
@@ -31,7 +32,11 @@ pub fn draw(codes: &Codes, now: UnixMillis, area: Rect, buf: &mut Buffer) {
     match &codes.stage {
         Stage::Reading => lines.push(("the key is read".into(), PLAIN)),
         Stage::Touch(name) => {
-            lines.extend(wrapped(&format!("{name}: touch the key when it blinks"), area, STRONG));
+            lines.extend(wrapped(
+                &format!("{name}: touch the key when it blinks (x gives the wait up)"),
+                area,
+                STRONG,
+            ));
         }
         Stage::Sure(name) => {
             let text = format!(
@@ -51,7 +56,14 @@ pub fn draw(codes: &Codes, now: UnixMillis, area: Rect, buf: &mut Buffer) {
     // So that the selected line is in sight however many there are.
     let room = usize::from(area.height.saturating_sub(10)).max(1);
     let scroll = u16::try_from(codes.at.saturating_sub(room)).unwrap_or(u16::MAX);
-    lines_box(&title, lines, scroll, area, buf);
+    let count = lines.len();
+    let inside = lines_box(&title, lines, scroll, area, buf);
+    // As many lines were passed over as the box does.
+    let above = usize::from(scroll).min(count.saturating_sub(usize::from(inside.height)));
+    let read = codes.read.as_ref().map_or(0, |read| read.codes.len());
+    for (y, at) in (inside.y..inside.bottom()).zip(above..read) {
+        spots.line(inside, y, Spot::Choice(at));
+    }
 }
 
 fn shown(code: &KeyCode, now: UnixMillis) -> String {

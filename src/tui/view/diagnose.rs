@@ -18,6 +18,7 @@ use crate::{
         },
         look::{BAD, FRAME, PLAIN, SELECTED, STRONG},
         model::Model,
+        spots::{self, Spot, Spots},
     },
 };
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
@@ -30,7 +31,8 @@ const DISPLAYS: u16 = 58;
 const LISTED: u16 = 5;
 
 /// Draws the view.
-pub fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
+pub fn draw(model: &Model, area: Rect, buf: &mut Buffer, spots: &mut Spots) {
+    spots.note(area, Spot::Pane(spots::Pane::Lines));
     if area.height == 0 {
         return;
     }
@@ -44,11 +46,12 @@ pub fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
     let rest = head(model, rest, buf);
     let view = &model.diagnose;
     if let Some(at) = view.choosing {
-        choices(at, rest, buf);
+        choices(at, rest, buf, spots);
         return;
     }
     if let Some(problem) = &view.problem {
-        rule(buf, rest, rest.y, "that did not work (Esc goes on)");
+        let again = if view.answer().is_none() { "Enter asks once more, " } else { "" };
+        rule(buf, rest, rest.y, &format!("that did not work ({again}Esc goes on)"));
         lines(below(rest, 1), buf, &[(&problem.message, BAD), (&format!("-> {}", problem.remedy), PLAIN)]);
         return;
     }
@@ -72,7 +75,9 @@ pub fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
                 Some(owners) => format!("whose code it is, of {} seeds on record", owners.tokens),
                 None => "whose code it is".into(),
             };
-            list(&heading, texts, view.selected, rest, buf);
+            let kept = owners.as_ref().map_or(0, |owners| owners.withheld);
+            let none = if kept > 0 { kept_back(kept) } else { NOTHING_FOUND.to_owned() };
+            list(&heading, texts, view.selected, &none, rest, buf, spots);
         }
         (Pane::Times(times), ..) => {
             let texts = times.as_ref().map(|times| {
@@ -92,12 +97,12 @@ pub fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
                 }
                 None => "when it was shown".into(),
             };
-            list(&heading, texts, view.selected, rest, buf);
+            list(&heading, texts, view.selected, NOTHING_FOUND, rest, buf, spots);
         }
-        (_, None, _) => tokens(model, rest, buf),
+        (_, None, _) => tokens(model, rest, buf, spots),
         (_, Some(_), None) => {}
-        (Pane::Searched, Some(_), Some(found)) => searched(found, view.selected, rest, buf),
-        (Pane::Findings, Some(_), Some(found)) => explained(model, found, rest, buf),
+        (Pane::Searched, Some(_), Some(found)) => searched(found, view.selected, rest, buf, spots),
+        (Pane::Findings, Some(_), Some(found)) => explained(model, found, rest, buf, spots),
     }
 }
 
@@ -187,17 +192,26 @@ fn words(shown: Symptom) -> &'static str {
     }
 }
 
-fn choices(selected: usize, area: Rect, buf: &mut Buffer) {
+fn choices(selected: usize, area: Rect, buf: &mut Buffer, spots: &mut Spots) {
     rule(buf, area, area.y, "what the display shows instead of a code");
     let rows = below(area, 1);
     for (y, (n, shown)) in (rows.y..rows.bottom()).zip(Symptom::ALL.into_iter().enumerate()) {
         let (mark, style) = if n == selected { ("▸", SELECTED) } else { (" ", PLAIN) };
+        spots.line(rows, y, Spot::Line(n as u64));
         put(buf, rows, rows.x + 1, y, &format!("{mark} {}", words(shown)), style);
     }
 }
 
 /// A list of lines under a heading; `None` while it is asked for.
-fn list(heading: &str, texts: Option<Vec<String>>, selected: usize, area: Rect, buf: &mut Buffer) {
+fn list(
+    heading: &str,
+    texts: Option<Vec<String>>,
+    selected: usize,
+    none: &str,
+    area: Rect,
+    buf: &mut Buffer,
+    spots: &mut Spots,
+) {
     rule(buf, area, area.y, heading);
     let rows = below(area, 1);
     let Some(texts) = texts else {
@@ -205,11 +219,12 @@ fn list(heading: &str, texts: Option<Vec<String>>, selected: usize, area: Rect, 
         return;
     };
     if texts.is_empty() {
-        put(buf, rows, rows.x + 1, rows.y, "nothing was found", PLAIN);
+        put(buf, rows, rows.x + 1, rows.y, none, PLAIN);
     }
     let first = first_line(selected as u64, texts.len() as u64, rows.height);
     let first = usize::try_from(first).unwrap_or(0);
     for (y, (n, text)) in (rows.y..rows.bottom()).zip(texts.iter().enumerate().skip(first)) {
+        spots.line(rows, y, Spot::Line(n as u64));
         put(buf, rows, rows.x + 1, y, &format!("{} {text}", if n == selected { "▸" } else { " " }), PLAIN);
         if n == selected {
             select(buf, rows, y);
@@ -218,7 +233,7 @@ fn list(heading: &str, texts: Option<Vec<String>>, selected: usize, area: Rect, 
 }
 
 /// Tokens to pick from: those on readers, then the inventory.
-fn tokens(model: &Model, area: Rect, buf: &mut Buffer) {
+fn tokens(model: &Model, area: Rect, buf: &mut Buffer, spots: &mut Spots) {
     let view = &model.diagnose;
     let filter = view.filter.text();
     let heading = match filter {
@@ -238,6 +253,7 @@ fn tokens(model: &Model, area: Rect, buf: &mut Buffer) {
     let first = first_line(view.pick, count, rows.height);
     for (y, at) in (rows.y..rows.bottom()).zip(first..count) {
         let mark = if at == view.pick { "▸" } else { " " };
+        spots.line(rows, y, Spot::Line(at));
         let reader = usize::try_from(at).ok().and_then(|at| readers.get(at));
         let (serial, text) = match reader {
             Some(slot) => {
@@ -260,7 +276,7 @@ fn tokens(model: &Model, area: Rect, buf: &mut Buffer) {
 }
 
 /// All that was searched, and how wide.
-fn searched(found: &Found, selected: usize, area: Rect, buf: &mut Buffer) {
+fn searched(found: &Found, selected: usize, area: Rect, buf: &mut Buffer, spots: &mut Spots) {
     let Some(diagnosis) = &found.diagnosis else { return };
     let line =
         |searched: &crate::diagnose::Searched| format!("{:>10}  {}", searched.candidates, searched.what);
@@ -269,13 +285,15 @@ fn searched(found: &Found, selected: usize, area: Rect, buf: &mut Buffer) {
         "candidates that were checked, in this order (c: the explanations)",
         Some(texts),
         selected,
+        NOTHING_FOUND,
         area,
         buf,
+        spots,
     );
 }
 
 /// The explanations and the displays, below or beside each other.
-fn explained(model: &Model, found: &Found, area: Rect, buf: &mut Buffer) {
+fn explained(model: &Model, found: &Found, area: Rect, buf: &mut Buffer, spots: &mut Spots) {
     let rows = u16::try_from(found.rows.len()).unwrap_or(u16::MAX);
     let high = if found.rows.is_empty() { 0 } else { rows.saturating_add(1).min(area.height / 2) };
     let (above, under) = if area.width >= WIDE {
@@ -287,7 +305,7 @@ fn explained(model: &Model, found: &Found, area: Rect, buf: &mut Buffer) {
     };
     let odds = found.diagnosis.as_ref().map(|diagnosis| odds(diagnosis, &found.answers));
     if let (Some(diagnosis), Some(odds)) = (&found.diagnosis, &odds) {
-        findings(model, diagnosis, odds, above, buf);
+        findings(model, diagnosis, odds, above, buf, spots);
     } else if above.height > 1 {
         rule(buf, above, above.y, "explanations");
         put(buf, above, above.x + 1, above.y + 1, "none yet: no code was typed", PLAIN);
@@ -297,7 +315,14 @@ fn explained(model: &Model, found: &Found, area: Rect, buf: &mut Buffer) {
     }
 }
 
-fn findings(model: &Model, diagnosis: &Diagnosis, odds: &Odds, area: Rect, buf: &mut Buffer) {
+fn findings(
+    model: &Model,
+    diagnosis: &Diagnosis,
+    odds: &Odds,
+    area: Rect,
+    buf: &mut Buffer,
+    spots: &mut Spots,
+) {
     let tried: u64 = diagnosis.searched.iter().fold(0, |sum, stage| sum.saturating_add(stage.candidates));
     rule(buf, area, area.y, &format!("explanations, of {tried} candidates checked (c)"));
     let area = below(area, 1);
@@ -306,7 +331,10 @@ fn findings(model: &Model, diagnosis: &Diagnosis, odds: &Odds, area: Rect, buf: 
     ranks.extend((0..odds.findings.len()).filter(|n| odds.findings[*n] <= 0.0));
     let selected = model.diagnose.selected.min(ranks.len().saturating_sub(1));
     let Some(chosen) = ranks.get(selected).map(|n| (*n, &diagnosis.findings[*n])) else {
-        lines(area, buf, &[("nothing explains this", STRONG)]);
+        let kept = diagnosis.withheld;
+        let text = if kept > 0 { kept_back(kept) } else { "nothing explains this".to_owned() };
+        let why = diagnosis.why_ask.as_deref().unwrap_or_default();
+        lines(area, buf, &[(&text, STRONG), (why, PLAIN)]);
         return;
     };
     let shown = LISTED.min(area.height / 2).max(area.height / 3).max(1);
@@ -316,6 +344,7 @@ fn findings(model: &Model, diagnosis: &Diagnosis, odds: &Odds, area: Rect, buf: 
     let mut used = 0;
     for (y, (at, n)) in (list.y..list.bottom()).zip(ranks.iter().enumerate().skip(first)) {
         let finding = &diagnosis.findings[*n];
+        spots.line(list, y, Spot::Line(at as u64));
         let mark = if at == selected { "▸" } else { " " };
         let odds = if odds.findings[*n] > 0.0 { percent(odds.findings[*n]) } else { "ruled out".into() };
         let number = (n + 1).to_string();
@@ -329,11 +358,23 @@ fn findings(model: &Model, diagnosis: &Diagnosis, odds: &Odds, area: Rect, buf: 
         }
         used += 1;
     }
-    details(diagnosis, odds, chosen, below(area, used), buf);
+    details(model, diagnosis, odds, chosen, below(area, used), buf);
+}
+
+/// What an empty list says.
+const NOTHING_FOUND: &str = "nothing was found";
+
+/// What those who only look on are not told yet.
+fn kept_back(count: usize) -> String {
+    match count {
+        1 => "1 that fits is told once the next code confirms it".to_owned(),
+        several => format!("{several} that fit are told once the next code confirms one of them"),
+    }
 }
 
 /// What there is to say about one explanation: the remedy first, since there may be room for little more.
 fn details(
+    model: &Model,
     diagnosis: &Diagnosis,
     odds: &Odds,
     (n, finding): (usize, &Finding),
@@ -342,8 +383,10 @@ fn details(
 ) {
     let sure = steps::is_sure(diagnosis, odds, n);
     let told = if sure { "do" } else { "if so" };
-    let mut texts =
-        vec![(format!("{told}: {}", steps::here(&finding.remedy)), if sure { STRONG } else { PLAIN })];
+    let mut texts = vec![(
+        format!("{told}: {}", steps::here(&finding.remedy, model.role)),
+        if sure { STRONG } else { PLAIN },
+    )];
     let accidental = finding.accidental * odds.fewer;
     let chance = if accidental > 0.0 {
         format!("chance alone would find {} such; ", rounded(accidental))

@@ -2,7 +2,7 @@
 
 use super::{
     activate,
-    boxes::{COLUMNS, Styled, caret, failure_lines, lines_box, open_box, room, wrapped},
+    boxes::{COLUMNS, Styled, caret, choices, failure_lines, lines_box, open_box, room, wrapped},
     codes, forms, large,
     paint::{first_line, fit, put, width, wrap},
     reveal, station, token,
@@ -16,29 +16,30 @@ use crate::{
         look::{BAD, FRAME, GOOD, PLAIN, SELECTED, STRONG},
         model::Model,
         palette,
+        spots::{Spot, Spots},
     },
 };
 use ratatui::{buffer::Buffer, layout::Rect};
 
 /// Draws `dialog` over what is in `buf`.
-pub fn draw(model: &Model, dialog: &Dialog, area: Rect, buf: &mut Buffer) {
+pub fn draw(model: &Model, dialog: &Dialog, area: Rect, buf: &mut Buffer, spots: &mut Spots) {
     match dialog {
         Dialog::Help(scroll) => {
             lines_box("keys (Esc closes)", help(model), *scroll, area, buf);
         }
-        Dialog::Palette { input, selected } => draw_palette(model, input, *selected, area, buf),
+        Dialog::Palette { input, selected } => draw_palette(model, input, *selected, area, buf, spots),
         Dialog::Alarms(scroll) => {
             lines_box("alarms (r: read, Esc: later)", alarms(model, area), *scroll, area, buf);
         }
-        Dialog::Init(init) => forms::init(init, area, buf),
-        Dialog::Unlock(unlock) => draw_unlock(unlock, area, buf),
-        Dialog::Import(import) => forms::import(import, area, buf),
-        Dialog::Making(making) => forms::making(making, area, buf),
-        Dialog::Sweep(sweeping) => forms::sweep(sweeping, area, buf),
-        Dialog::Resync(resyncing) => forms::resync(resyncing, area, buf),
+        Dialog::Init(init) => forms::init(init, area, buf, spots),
+        Dialog::Unlock(unlock) => draw_unlock(unlock, area, buf, spots),
+        Dialog::Import(import) => forms::import(import, area, buf, spots),
+        Dialog::Making(making) => forms::making(making, area, buf, spots),
+        Dialog::Sweep(sweeping) => forms::sweep(sweeping, area, buf, spots),
+        Dialog::Resync(resyncing) => forms::resync(resyncing, area, buf, spots),
         Dialog::Activating(activating) => activate::draw(activating, model.now, area, buf),
-        Dialog::Codes(shown) => codes::draw(shown, model.now, area, buf),
-        Dialog::Export(export) => forms::export(export, area, buf),
+        Dialog::Codes(shown) => codes::draw(shown, model.now, area, buf, spots),
+        Dialog::Export(export) => forms::export(export, area, buf, spots),
         Dialog::Reveal(shown) => reveal::draw(model, shown, buf),
         Dialog::Sure(sure) => {
             let (question, meaning) = sure.words();
@@ -144,7 +145,14 @@ fn alarms(model: &Model, area: Rect) -> Vec<Styled> {
     lines
 }
 
-fn draw_palette(model: &Model, input: &Input, selected: usize, area: Rect, buf: &mut Buffer) {
+fn draw_palette(
+    model: &Model,
+    input: &Input,
+    selected: usize,
+    area: Rect,
+    buf: &mut Buffer,
+    spots: &mut Spots,
+) {
     let found = palette::lines(model, input.text());
     let inside =
         open_box("all actions (type a few letters, Enter does it)", COLUMNS, area.height.min(20), area, buf);
@@ -157,6 +165,7 @@ fn draw_palette(model: &Model, input: &Input, selected: usize, area: Rect, buf: 
     for (y, (n, line)) in (list.y..list.bottom()).zip(found.iter().enumerate().skip(first)) {
         let mark = if n == selected { "▸" } else { " " };
         let style = if n == selected { SELECTED } else { PLAIN };
+        spots.line(list, y, Spot::Choice(n));
         put(buf, list, list.x, y, &format!("{mark} {}", line.name), style);
         if !line.key.is_empty() {
             let x = list.right().saturating_sub(width(line.key));
@@ -168,7 +177,7 @@ fn draw_palette(model: &Model, input: &Input, selected: usize, area: Rect, buf: 
     }
 }
 
-fn draw_unlock(unlock: &Unlock, area: Rect, buf: &mut Buffer) {
+fn draw_unlock(unlock: &Unlock, area: Rect, buf: &mut Buffer, spots: &mut Spots) {
     let mut lines = Vec::new();
     let mut cursor = None;
     match unlock.holders.as_deref() {
@@ -207,6 +216,7 @@ fn draw_unlock(unlock: &Unlock, area: Rect, buf: &mut Buffer) {
     let last = lines.len() - 1;
     lines[last].0 = " ".repeat(44);
     let inside = lines_box("unlock the vault", lines, 0, area, buf);
+    choices(inside, 0, unlock.holders.as_ref().map_or(0, Vec::len), spots);
     if let Some(cursor) = cursor {
         caret(inside, cursor, buf);
     }

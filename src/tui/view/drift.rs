@@ -10,6 +10,7 @@ use crate::{
     tui::{
         look::{BAD, FRAME, PLAIN, STRONG},
         model::Model,
+        spots::{Pane, Spot, Spots},
     },
 };
 use ratatui::{buffer::Buffer, layout::Rect};
@@ -22,7 +23,8 @@ const WIDE: u16 = 100;
 const LEAST_PLOT: u16 = 5;
 
 /// Draws the view.
-pub fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
+pub fn draw(model: &Model, area: Rect, buf: &mut Buffer, spots: &mut Spots) {
+    spots.note(area, Spot::Pane(Pane::Lines));
     let drift = &model.drift;
     let which = match drift.ahead_days {
         None => "clocks, those that fail first at the top",
@@ -52,7 +54,7 @@ pub fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
     }
     let area = below(area, y - area.y);
     let rows = (area.height / 3).max(3).min(area.height);
-    table(model, Rect { height: rows, ..area }, buf);
+    table(model, Rect { height: rows, ..area }, buf, spots);
     lower(model, below(area, rows), buf);
 }
 
@@ -84,7 +86,7 @@ fn day(at: UnixMillis) -> String {
     at.floor_second().to_string().chars().take(10).collect()
 }
 
-fn table(model: &Model, area: Rect, buf: &mut Buffer) {
+fn table(model: &Model, area: Rect, buf: &mut Buffer, spots: &mut Spots) {
     let list = &model.drift.list;
     let head = Rect { x: area.x + 1, width: area.width.saturating_sub(1), ..area };
     let names = ["serial", "fails", "not before", "off now", "ppm", "window", "batch", "user"];
@@ -99,6 +101,7 @@ fn table(model: &Model, area: Rect, buf: &mut Buffer) {
                 put(buf, rows, rows.x, y, "…", FRAME);
             }
         }
+        spots.line(area, y, Spot::Line(place));
         if place == list.selected {
             select(buf, rows, y);
             put(buf, area, area.x, y, "▸", STRONG);

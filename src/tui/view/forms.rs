@@ -1,19 +1,20 @@
 //! Forms: the vault's first holder, a file to import and what would come of it, a batch with random seeds, an export.
 
 use super::{
-    boxes::{Styled, caret, failure_lines, lines_box, room, wrapped},
+    boxes::{Styled, caret, choices, failure_lines, lines_box, room, wrapped},
     paint::width,
 };
 use crate::{
     face::{ImportLine, ImportReport},
     tui::{
-        export::{Export, Look, Stage as ExportStage},
+        export::{Export, Look, Naming, Stage as ExportStage},
         form::{Form, Kind},
         import::{FILE, Import, Stage},
         init::Init,
         look::{BAD, FRAME, GOOD, PLAIN, STRONG},
         new_batch::Making,
         resync::Resyncing,
+        spots::Spots,
         sweep::Sweeping,
     },
 };
@@ -67,41 +68,53 @@ fn full_width(area: Rect) -> Styled {
     (" ".repeat(usize::from(room(area))), PLAIN)
 }
 
-fn show(title: &str, mut lines: Vec<Styled>, cursor: Option<(usize, u16)>, area: Rect, buf: &mut Buffer) {
+/// Draws the box; tells where its text is.
+fn show(
+    title: &str,
+    mut lines: Vec<Styled>,
+    cursor: Option<(usize, u16)>,
+    area: Rect,
+    buf: &mut Buffer,
+) -> Rect {
     lines.push(full_width(area));
     let inside = lines_box(title, lines, 0, area, buf);
     if let Some(cursor) = cursor {
         caret(inside, cursor, buf);
     }
+    inside
 }
 
 /// The dialog that starts a sweep.
-pub fn sweep(sweeping: &Sweeping, area: Rect, buf: &mut Buffer) {
+pub fn sweep(sweeping: &Sweeping, area: Rect, buf: &mut Buffer, spots: &mut Spots) {
     let (mut lines, cursor) = form_lines(&sweeping.form, |_| false, area);
     lines.extend(sweeping.problem.map(|problem| (problem.to_owned(), BAD)));
     lines.push(("Enter starts it: nobody is asked again; Esc leaves it".into(), FRAME));
-    show("set clocks right", lines, cursor, area, buf);
+    let inside = show("set clocks right", lines, cursor, area, buf);
+    choices(inside, 0, sweeping.form.fields.len(), spots);
 }
 
 /// The dialog that asks how long a display stays on.
-pub fn resync(resyncing: &Resyncing, area: Rect, buf: &mut Buffer) {
+pub fn resync(resyncing: &Resyncing, area: Rect, buf: &mut Buffer, spots: &mut Spots) {
     let about = "kiln did not burn this token, and its clock can only be set together with the time that its display stays \
                  on. It is kept on record, and asked once.";
     let mut lines = wrapped(about, area, PLAIN);
     lines.push((String::new(), PLAIN));
+    let first = lines.len();
     lines.extend(form_lines(&resyncing.form, |_| false, area).0);
     lines.extend(resyncing.problem.map(|problem| (problem.to_owned(), BAD)));
     lines.push(("Enter goes on; Esc leaves the clock as it is".into(), FRAME));
-    show(&format!("set the clock of {}", resyncing.serial()), lines, None, area, buf);
+    let inside = show(&format!("set the clock of {}", resyncing.serial()), lines, None, area, buf);
+    choices(inside, first, resyncing.form.fields.len(), spots);
 }
 
 /// The dialog that makes the vault.
-pub fn init(init: &Init, area: Rect, buf: &mut Buffer) {
+pub fn init(init: &Init, area: Rect, buf: &mut Buffer, spots: &mut Spots) {
     let about = "Seeds rest encrypted in the vault. Whoever has this passphrase can open it; if it is lost, so are the \
                  seeds.";
     let before = wrapped(about, area, PLAIN);
     let (form, cursor) = form_lines(&init.form, |_| false, area);
-    let cursor = cursor.map(|(line, column)| (line + before.len() + 1, column));
+    let first = before.len() + 1;
+    let cursor = cursor.map(|(line, column)| (line + first, column));
     let mut lines = before;
     lines.push((String::new(), PLAIN));
     lines.extend(form);
@@ -115,11 +128,12 @@ pub fn init(init: &Init, area: Rect, buf: &mut Buffer) {
     } else {
         ("Enter goes on and, from the last line, makes it; Esc leaves it".into(), FRAME)
     });
-    show("make the vault", lines, cursor.filter(|_| !init.busy), area, buf);
+    let inside = show("make the vault", lines, cursor.filter(|_| !init.busy), area, buf);
+    choices(inside, first, init.form.fields.len(), spots);
 }
 
 /// The dialog that imports a file.
-pub fn import(import: &Import, area: Rect, buf: &mut Buffer) {
+pub fn import(import: &Import, area: Rect, buf: &mut Buffer, spots: &mut Spots) {
     match &import.stage {
         Stage::Filling => {
             let (mut lines, cursor) = form_lines(&import.form, |field| import.is_idle(field), area);
@@ -128,7 +142,8 @@ pub fn import(import: &Import, area: Rect, buf: &mut Buffer) {
             }
             lines.extend(import.problem.map(|problem| (problem.to_owned(), BAD)));
             lines.push(("Enter shows what would happen, nothing more; Esc leaves it".into(), FRAME));
-            show("import a seed file", lines, cursor, area, buf);
+            let inside = show("import a seed file", lines, cursor, area, buf);
+            choices(inside, 0, import.form.fields.len(), spots);
         }
         Stage::Asked(_, form) => {
             let (mut lines, cursor) = form_lines(form, |_| false, area);
@@ -205,7 +220,7 @@ fn line_lines(line: &ImportLine, area: Rect) -> Vec<Styled> {
 }
 
 /// The dialog that makes a batch.
-pub fn making(making: &Making, area: Rect, buf: &mut Buffer) {
+pub fn making(making: &Making, area: Rect, buf: &mut Buffer, spots: &mut Spots) {
     let (mut lines, cursor) = form_lines(&making.form, |_| false, area);
     match (making.missing(), &making.looked) {
         (Some(missing), _) => lines.push((missing.to_owned(), PLAIN)),
@@ -219,38 +234,79 @@ pub fn making(making: &Making, area: Rect, buf: &mut Buffer) {
         (None, _) => lines.push(("the station looks at it".into(), PLAIN)),
     }
     lines.push(("Tab goes on, Esc leaves it".into(), FRAME));
-    show("a batch with random seeds", lines, cursor.filter(|_| !making.busy), area, buf);
+    let inside = show("a batch with random seeds", lines, cursor.filter(|_| !making.busy), area, buf);
+    choices(inside, 0, making.form.fields.len(), spots);
 }
 
 /// The dialog that exports a batch.
-pub fn export(export: &Export, area: Rect, buf: &mut Buffer) {
+pub fn export(export: &Export, area: Rect, buf: &mut Buffer, spots: &mut Spots) {
     let title = format!("export batch {}", export.batch);
     match &export.stage {
         ExportStage::Filling => {
             let (mut lines, cursor) = form_lines(&export.form, |field| export.is_idle(field), area);
             lines.extend(export.problem.map(|problem| (problem.to_owned(), BAD)));
             lines.push(("Enter shows what would be written, nothing more; Esc leaves it".into(), FRAME));
-            show(&title, lines, cursor, area, buf);
+            let inside = show(&title, lines, cursor, area, buf);
+            choices(inside, 0, export.form.fields.len(), spots);
         }
         ExportStage::Looking => busy(&title, "the station looks at it", area, buf),
         ExportStage::Writing => busy(&title, "it is being written", area, buf),
         ExportStage::Report(look, scroll) => {
-            let answer =
-                if look.tokens > 0 { "y writes it, n goes back" } else { "nothing to write (n goes back)" };
-            let title = format!("{}: {answer}", export.file());
+            let answer = match (look.tokens, look.lint.is_empty()) {
+                (_, false) if look.breaks().is_some() => "g good lines only, w all the same, n back",
+                (_, false) => "g good lines only, n back",
+                (0, true) => "nothing to write (n goes back)",
+                (_, true) => "y writes it, n goes back",
+            };
+            let title =
+                format!("{}: {answer}", end(export.file(), room(area).saturating_sub(width(answer) + 6)));
             lines_box(&title, look_lines(look, area), *scroll, area, buf);
         }
+        ExportStage::Naming(look, naming) => name_target(look, naming, area, buf),
         ExportStage::Refused(failure, scroll) => {
-            let title = format!("{title}: not so (g: good lines only, n: back)");
+            let title = format!("{title}: not so (n goes back)");
             lines_box(&title, failure_lines(failure, area), *scroll, area, buf);
         }
     }
+}
+
+/// Whether what the server would refuse is written all the same: what that is, and the word for it.
+fn name_target(look: &Look, naming: &Naming, area: Rect, buf: &mut Buffer) {
+    let name = look.breaks().unwrap_or_default();
+    let mut lines = wrapped(&format!("{}.", bad_lines(look)), area, BAD);
+    lines.extend(wrapped("The file is written with them, and the record says on whose word.", area, PLAIN));
+    lines.push((String::new(), PLAIN));
+    lines.extend(wrapped(
+        &format!("Type the target's name, {name}, then Enter (Esc goes back)"),
+        area,
+        STRONG,
+    ));
+    let cursor = (lines.len(), 2 + width(naming.input.text()));
+    lines.push((format!("> {}", naming.input.text()), PLAIN));
+    if naming.is_wrong {
+        lines.push(("that is not its name".into(), BAD));
+    }
+    show("write them all the same?", lines, Some(cursor), area, buf);
+}
+
+fn bad_lines(look: &Look) -> String {
+    let lines = match look.bad_lines() {
+        1 => "1 line".to_owned(),
+        several => format!("{several} lines"),
+    };
+    format!("{lines} would not come through at {}", look.target.as_deref().unwrap_or("the server"))
 }
 
 fn look_lines(look: &Look, area: Rect) -> Vec<Styled> {
     let by = look.target.as_ref().map(|target| format!(", by the rules of {target}")).unwrap_or_default();
     let tokens = if look.tokens == 1 { "1 token".to_owned() } else { format!("{} tokens", look.tokens) };
     let mut lines = wrapped(&format!("{tokens} would be written{by}."), area, GOOD);
+    if !look.lint.is_empty() {
+        lines.extend(wrapped(&format!("{}:", bad_lines(look)), area, BAD));
+        for line in &look.lint {
+            lines.extend(wrapped(&format!("! {}", line.words()), area, PLAIN));
+        }
+    }
     for (what, sentences) in [("left out", &look.left_out), ("not in the file", &look.cannot_carry)] {
         for sentence in sentences {
             lines.extend(wrapped(&format!("! {what}: {sentence}"), area, PLAIN));

@@ -6,12 +6,14 @@ use crate::{
     tui::{
         look::{BAD, FRAME, PLAIN, STRONG},
         model::{Model, Which},
+        spots::{Pane, Spot, Spots},
     },
 };
 use ratatui::{buffer::Buffer, layout::Rect};
 
 /// Draws the view.
-pub fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
+pub fn draw(model: &Model, area: Rect, buf: &mut Buffer, spots: &mut Spots) {
+    spots.note(area, Spot::Pane(Pane::Lines));
     if area.height < 2 {
         return;
     }
@@ -35,7 +37,7 @@ pub fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
                 &format!(" {total} "),
                 PLAIN,
             );
-            audit(model, body, buf);
+            audit(model, body, buf, spots);
         }
     }
 }
@@ -85,7 +87,7 @@ fn events(model: &Model, area: Rect, buf: &mut Buffer) {
     }
 }
 
-fn audit(model: &Model, area: Rect, buf: &mut Buffer) {
+fn audit(model: &Model, area: Rect, buf: &mut Buffer, spots: &mut Spots) {
     let list = &model.log.audit;
     if list.total == 0 {
         put(buf, area, area.x + 1, area.y, "nothing here", PLAIN);
@@ -93,6 +95,7 @@ fn audit(model: &Model, area: Rect, buf: &mut Buffer) {
     }
     let first = first_line(list.selected, list.total, area.height);
     for (y, place) in (area.y..area.bottom()).zip(first..list.total) {
+        spots.line(area, y, Spot::Line(place));
         let Some(entry) = list.at(place) else {
             put(buf, area, area.x + 1, y, "…", FRAME);
             continue;

@@ -24,6 +24,7 @@ use super::{
     look::{self, BAD, BANNER, FRAME, NOTE, PLAIN, SELECTED, STRONG},
     model::{Link, Model, View},
     pace,
+    spots::{Spot, Spots},
 };
 use crate::face::{Role, TokenView, VaultState};
 use paint::{fit, put, put_right, width};
@@ -37,10 +38,22 @@ pub fn token_sentences(token: &TokenView) -> Vec<String> {
 
 /// Draws the whole screen.
 pub fn view(model: &Model, area: Rect, buf: &mut Buffer) {
+    draw(model, area, buf, &mut Spots::default());
+}
+
+/// What lies where on it.
+pub fn spots(model: &Model) -> Spots {
+    let area = Rect::new(0, 0, model.size.0, model.size.1);
+    let mut spots = Spots::default();
+    draw(model, area, &mut Buffer::empty(area), &mut spots);
+    spots
+}
+
+fn draw(model: &Model, area: Rect, buf: &mut Buffer, spots: &mut Spots) {
     if area.is_empty() {
         return;
     }
-    header(model, area, buf);
+    header(model, area, buf, spots);
     let mut y = area.y + 1;
     // However much is wrong, most of the screen stays for the work.
     let most = usize::from(area.height / 4).max(1);
@@ -53,21 +66,25 @@ pub fn view(model: &Model, area: Rect, buf: &mut Buffer) {
     let bottom = area.bottom() - 1;
     let body = Rect { y, height: bottom.saturating_sub(y), ..area };
     match model.view {
-        View::Station => station::draw(model, body, buf),
-        View::Batches => batches::draw(model, body, buf),
-        View::Tokens => tokens::draw(model, body, buf),
-        View::Drift => drift::draw(model, body, buf),
-        View::Diagnose => diagnose::draw(model, body, buf),
-        View::Log => log::draw(model, body, buf),
+        View::Station => station::draw(model, body, buf, spots),
+        View::Batches => batches::draw(model, body, buf, spots),
+        View::Tokens => tokens::draw(model, body, buf, spots),
+        View::Drift => drift::draw(model, body, buf, spots),
+        View::Diagnose => diagnose::draw(model, body, buf, spots),
+        View::Log => log::draw(model, body, buf, spots),
     }
     for dialog in &model.dialogs {
-        dialogs::draw(model, dialog, Rect { height: area.height.saturating_sub(1), ..area }, buf);
+        spots.cover(area);
+        dialogs::draw(model, dialog, Rect { height: area.height.saturating_sub(1), ..area }, buf, spots);
     }
     // A seed that is shown has the screen to itself.
     if area.height > 1 && !matches!(model.dialogs.last(), Some(Dialog::Reveal(_))) {
         footer(model, Rect { y: bottom, height: 1, ..area }, buf);
     }
     model.look.apply(area, buf);
+    if let Some(Dialog::Reveal(shown)) = model.dialogs.last() {
+        reveal::picture(model.look, shown, buf);
+    }
 }
 
 /// Where each view's name begins in the first line.
@@ -79,14 +96,7 @@ fn tabs() -> impl Iterator<Item = (u16, View)> {
     })
 }
 
-/// The view whose name stands at this place of the screen.
-pub fn tab_at(column: u16, row: u16) -> Option<View> {
-    tabs()
-        .find(|(x, view)| row == 0 && (*x..*x + width(view.name()) + 2).contains(&column))
-        .map(|(_, view)| view)
-}
-
-fn header(model: &Model, area: Rect, buf: &mut Buffer) {
+fn header(model: &Model, area: Rect, buf: &mut Buffer, spots: &mut Spots) {
     put(buf, area, area.x, area.y, " kiln ", STRONG);
     let mut end = area.x;
     for (x, view) in tabs() {
@@ -97,6 +107,7 @@ fn header(model: &Model, area: Rect, buf: &mut Buffer) {
             (format!(" {} ", view.name()), PLAIN)
         };
         end = put(buf, area, area.x + x, area.y, &text, style);
+        spots.line(Rect { x: area.x + x, width: width(&text), ..area }, area.y, Spot::Tab(view));
     }
     let mut right = Vec::new();
     if model.greeting.as_ref().is_some_and(|greeting| greeting.demo) {

@@ -9,6 +9,7 @@ use crate::{
         look::{self, BAD, FRAME, GOOD, PLAIN, STRONG},
         model::Model,
         pace::span,
+        spots::{Spot, Spots},
     },
 };
 use ratatui::{buffer::Buffer, layout::Rect};
@@ -23,7 +24,7 @@ const CARD_ROWS_MOST: u16 = 9;
 const QUEUE_ROWS: u16 = 4;
 
 /// Draws the view.
-pub fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
+pub fn draw(model: &Model, area: Rect, buf: &mut Buffer, spots: &mut Spots) {
     let slots = &model.station.slots;
     if slots.is_empty() {
         let text = "no slot: plug in a reader; it shows here by itself";
@@ -45,10 +46,11 @@ pub fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
             let (column, line) = (n % across, n / across);
             let room = Rect { x: area.x + column * wide, y: area.y + line * high, width: wide, height: high };
             card(model, slot, room, usize::from(n) == model.slot_at(), buf);
+            spots.note(room, Spot::Slot(slot.slot.clone()));
         }
         down * high
     } else {
-        rows(model, area, buf)
+        rows(model, area, buf, spots)
     };
     queue(model, below(area, used), buf);
 }
@@ -130,6 +132,9 @@ pub fn remedy(model: &Model, slot: &SlotView) -> Option<String> {
         return Some("take it, switch it off and on, and type the code it shows".into());
     }
     let remedy = slot.remedy.as_ref()?;
+    if let Some((before, _)) = remedy.split_once("\"kiln slots give-up") {
+        return Some(format!("{before}x gives the wait up"));
+    }
     let here =
         [("kiln batch start", "press S to start a batch"), ("kiln unlock", "press u to unlock the vault")];
     let key = here.into_iter().find(|(command, _)| remedy.contains(command));
@@ -137,7 +142,7 @@ pub fn remedy(model: &Model, slot: &SlotView) -> Option<String> {
 }
 
 /// One or two lines for each slot; tells how many were used.
-fn rows(model: &Model, area: Rect, buf: &mut Buffer) -> u16 {
+fn rows(model: &Model, area: Rect, buf: &mut Buffer, spots: &mut Spots) -> u16 {
     let slots = &model.station.slots;
     let count = u16::try_from(slots.len()).unwrap_or(u16::MAX);
     let remedies =
@@ -150,6 +155,7 @@ fn rows(model: &Model, area: Rect, buf: &mut Buffer) -> u16 {
         let selected = n == model.slot_at();
         let lines = Rect { height: room.max(count).min(area.height), ..area };
         row(slot, name, lines, y, buf);
+        spots.line(area, y, Spot::Slot(slot.slot.clone()));
         if selected {
             // Its first columns keep the loud style of the word for the hands.
             let from = 12.min(area.width);
@@ -160,6 +166,7 @@ fn rows(model: &Model, area: Rect, buf: &mut Buffer) -> u16 {
         // Where there is no room for all remedies, there is for that of the selected slot.
         if let Some(remedy) = remedy(model, slot).filter(|_| all || selected && count < room) {
             put(buf, area, area.x + 12, y, &format!("-> {remedy}"), PLAIN);
+            spots.line(area, y, Spot::Slot(slot.slot.clone()));
             y += 1;
         }
     }

@@ -4,11 +4,13 @@ use super::paint::{cells, first_line, put, put_right, rule, select};
 use crate::tui::{
     look::{BAD, FRAME, PLAIN, STRONG},
     model::Model,
+    spots::{Pane, Spot, Spots},
 };
 use ratatui::{buffer::Buffer, layout::Rect};
 
 /// Draws the view.
-pub fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
+pub fn draw(model: &Model, area: Rect, buf: &mut Buffer, spots: &mut Spots) {
+    spots.note(area, Spot::Pane(Pane::Lines));
     let list = &model.tokens.list;
     let filter = model.tokens.filter.text();
     let heading = if filter.is_empty() {
@@ -63,6 +65,7 @@ pub fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
                 put(buf, rows, rows.x, y, "…", FRAME);
             }
         }
+        spots.line(area, y, Spot::Line(place));
         if place == list.selected {
             select(buf, rows, y);
             put(buf, area, area.x, y, "▸", STRONG);

@@ -18,7 +18,7 @@ const TOLD: usize = 200;
 pub(super) struct Linted {
     /// The server, as people call it; none where nobody said.
     pub(super) login_target: Option<String>,
-    /// What went in on a person's word.
+    /// What goes in on a person's word.
     pub(super) lines: Vec<ExportLine>,
 }
 
@@ -72,6 +72,7 @@ pub(super) fn lint(
                 place: output.place(index).to_string(),
                 serial: one.mapping.serial.clone(),
                 profile: one.mapping.profile,
+                target: target.name.clone(),
                 lint,
                 problem,
                 remedy,
@@ -80,7 +81,8 @@ pub(super) fn lint(
     }
     match &options.on_lint {
         _ if lines.is_empty() => {}
-        OnLint::Refuse => return Err(refused(&lines, chosen.len(), &names)),
+        OnLint::Tell if options.dry_run => {}
+        OnLint::Refuse | OnLint::Tell => return Err(refused(&lines, chosen.len(), &names)),
         OnLint::GoodLinesOnly => {
             left_out.extend(lines.iter().map(|line| {
                 format!("token {}, profile {}: {}; {}", line.serial, line.profile, line.problem, line.remedy)
@@ -129,17 +131,7 @@ fn look(
 }
 
 fn refused(lines: &[ExportLine], all: usize, names: &[&str]) -> Failure {
-    let told = |line: &ExportLine| {
-        let lint = match line.lint {
-            Lint::Refused => "would be refused",
-            Lint::Changed => "would be changed in silence",
-        };
-        format!(
-            "{} (token {}, profile {}) {lint}: {}; {}",
-            line.place, line.serial, line.profile, line.problem, line.remedy
-        )
-    };
-    let mut details: Vec<String> = lines.iter().take(TOLD).map(told).collect();
+    let mut details: Vec<String> = lines.iter().take(TOLD).map(ExportLine::words).collect();
     if lines.len() > TOLD {
         details.push(format!("and {} more", lines.len() - TOLD));
     }
