@@ -8,7 +8,7 @@ use super::{
     breaker::{self, Kind},
     burn::attempt_result,
     core::{Core, STATION},
-    prepare::{KeyTrust, Not, fits, may_authenticate, not_read},
+    prepare::{Not, fits, may_authenticate, not_read},
     slot::Slot,
     visit::Guest,
 };
@@ -26,7 +26,7 @@ use crate::{
     },
     link::ApduLink,
     remedy::Remedy,
-    store::{AttemptResult, BatchSummary, ConsentTo, LentFrom},
+    store::{AttemptResult, BatchSummary, LentFrom, Trial},
 };
 
 /// What a look into a key brought.
@@ -200,21 +200,21 @@ pub fn try_password<L: ApduLink>(
     let attempt = {
         let _turn = core.key_turn();
         let trust = may_authenticate(core, serial, batch_id, fingerprint)?;
-        let attempt = core.store.attempt_made(serial, fingerprint, batch_id, &core.stamp(who))?;
-        if trust == KeyTrust::ByConsent {
-            core.store.take_consent(serial, ConsentTo::AnotherAttempt, &core.stamp(who))?;
-        }
-        attempt
+        let trial = Trial { key: fingerprint, by: trust.into() };
+        core.store.attempt_made(serial, trial, batch_id, &core.stamp(who))?
     };
     slot.hand.attempt_made(attempt);
     (core.crossing)("attempt-made");
     let tried = session.unlock(password).map(|_| ());
     (core.crossing)("attempt-answered");
+    let result = tried.as_ref().err().map_or(AttemptResult::Accepted, attempt_result);
     if slot.fence.is_closed() {
-        // Whoever fenced this thread has recorded the attempt as unknown.
+        // Whoever fenced this thread could only call the attempt unknown. That it was not made is known here alone.
+        if result == AttemptResult::NotMade {
+            core.store.attempt_result_soon(attempt, result, &core.stamp(who));
+        }
         return tried.map_err(|error| not_unlocked(&error));
     }
-    let result = tried.as_ref().err().map_or(AttemptResult::Accepted, attempt_result);
     core.store.attempt_result(attempt, result, &core.stamp(who))?;
     slot.hand.attempt_settled();
     match (&tried, batch) {

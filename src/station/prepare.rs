@@ -22,7 +22,7 @@ use crate::{
     remedy::Remedy,
     store::{
         AttemptId, BatchId, BatchState, BatchSummary, ClaimRefused, ConsentTo, JobKind, JobRecord,
-        OverrideId, Stamp, StoreError,
+        OverrideId, Stamp, StoreError, Trial, TrialBy,
     },
     vault::Fingerprint,
 };
@@ -366,8 +366,8 @@ fn ready<L: ApduLink>(
             let plan = rules::plan(writes, &filled, guest.model.read_back.occupancy);
             let (key, fingerprint) = key_for(core, &batch, guest.model)?;
             let plan_text = serde_json::to_string(&plan).unwrap_or_default();
-            claim_locked(slot, serial, batch.id, (key, fingerprint), &consent, |stamp| {
-                core.store.claim_to_try(job.id, serial, &slot.name, &plan_text, fingerprint, stamp)
+            claim_locked(slot, serial, batch.id, (key, fingerprint), &consent, |trial, stamp| {
+                core.store.claim_to_try(job.id, serial, &slot.name, &plan_text, trial, stamp)
             })
             .map(|(job, door)| (job, plan, door))
         }
@@ -404,7 +404,7 @@ pub fn claim_locked(
     batch: BatchId,
     (key, fingerprint): (CustomerKey, Fingerprint),
     consent: &Consent,
-    claim: impl FnOnce(&Stamp) -> Result<(JobRecord, AttemptId), ClaimRefused>,
+    claim: impl FnOnce(Trial, &Stamp) -> Result<(JobRecord, AttemptId), ClaimRefused>,
 ) -> Result<(JobRecord, Door), Either> {
     let core = slot.core;
     // One at a time from the look at the key's standing to the record of the attempt, or two slots would both find
@@ -412,12 +412,12 @@ pub fn claim_locked(
     let _turn = core.key_turn();
     let trust = may_authenticate(core, serial, Some(batch), fingerprint)?;
     (core.crossing)("before-claim");
-    let (job, attempt) = claim(&core.stamp(STATION)).map_err(Either::Claim)?;
+    let trial = Trial { key: fingerprint, by: trust.into() };
+    let (job, attempt) = claim(trial, &core.stamp(STATION)).map_err(Either::Claim)?;
     slot.hand.hold(job.id);
     slot.hand.attempt_made(attempt);
     core.bus.say(job_event(&job, Some(&slot.name)));
-    let more = (trust == KeyTrust::ByConsent).then_some(ConsentTo::AnotherAttempt);
-    use_up(slot, serial, consent, more)?;
+    use_up(slot, serial, consent)?;
     Ok((job, Door::Locked { key, fingerprint, attempt, is_proven: trust == KeyTrust::Proven }))
 }
 
@@ -439,20 +439,15 @@ fn claim_open(
         .map_err(Either::Claim)?;
     slot.hand.hold(job.id);
     core.bus.say(job_event(&job, Some(&slot.name)));
-    use_up(slot, serial, consent, None)?;
+    use_up(slot, serial, consent)?;
     Ok(job)
 }
 
 /// A person's word is used up only now, when it has served.
-fn use_up(
-    slot: &Slot<'_>,
-    serial: &Serial,
-    consent: &Consent,
-    more: Option<ConsentTo>,
-) -> Result<(), Either> {
+fn use_up(slot: &Slot<'_>, serial: &Serial, consent: &Consent) -> Result<(), Either> {
     let core = slot.core;
     let stamp = core.stamp(STATION);
-    for to in consent.words.iter().copied().filter(|_| consent.serves).chain(more) {
+    for to in consent.words.iter().copied().filter(|_| consent.serves) {
         core.store.take_consent(serial, to, &stamp).inspect_err(|error| {
             // Nothing was sent; but a job that nobody has in hand must not stay claimed.
             let reason = format!("a person's word could not be recorded as used: {error}");
@@ -581,6 +576,15 @@ pub enum KeyTrust {
     Untried,
     /// A person allowed one more attempt on this token.
     ByConsent,
+}
+
+impl From<KeyTrust> for TrialBy {
+    fn from(trust: KeyTrust) -> Self {
+        match trust {
+            KeyTrust::Proven | KeyTrust::Untried => Self::Record,
+            KeyTrust::ByConsent => Self::Consent,
+        }
+    }
 }
 
 /// Whether the key may be tried on this token now.

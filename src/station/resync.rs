@@ -55,8 +55,13 @@ pub fn begin<L: ApduLink>(
     let plan_text = serde_json::to_string(&way.plan).unwrap_or_default();
     let profiles: Vec<Profile> = way.plan.writes.iter().map(|write| write.profile).collect();
     let (key, fingerprint) = way.key;
-    let (job, door) =
-        claim_locked(slot, &guest.serial, sweep.id, (key, fingerprint), &Consent::default(), |stamp| {
+    let (job, door) = claim_locked(
+        slot,
+        &guest.serial,
+        sweep.id,
+        (key, fingerprint),
+        &Consent::default(),
+        |trial, stamp| {
             core.store.claim_resync(
                 sweep.id,
                 &guest.serial,
@@ -64,11 +69,12 @@ pub fn begin<L: ApduLink>(
                 &profiles,
                 Some(reading.drift_ms),
                 &plan_text,
-                fingerprint,
+                trial,
                 stamp,
             )
-        })
-        .map_err(Unclaimed::into_not)?;
+        },
+    )
+    .map_err(Unclaimed::into_not)?;
     (core.crossing)("claimed");
     let batch = batch(core, &sweep.name)?;
     Ok(Some(Ready { job, batch, plan: way.plan, seeds: way.seeds, door, clock_override }))
@@ -98,11 +104,15 @@ pub fn go_on<L: ApduLink>(
     })?;
     let plan_text = serde_json::to_string(&way.plan).unwrap_or_default();
     let (key, fingerprint) = way.key;
-    let (job, door) =
-        claim_locked(slot, &guest.serial, batch.id, (key, fingerprint), &Consent::default(), |stamp| {
-            core.store.claim_to_try(job.id, &guest.serial, &slot.name, &plan_text, fingerprint, stamp)
-        })
-        .map_err(Unclaimed::into_not)?;
+    let (job, door) = claim_locked(
+        slot,
+        &guest.serial,
+        batch.id,
+        (key, fingerprint),
+        &Consent::default(),
+        |trial, stamp| core.store.claim_to_try(job.id, &guest.serial, &slot.name, &plan_text, trial, stamp),
+    )
+    .map_err(Unclaimed::into_not)?;
     (core.crossing)("claimed");
     Ok(Ready { job, batch, plan: way.plan, seeds: way.seeds, door, clock_override })
 }

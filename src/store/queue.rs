@@ -3,16 +3,13 @@
 
 use super::{
     AttemptId, BatchState, BurnDone, ClaimRefused, EntryDone, JobFilter, JobId, JobKind, JobRecord, Listed,
-    MoveRefused, Page, Stamp, Store, StoreError, SweptOutcome, attempts, audit,
+    MoveRefused, Page, Stamp, Store, StoreError, SweptOutcome, Trial, attempts, audit,
     batches::{self, PROOF_RANK, ranked},
     clock, drift,
     rows::{self, count, to_count, to_json},
     sweeps, tokens,
 };
-use crate::{
-    domain::{ClockSetBy, JobEvent, JobState, Profile, Proof, Serial, SlotName},
-    vault::Fingerprint,
-};
+use crate::domain::{ClockSetBy, JobEvent, JobState, Profile, Proof, Serial, SlotName};
 use rusqlite::{
     Connection, OptionalExtension, Transaction, params, params_from_iter,
     types::{ToSql, Value},
@@ -140,7 +137,7 @@ impl Store {
         self.write(move |tx| claim(tx, job, &serial, &slot, &plan, &stamp))
     }
 
-    /// The same, and that `key` is about to be shown to the token: one act, since one follows the other at once and
+    /// The same, and that a key is about to be shown to the token: one act, since one follows the other at once and
     /// both must be durable before the token hears of either.
     pub fn claim_to_try(
         &self,
@@ -148,13 +145,13 @@ impl Store {
         serial: &Serial,
         slot: &SlotName,
         plan: &str,
-        key: Fingerprint,
+        trial: Trial,
         stamp: &Stamp,
     ) -> Result<(JobRecord, AttemptId), ClaimRefused> {
         let (serial, slot, plan, stamp) = (serial.clone(), slot.clone(), plan.to_owned(), stamp.clone());
         self.write(move |tx| {
             let job = claim(tx, job, &serial, &slot, &plan, &stamp)?;
-            let attempt = attempts::insert(tx, &serial, key, Some(job.batch), &stamp)?;
+            let attempt = attempts::insert(tx, &serial, trial, Some(job.batch), &stamp)?;
             Ok((job, attempt))
         })
     }

@@ -4,8 +4,8 @@
 
 use super::{
     AttemptId, BatchId, BatchRefused, BatchState, ClaimRefused, EntryDone, JobId, JobRecord, Listed,
-    MoveRefused, NewBatch, NewReading, OverrideId, Page, Stamp, Store, StoreError, attempts, audit, batches,
-    clock, drift, holders, queue,
+    MoveRefused, NewBatch, NewReading, OverrideId, Page, Stamp, Store, StoreError, Trial, attempts, audit,
+    batches, clock, drift, holders, queue,
     records::words,
     rows::{self, to_count, to_json},
     tokens,
@@ -233,7 +233,7 @@ impl Store {
         })
     }
 
-    /// Makes a job that sets the clock of a token, gives it to that token, and notes that `key` is about to be shown to
+    /// Makes a job that sets the clock of a token, gives it to that token, and notes that a key is about to be shown to
     /// it: one act, before the first command that could change the token. `profiles` are those that the job concerns; what
     /// they hold is copied from the record.
     #[allow(clippy::too_many_arguments, reason = "as for `claim_to_try`, whose facts these are")]
@@ -245,7 +245,7 @@ impl Store {
         profiles: &[Profile],
         before_ms: Option<i64>,
         plan: &str,
-        key: Fingerprint,
+        trial: Trial,
         stamp: &Stamp,
     ) -> Result<(JobRecord, AttemptId), ClaimRefused> {
         let (serial, slot, plan, stamp) = (serial.clone(), slot.clone(), plan.to_owned(), stamp.clone());
@@ -274,7 +274,7 @@ impl Store {
             }
             let job = queue::claim(tx, id, &serial, &slot, &plan, &stamp)?;
             note(tx, &job, SweptOutcome::Unfinished, None, &stamp)?;
-            let attempt = attempts::insert(tx, &serial, key, Some(job.batch), &stamp)?;
+            let attempt = attempts::insert(tx, &serial, trial, Some(job.batch), &stamp)?;
             Ok((job, attempt))
         })
     }

@@ -15,7 +15,7 @@ use crate::{
 };
 use rusqlite::Connection;
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     path::PathBuf,
     sync::{Barrier, mpsc},
 };
@@ -593,6 +593,24 @@ fn a_code_that_was_seen_is_the_best_proof_and_stays() {
 }
 
 #[test]
+fn the_lengths_of_all_seeds_that_tokens_hold_come_at_once() {
+    let bench = Bench::new();
+    let mut long = bench.job(2);
+    long.entries[0].seed.len_bytes = 32;
+    let jobs = bench.running("b", vec![bench.job(1), long, bench.job(3)]);
+    bench.burn(jobs[0], "A1");
+    bench.burn(jobs[1], "A2");
+    let again = bench.running("c", vec![bench.job(4)]);
+    assert_eq!(
+        bench.store.seed_lengths().unwrap(),
+        [(seed_id(1), 20), (seed_id(2), 32)].into_iter().collect::<HashMap<_, _>>()
+    );
+    bench.burn(again[0], "A1");
+    let held = bench.store.seed_lengths().unwrap();
+    assert!(held.contains_key(&seed_id(4)) && !held.contains_key(&seed_id(1)), "{held:?}");
+}
+
+#[test]
 fn tokens_are_found_by_serial_model_title_and_user() {
     let bench = Bench::new();
     let jobs = bench.running("b", vec![bench.job(1)]);
@@ -682,7 +700,8 @@ fn what_a_token_said_to_a_key_is_remembered_over_a_restart() {
     let jobs = bench.running("b", vec![bench.job(1)]);
     let batch = Some(bench.store.job(jobs[0]).unwrap().unwrap().batch);
     let (key, other_key) = (Fingerprint([1; 16]), Fingerprint([2; 16]));
-    let made = |on: &str| bench.store.attempt_made(&serial(on), key, batch, &stamp(5)).unwrap();
+    let trial = Trial { key, by: TrialBy::Record };
+    let made = |on: &str| bench.store.attempt_made(&serial(on), trial, batch, &stamp(5)).unwrap();
     let told = |id, result| bench.store.attempt_result(id, result, &stamp(6)).unwrap();
     let standing = |store: &Store, on: &str| store.key_standing(key, &serial(on), batch).unwrap();
 
@@ -712,6 +731,47 @@ fn what_a_token_said_to_a_key_is_remembered_over_a_restart() {
     let after = standing(&bench.store, "A1");
     assert_eq!((after.unknown_attempts_here, after.in_flight_elsewhere), (1, false));
     assert!(after.refused_here.is_some() && !standing(&bench.store, "A3").in_flight_elsewhere);
+}
+
+#[test]
+fn a_persons_word_is_used_up_only_by_an_attempt_that_was_or_may_have_been_made() {
+    let bench = Bench::new();
+    let jobs = bench.running("b", vec![bench.job(1)]);
+    let on = serial("A1");
+    let trial = |by| Trial { key: Fingerprint([1; 16]), by };
+    let may_try = |store: &Store| store.has_consent(&on, ConsentTo::AnotherAttempt).unwrap();
+    let made = |by| bench.store.attempt_made(&on, trial(by), None, &stamp(5)).unwrap();
+    let told = |id, result| bench.store.attempt_result(id, result, &stamp(6)).unwrap();
+    let refused = AttemptResult::Refused { tries_left: None };
+    let allow = || bench.store.consent(&on, ConsentTo::AnotherAttempt, &stamp(4)).unwrap();
+
+    allow();
+    told(made(TrialBy::Record), refused);
+    assert!(may_try(&bench.store), "an attempt that needed no word leaves it");
+    for result in [AttemptResult::Accepted, refused, AttemptResult::Unknown] {
+        let attempt = made(TrialBy::Consent);
+        assert!(!may_try(&bench.store), "gone before the token hears of it");
+        told(attempt, result);
+        assert!(!may_try(&bench.store), "{result:?}");
+        allow();
+    }
+    told(made(TrialBy::Consent), AttemptResult::NotMade);
+    assert!(may_try(&bench.store), "nothing reached the token");
+
+    // Nobody knew at first; then the thread that had hung says that nothing was sent.
+    let attempt = made(TrialBy::Consent);
+    told(attempt, AttemptResult::Unknown);
+    assert!(!may_try(&bench.store));
+    told(attempt, AttemptResult::NotMade);
+    assert!(may_try(&bench.store));
+
+    // Claim and attempt use it up at once, and a crash leaves it used: the token may have been asked.
+    let slot = SlotName("left".into());
+    bench.store.claim_to_try(jobs[0], &on, &slot, "one seed", trial(TrialBy::Consent), &stamp(8)).unwrap();
+    assert!(!may_try(&bench.store));
+    let bench = bench.reopened();
+    bench.store.recover(&stamp(50)).unwrap();
+    assert!(!may_try(&bench.store));
 }
 
 // The vault

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const KEY: Fingerprint = Fingerprint([9; 16]);
+const KEY: Trial = Trial { key: Fingerprint([9; 16]), by: TrialBy::Record };
 
 fn sweep(bench: &Bench, name: &str, sweep: Sweep) -> BatchId {
     bench.store.new_sweep(batch(name), sweep, &stamp(30)).unwrap()
