@@ -32,10 +32,10 @@ A password, a private key and what is inside never touch the disk, and only
 what is inside reaches the station.
 
 What a file is, its content tells; --format overrules it: entra-csv, table,
-okta-csv, graph-json, pskc, dualshield-xml, tseeds, hseeds, privacyidea-csv,
-linotp-csv, duo-totp6, duo-totp8, duo-hotp6, duo-hotp8, yubico-csv, key-uris,
-google-export, aegis, twofas. What Entra ID said about an upload is read by
-kiln entra-errors.
+okta-csv, graph-json, pskc, dualshield-xml, tseeds-xml, hseeds-xml, tseeds,
+hseeds, privacyidea-csv, linotp-csv, duo-totp6, duo-totp8, duo-hotp6,
+duo-hotp8, yubico-csv, key-uris, google-export, aegis, twofas. What Entra ID
+said about an upload is read by kiln entra-errors.
 
 Burning a token destroys the seed that it was delivered with, for good. So
 kiln wants to be told which of the two the seeds are for.";

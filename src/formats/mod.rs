@@ -49,8 +49,12 @@ pub enum Format {
     GraphJson,
     /// PSKC, RFC 6030.
     Pskc,
-    /// Deepnet's DualShield XML.
+    /// Deepnet's DualShield XML, of tokens whose kind its product code says.
     DualShieldXml,
+    /// The same (`tseeds.xml`), of time-based tokens whatever its product code.
+    DualShieldTime,
+    /// The same (`hseeds.xml`), of counter-based tokens whatever its product code.
+    DualShieldCounter,
     /// Deepnet's `tseeds.csv`: serial and seed of time-based tokens.
     DeepnetTime,
     /// Deepnet's `hseeds.csv`: serial and seed of counter-based tokens.
@@ -75,13 +79,15 @@ pub enum Format {
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::EntraCsv,
         Self::SeedTable,
         Self::OktaCsv,
         Self::GraphJson,
         Self::Pskc,
         Self::DualShieldXml,
+        Self::DualShieldTime,
+        Self::DualShieldCounter,
         Self::DeepnetTime,
         Self::DeepnetCounter,
         Self::PrivacyIdeaCsv,
@@ -106,6 +112,8 @@ impl Format {
             Self::GraphJson => "graph-json",
             Self::Pskc => "pskc",
             Self::DualShieldXml => "dualshield-xml",
+            Self::DualShieldTime => "tseeds-xml",
+            Self::DualShieldCounter => "hseeds-xml",
             Self::DeepnetTime => "tseeds",
             Self::DeepnetCounter => "hseeds",
             Self::PrivacyIdeaCsv => "privacyidea-csv",
@@ -132,6 +140,8 @@ impl fmt::Display for Format {
             Self::GraphJson => "Microsoft Graph JSON",
             Self::Pskc => "PSKC container (RFC 6030)",
             Self::DualShieldXml => "DualShield XML",
+            Self::DualShieldTime => "DualShield XML (time-based)",
+            Self::DualShieldCounter => "DualShield XML (counter-based)",
             Self::DeepnetTime => "Deepnet tseeds.csv",
             Self::DeepnetCounter => "Deepnet hseeds.csv",
             Self::PrivacyIdeaCsv => "privacyIDEA CSV",
@@ -267,7 +277,9 @@ pub fn parse_with(bytes: &[u8], hints: &Hints<'_>) -> Result<Parsed, FileError> 
         | Format::DeepnetCounter => table::read(&text, format, hints),
         Format::GraphJson => graph::read(&text),
         Format::Pskc => pskc::read(&text),
-        Format::DualShieldXml => dualshield::read(&text),
+        Format::DualShieldXml => dualshield::read(&text, dualshield::Kind::ByProduct),
+        Format::DualShieldTime => dualshield::read(&text, dualshield::Kind::Time),
+        Format::DualShieldCounter => dualshield::read(&text, dualshield::Kind::Counter),
         Format::PrivacyIdeaCsv => oath_csv::privacy_idea(&text),
         Format::LinOtpCsv => oath_csv::linotp(&text),
         Format::Duo(duo) => oath_csv::duo(&text, duo),
