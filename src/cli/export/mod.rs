@@ -24,7 +24,7 @@ use crate::{
         AuditHead, BatchReport, Command, ExportLine, ExportOptions, Exported, OnLint, ProfileChoice, Reply,
         SecretBytes,
     },
-    formats::{SealError, UnsealError},
+    formats::{MAX_FILE_BYTES, SealError, UnsealError},
     remedy::{Remedy, Retry},
     vault::holder::HolderError,
 };
@@ -281,6 +281,10 @@ pub fn run(args: ExportArgs, form: Form, io: &mut Io<'_>, station: &mut dyn Ask)
         }
         file => {
             let ready = protection.seal(content)?;
+            if let Some(says) = too_long_to_read(ready.bytes().len()).filter(|_| args.format.is_for_servers())
+            {
+                io.note(format_args!("{says}"))?;
+            }
             sha256 = Some(put(&ready, file, &export.anchor, args.overwrite(), io)?);
         }
     }
@@ -329,8 +333,21 @@ impl Outlet {
         let ready = self.protection.seal(content)?;
         put_file(&ready, &self.file, anchor, Overwrite::Refuse)?;
         let protected = self.protection.told().unwrap_or_else(|| "only this account can read it".into());
-        Ok(format!("{what} written to {}; {protected}", self.file.display()))
+        let too_long =
+            too_long_to_read(ready.bytes().len()).map_or(String::new(), |says| format!("; {says}"));
+        Ok(format!("{what} written to {}; {protected}{too_long}", self.file.display()))
     }
+}
+
+/// What to know of a file before it is written that kiln itself could not read again.
+fn too_long_to_read(bytes: usize) -> Option<String> {
+    (bytes > MAX_FILE_BYTES).then(|| {
+        format!(
+            "{} MiB are more than the {} MiB that kiln reads of one file: if kiln is to read it, export batch by batch",
+            bytes >> 20,
+            MAX_FILE_BYTES >> 20
+        )
+    })
 }
 
 /// Writes the file and what lies beside it, or to standard output; gives its SHA-256.
@@ -511,6 +528,16 @@ mod tests {
         assert_eq!(told["tokens"], 1);
         assert_eq!(told["anchor"]["hash"], "c0ffee");
         assert!(told.get("content").is_none());
+    }
+
+    #[test]
+    fn a_file_that_kiln_could_not_read_again_is_called_so() {
+        assert_eq!(too_long_to_read(MAX_FILE_BYTES), None);
+        let says = too_long_to_read(MAX_FILE_BYTES + (5 << 20)).unwrap();
+        assert!(
+            says.starts_with("101 MiB are more than the 96 MiB") && says.contains("batch by batch"),
+            "{says}"
+        );
     }
 
     #[test]
