@@ -1,13 +1,20 @@
 //! Seeds come in: from a file, or drawn at random for a batch. Everything is checked before anything is recorded; all
 //! lines or, on request, the good ones go in, in one transaction.
 
+mod duplicates;
+mod planner;
+
+use self::{
+    duplicates::leave_out_duplicates,
+    planner::{Expected, Planner, Said},
+};
 use super::super::{
     core::Core,
     failure::{failure, told},
 };
 use crate::{
     domain::{
-        Hash, Mode, Policy, Profile, Seed, Serial, Touch,
+        Mode, Policy, Seed, Serial, Touch,
         catalog::Catalog,
         model::Model,
         recipe::{Entry, LineFacts, Recipe, SeedSource, Stated},
@@ -17,19 +24,13 @@ use crate::{
         BatchPolicy, Failure, FailureKind, ImportLine, ImportOptions, ImportReport, ImportTarget, MadeFor,
         NewBatch, Reply, SecretBytes, User,
     },
-    formats::{self, Parsed, Place, SeedLine},
+    formats,
     remedy::Remedy,
-    store::{
-        self, Duplicate, DuplicateOf, Existing, ImportInto, ImportRefused, JobFacts, NewEntry, NewJob,
-        NewSeed, SeedOrigin, SourceFile,
-    },
+    store::{self, ImportInto, JobFacts, NewEntry, NewJob, NewSeed, SeedOrigin, SourceFile},
     vault::{DataKey, VaultError, new_seed, new_seed_id},
 };
 use sha2::{Digest, Sha256};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 /// The recipe that puts each line's seed on the token's first profile, as the line states.
 const AS_FILE: &str = "as-file";
@@ -245,277 +246,6 @@ fn entries_of_new(
     Ok(entries)
 }
 
-/// What there is to say about single lines, and which of them are left out.
-#[derive(Default)]
-struct Said {
-    lines: Vec<(Place, ImportLine)>,
-    refused: BTreeSet<Place>,
-}
-
-impl Said {
-    fn say(
-        &mut self,
-        place: Place,
-        field: Option<String>,
-        problem: String,
-        remedy: impl Into<String>,
-        refused: bool,
-    ) {
-        let (line, remedy) = (place.number(), remedy.into());
-        let said = ImportLine { line, place: place.to_string(), field, problem, remedy, refused };
-        self.lines.push((place, said));
-    }
-
-    fn refuse(
-        &mut self,
-        place: Place,
-        field: impl Into<Option<String>>,
-        problem: String,
-        remedy: impl Into<String>,
-    ) {
-        self.refused.insert(place);
-        self.say(place, field.into(), problem, remedy, true);
-    }
-
-    fn warn(&mut self, place: Place, field: &str, problem: String, remedy: &str) {
-        self.say(place, Some(field.to_owned()), problem, remedy, false);
-    }
-}
-
-/// The serials of an order confirmation, against which a file is checked.
-struct Expected<'a> {
-    serials: &'a [Serial],
-    set: BTreeSet<&'a Serial>,
-}
-
-impl<'a> Expected<'a> {
-    fn new(serials: &'a [Serial]) -> Self {
-        Self { serials, set: serials.iter().collect() }
-    }
-
-    /// Whether the line's token is one of them.
-    fn holds(&self, line: &SeedLine, said: &mut Said) -> bool {
-        let holds = line.serial.as_ref().is_some_and(|serial| self.set.contains(serial));
-        if !holds {
-            let problem = match &line.serial {
-                Some(serial) => format!("serial {serial} is not among those expected"),
-                None => "the line names no serial to compare with those expected".to_owned(),
-            };
-            let remedy = "find out whether this token is yours: compare the order and the token's back";
-            said.refuse(line.place, "serial number".to_owned(), problem, remedy);
-        }
-        holds
-    }
-
-    /// Those that the file doesn't hold on any line that could be read.
-    fn missing(&self, parsed: &Parsed) -> Vec<Serial> {
-        let there: BTreeSet<&Serial> = parsed.lines.iter().filter_map(|line| line.serial.as_ref()).collect();
-        self.serials.iter().filter(|serial| !there.contains(serial)).cloned().collect()
-    }
-}
-
-/// Turns lines into jobs.
-struct Planner<'a> {
-    catalog: &'a Catalog,
-    options: &'a ImportOptions,
-    recipes: Vec<&'a Recipe>,
-    as_file: &'a Recipe,
-    target: Option<&'a Target>,
-    used: std::cell::RefCell<BTreeSet<&'a str>>,
-}
-
-impl<'a> Planner<'a> {
-    fn new(catalog: &'a Catalog, options: &'a ImportOptions) -> Result<Self, Failure> {
-        let recipes =
-            options.recipes.iter().map(|name| find_recipe(catalog, name)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Self {
-            catalog,
-            options,
-            recipes,
-            as_file: find_recipe(catalog, AS_FILE)?,
-            target: find_target(catalog, options.login_target.as_deref())?,
-            used: std::cell::RefCell::default(),
-        })
-    }
-
-    /// The job of one line: its model by serial, else by the model column; its recipe by the model. `None`: the line
-    /// can't be taken, and `said` knows why.
-    fn job(&self, line: &SeedLine, data_key: &DataKey, said: &mut Said) -> Result<Option<NewJob>, Failure> {
-        let place = line.place;
-        if self.options.target == ImportTarget::Inventory && line.serial.is_none() {
-            said.refuse(
-                place,
-                "serial number".to_owned(),
-                "the line names no serial".into(),
-                "an inventory says which token holds which seed: add the serial",
-            );
-            return Ok(None);
-        }
-        let known = self.model_of(line);
-        let delivered = self.options.target == ImportTarget::Inventory && self.recipes.is_empty();
-        // Meant for this line, whatever else is wrong with it.
-        let meant = known.filter(|_| !delivered).map(|model| self.recipe_for(model));
-        self.used.borrow_mut().extend(meant.map(|recipe| recipe.name.as_str()));
-        let mut stated = line.stated;
-        stated.hash = stated.hash.or(self.options.hash).or_else(|| only_hash(known));
-        if stated.hash.is_none() && line.is_hash_open() {
-            said.refuse(
-                place,
-                "hash".to_owned(),
-                format!(
-                    "the file does not say the hash, and a seed of {} bytes is meant for SHA-1 by some vendors, for \
-                     SHA-256 or SHA-512 by others",
-                    line.seed.len_bytes()
-                ),
-                "ask the vendor, then say --hash SHA-1, SHA-256 or SHA-512",
-            );
-            return Ok(None);
-        }
-        let facts = LineFacts {
-            random_counts: false,
-            seed_len_bytes: Some(line.seed.len_bytes()),
-            stated,
-            serial: line.serial.as_ref(),
-            upn: line.upn.as_deref(),
-            account: line.account.as_deref(),
-            issuer: line.issuer.as_deref(),
-        };
-        let planned = if delivered {
-            Ok((None, vec![as_delivered(&facts)]))
-        } else {
-            let (recipe, entries) = match (known, meant) {
-                (Some(model), Some(recipe)) => (recipe, recipe.entries_for(model, &facts)),
-                _ => self.any_model(&facts),
-            };
-            entries.map(|entries| (Some(recipe), entries))
-        };
-        let (recipe, entries) = match planned {
-            Ok(planned) => planned,
-            Err(error) => {
-                said.refuse(place, "recipe".to_owned(), error.to_string(), error.remedy());
-                return Ok(None);
-            }
-        };
-        if !self.target_takes(place, &entries, said) {
-            return Ok(None);
-        }
-        if let Some(recipe) = recipe {
-            self.used.borrow_mut().insert(&recipe.name);
-        }
-        Ok(Some(NewJob {
-            reserved: line.serial.clone(),
-            model: known.map(|model| model.name.clone()),
-            facts: job_facts(line),
-            entries: seal(data_key, recipe, &entries, Some(&line.seed))?,
-        }))
-    }
-
-    /// Whether the login server would take what the token is to show; says everything that it would not, and what it
-    /// would change without a word.
-    fn target_takes(&self, place: Place, entries: &[Entry], said: &mut Said) -> bool {
-        let Some(target) = self.target else { return true };
-        let mut takes = true;
-        for entry in entries {
-            for misfit in target.misfits(&entry.parameters, entry.seed.len_bytes()) {
-                said.refuse(place, "target".to_owned(), misfit.to_string(), misfit.remedy());
-                takes = false;
-            }
-            if let Some(change) = target.silent_change(&entry.parameters, entry.seed.len_bytes()) {
-                said.warn(place, "target", change.to_string(), change.remedy());
-            }
-        }
-        takes
-    }
-
-    fn model_of(&self, line: &SeedLine) -> Option<&'a Model> {
-        let by_serial = line.serial.as_ref().and_then(|serial| self.catalog.model_for_serial(serial));
-        let by_column = || line.model.as_deref().and_then(|text| self.catalog.model_by_alias(text));
-        let only_one = || match self.recipes.as_slice() {
-            [recipe] if recipe.models.len() == 1 => self.catalog.model(&recipe.models[0]),
-            _ => None,
-        };
-        by_serial.or_else(by_column).or_else(only_one)
-    }
-
-    fn recipe_for(&self, model: &Model) -> &'a Recipe {
-        self.recipes.iter().find(|recipe| recipe.serves(model)).copied().unwrap_or(self.as_file)
-    }
-
-    /// Neither serial nor column names a model: whichever token comes is checked when it comes; the line must fit at
-    /// least one model, of those that the named recipes are for where there are any.
-    fn any_model(
-        &self,
-        facts: &LineFacts<'_>,
-    ) -> (&'a Recipe, Result<Vec<Entry>, crate::domain::recipe::RecipeError>) {
-        let mut first = None;
-        let meant = |model: &&Model| {
-            self.recipes.is_empty() || self.recipes.iter().any(|recipe| recipe.serves(model))
-        };
-        for model in self.catalog.models().filter(meant) {
-            let recipe = self.recipe_for(model);
-            let entries = recipe.entries_for(model, facts);
-            if entries.is_ok() {
-                return (recipe, entries);
-            }
-            first.get_or_insert((recipe, entries));
-        }
-        first.unwrap_or((self.as_file, Ok(Vec::new())))
-    }
-
-    /// A recipe that serves no line was meant for other tokens: better asked about than passed over.
-    fn every_recipe_was_used(&self) -> Result<(), Failure> {
-        let used = self.used.borrow();
-        match self.recipes.iter().find(|recipe| !used.contains(recipe.name.as_str())) {
-            Some(recipe) if !used.is_empty() => Err(failure(
-                FailureKind::No,
-                format!("recipe \"{}\" fits no line of the file", recipe.name),
-                "check which models the recipe lists and what the file's model column says",
-            )),
-            Some(_) | None => Ok(()),
-        }
-    }
-
-    fn recipe_names(&self) -> String {
-        let used = self.used.borrow();
-        used.iter().copied().collect::<Vec<_>>().join(", ")
-    }
-}
-
-/// The hash of a model that knows one only.
-fn only_hash(model: Option<&Model>) -> Option<Hash> {
-    match model?.hashes[..] {
-        [hash] => Some(hash),
-        _ => None,
-    }
-}
-
-/// What a token holds that was delivered with its seed. No model is asked whether it could be burned so: tokens that
-/// kiln never writes to (counter-based ones among them) belong to an inventory, too.
-fn as_delivered(facts: &LineFacts<'_>) -> Entry {
-    Entry {
-        profile: Profile::ZERO,
-        parameters: facts.stated.or_standard(),
-        title: None,
-        seed: SeedSource::File { len_bytes: facts.seed_len_bytes.unwrap_or_default() },
-        touch: Touch::Free,
-    }
-}
-
-fn job_facts(line: &SeedLine) -> JobFacts {
-    let mut more = BTreeMap::new();
-    for (column, text) in [
-        ("manufacturer", &line.manufacturer),
-        ("model", &line.model),
-        ("issuer", &line.issuer),
-        ("account", &line.account),
-    ] {
-        if let Some(text) = text {
-            more.insert(column.to_owned(), text.clone());
-        }
-    }
-    JobFacts { line: Some(line.place.number().into()), upn: line.upn.clone(), more }
-}
-
 /// Seals each entry's seed under a new id: the line's own, or a random one.
 fn seal(
     data_key: &DataKey,
@@ -557,67 +287,6 @@ fn seal(
             })
         })
         .collect()
-}
-
-/// Leaves out of `jobs`, which come from `places`, what is on record already, and says so line by line.
-fn leave_out_duplicates(
-    core: &Core,
-    into: &ImportInto,
-    jobs: Vec<NewJob>,
-    places: &[Place],
-    said: &mut Said,
-) -> Result<Vec<NewJob>, Failure> {
-    let jobs = Arc::new(jobs);
-    let checked = core.store.check_import(into, &jobs);
-    let jobs = Arc::try_unwrap(jobs).unwrap_or_else(|shared| shared.to_vec());
-    let duplicates = match checked {
-        Ok(()) => return Ok(jobs),
-        Err(ImportRefused::Duplicates(duplicates)) => duplicates,
-        Err(other) => return Err(other.into()),
-    };
-    let mut out = BTreeSet::new();
-    for duplicate in &duplicates {
-        let serial = jobs.get(duplicate.job).and_then(|job| job.reserved.as_ref());
-        out.insert(duplicate.job);
-        if let Some(place) = places.get(duplicate.job) {
-            say_duplicate(*place, serial, duplicate, places, said);
-        }
-    }
-    let kept = jobs.into_iter().enumerate().filter(|(at, _)| !out.contains(at));
-    Ok(kept.map(|(_, job)| job).collect())
-}
-
-fn say_duplicate(
-    place: Place,
-    serial: Option<&Serial>,
-    duplicate: &Duplicate,
-    places: &[Place],
-    said: &mut Said,
-) {
-    let where_else = match &duplicate.existing {
-        Existing::SameImport(at) => match places.get(*at) {
-            Some(other) => format!("on {other} of this file"),
-            None => "in this file".to_owned(),
-        },
-        Existing::Batch(name) => format!("in batch \"{name}\""),
-        Existing::Token(serial) => format!("on token {serial}"),
-    };
-    let (field, problem, remedy) = match duplicate.of {
-        DuplicateOf::Seed(_) => (
-            "secret key",
-            format!("this seed is {where_else} already"),
-            "a seed goes on one token only: take the line out, or ask where the file came from",
-        ),
-        DuplicateOf::Serial => (
-            "serial number",
-            match serial {
-                Some(serial) => format!("serial {serial} is {where_else} already"),
-                None => format!("this serial is {where_else} already"),
-            },
-            "take the line out, or end the other job first",
-        ),
-    };
-    said.refuse(place, field.to_owned(), problem, remedy);
 }
 
 fn bad_lines(file_name: &str, lines: &[ImportLine], bad: usize, good: usize, missing: &[Serial]) -> Failure {
@@ -668,10 +337,7 @@ fn find_recipe<'a>(catalog: &'a Catalog, name: &str) -> Result<&'a Recipe, Failu
     })
 }
 
-pub(super) fn find_target<'a>(
-    catalog: &'a Catalog,
-    name: Option<&str>,
-) -> Result<Option<&'a Target>, Failure> {
+pub fn find_target<'a>(catalog: &'a Catalog, name: Option<&str>) -> Result<Option<&'a Target>, Failure> {
     let Some(name) = name else { return Ok(None) };
     catalog.target(name).map(Some).ok_or_else(|| {
         let known: Vec<&str> = catalog.targets().map(|target| target.name.as_str()).collect();

@@ -1,0 +1,294 @@
+//! What each line of a file comes to: a job, or a reason why it can't be taken.
+
+use super::{super::super::failure::failure, AS_FILE, find_recipe, find_target, seal};
+use crate::{
+    domain::{
+        Hash, Profile, Serial, Touch,
+        catalog::Catalog,
+        model::Model,
+        recipe::{Entry, LineFacts, Recipe, RecipeError, SeedSource},
+        target::Target,
+    },
+    face::{Failure, FailureKind, ImportLine, ImportOptions, ImportTarget},
+    formats::{Parsed, Place, SeedLine},
+    remedy::Remedy,
+    store::{JobFacts, NewJob},
+    vault::DataKey,
+};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+};
+
+/// What there is to say about single lines, and which of them are left out.
+#[derive(Default)]
+pub struct Said {
+    pub lines: Vec<(Place, ImportLine)>,
+    pub refused: BTreeSet<Place>,
+}
+
+impl Said {
+    fn say(
+        &mut self,
+        place: Place,
+        field: Option<String>,
+        problem: String,
+        remedy: impl Into<String>,
+        refused: bool,
+    ) {
+        let (line, remedy) = (place.number(), remedy.into());
+        let said = ImportLine { line, place: place.to_string(), field, problem, remedy, refused };
+        self.lines.push((place, said));
+    }
+
+    pub fn refuse(
+        &mut self,
+        place: Place,
+        field: impl Into<Option<String>>,
+        problem: String,
+        remedy: impl Into<String>,
+    ) {
+        self.refused.insert(place);
+        self.say(place, field.into(), problem, remedy, true);
+    }
+
+    fn warn(&mut self, place: Place, field: &str, problem: String, remedy: &str) {
+        self.say(place, Some(field.to_owned()), problem, remedy, false);
+    }
+}
+
+/// The serials of an order confirmation, against which a file is checked.
+pub struct Expected<'a> {
+    serials: &'a [Serial],
+    set: BTreeSet<&'a Serial>,
+}
+
+impl<'a> Expected<'a> {
+    pub fn new(serials: &'a [Serial]) -> Self {
+        Self { serials, set: serials.iter().collect() }
+    }
+
+    /// Whether the line's token is one of them.
+    pub fn holds(&self, line: &SeedLine, said: &mut Said) -> bool {
+        let holds = line.serial.as_ref().is_some_and(|serial| self.set.contains(serial));
+        if !holds {
+            let problem = match &line.serial {
+                Some(serial) => format!("serial {serial} is not among those expected"),
+                None => "the line names no serial to compare with those expected".to_owned(),
+            };
+            let remedy = "find out whether this token is yours: compare the order and the token's back";
+            said.refuse(line.place, "serial number".to_owned(), problem, remedy);
+        }
+        holds
+    }
+
+    /// Those that the file doesn't hold on any line that could be read.
+    pub fn missing(&self, parsed: &Parsed) -> Vec<Serial> {
+        let there: BTreeSet<&Serial> = parsed.lines.iter().filter_map(|line| line.serial.as_ref()).collect();
+        self.serials.iter().filter(|serial| !there.contains(serial)).cloned().collect()
+    }
+}
+
+/// Turns lines into jobs.
+pub struct Planner<'a> {
+    catalog: &'a Catalog,
+    options: &'a ImportOptions,
+    recipes: Vec<&'a Recipe>,
+    as_file: &'a Recipe,
+    pub target: Option<&'a Target>,
+    used: RefCell<BTreeSet<&'a str>>,
+}
+
+impl<'a> Planner<'a> {
+    pub fn new(catalog: &'a Catalog, options: &'a ImportOptions) -> Result<Self, Failure> {
+        let recipes =
+            options.recipes.iter().map(|name| find_recipe(catalog, name)).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self {
+            catalog,
+            options,
+            recipes,
+            as_file: find_recipe(catalog, AS_FILE)?,
+            target: find_target(catalog, options.login_target.as_deref())?,
+            used: RefCell::default(),
+        })
+    }
+
+    /// The job of one line: its model by serial, else by the model column; its recipe by the model. `None`: the line
+    /// can't be taken, and `said` knows why.
+    pub fn job(
+        &self,
+        line: &SeedLine,
+        data_key: &DataKey,
+        said: &mut Said,
+    ) -> Result<Option<NewJob>, Failure> {
+        let place = line.place;
+        if self.options.target == ImportTarget::Inventory && line.serial.is_none() {
+            said.refuse(
+                place,
+                "serial number".to_owned(),
+                "the line names no serial".into(),
+                "an inventory says which token holds which seed: add the serial",
+            );
+            return Ok(None);
+        }
+        let known = self.model_of(line);
+        let delivered = self.options.target == ImportTarget::Inventory && self.recipes.is_empty();
+        // Meant for this line, whatever else is wrong with it.
+        let meant = known.filter(|_| !delivered).map(|model| self.recipe_for(model));
+        self.used.borrow_mut().extend(meant.map(|recipe| recipe.name.as_str()));
+        let mut stated = line.stated;
+        stated.hash = stated.hash.or(self.options.hash).or_else(|| only_hash(known));
+        if stated.hash.is_none() && line.is_hash_open() {
+            said.refuse(
+                place,
+                "hash".to_owned(),
+                format!(
+                    "the file does not say the hash, and a seed of {} bytes is meant for SHA-1 by some vendors, for \
+                     SHA-256 or SHA-512 by others",
+                    line.seed.len_bytes()
+                ),
+                "ask the vendor, then say --hash SHA-1, SHA-256 or SHA-512",
+            );
+            return Ok(None);
+        }
+        let facts = LineFacts {
+            random_counts: false,
+            seed_len_bytes: Some(line.seed.len_bytes()),
+            stated,
+            serial: line.serial.as_ref(),
+            upn: line.upn.as_deref(),
+            account: line.account.as_deref(),
+            issuer: line.issuer.as_deref(),
+        };
+        let planned = if delivered {
+            Ok((None, vec![as_delivered(&facts)]))
+        } else {
+            let (recipe, entries) = match (known, meant) {
+                (Some(model), Some(recipe)) => (recipe, recipe.entries_for(model, &facts)),
+                _ => self.any_model(&facts),
+            };
+            entries.map(|entries| (Some(recipe), entries))
+        };
+        let (recipe, entries) = match planned {
+            Ok(planned) => planned,
+            Err(error) => {
+                said.refuse(place, "recipe".to_owned(), error.to_string(), error.remedy());
+                return Ok(None);
+            }
+        };
+        if !self.target_takes(place, &entries, said) {
+            return Ok(None);
+        }
+        if let Some(recipe) = recipe {
+            self.used.borrow_mut().insert(&recipe.name);
+        }
+        Ok(Some(NewJob {
+            reserved: line.serial.clone(),
+            model: known.map(|model| model.name.clone()),
+            facts: job_facts(line),
+            entries: seal(data_key, recipe, &entries, Some(&line.seed))?,
+        }))
+    }
+
+    /// Whether the login server would take what the token is to show; says everything that it would not, and what it
+    /// would change without a word.
+    fn target_takes(&self, place: Place, entries: &[Entry], said: &mut Said) -> bool {
+        let Some(target) = self.target else { return true };
+        let mut takes = true;
+        for entry in entries {
+            for misfit in target.misfits(&entry.parameters, entry.seed.len_bytes()) {
+                said.refuse(place, "target".to_owned(), misfit.to_string(), misfit.remedy());
+                takes = false;
+            }
+            if let Some(change) = target.silent_change(&entry.parameters, entry.seed.len_bytes()) {
+                said.warn(place, "target", change.to_string(), change.remedy());
+            }
+        }
+        takes
+    }
+
+    fn model_of(&self, line: &SeedLine) -> Option<&'a Model> {
+        let by_serial = line.serial.as_ref().and_then(|serial| self.catalog.model_for_serial(serial));
+        let by_column = || line.model.as_deref().and_then(|text| self.catalog.model_by_alias(text));
+        let only_one = || match self.recipes.as_slice() {
+            [recipe] if recipe.models.len() == 1 => self.catalog.model(&recipe.models[0]),
+            _ => None,
+        };
+        by_serial.or_else(by_column).or_else(only_one)
+    }
+
+    fn recipe_for(&self, model: &Model) -> &'a Recipe {
+        self.recipes.iter().find(|recipe| recipe.serves(model)).copied().unwrap_or(self.as_file)
+    }
+
+    /// Neither serial nor column names a model: whichever token comes is checked when it comes; the line must fit at
+    /// least one model, of those that the named recipes are for where there are any.
+    fn any_model(&self, facts: &LineFacts<'_>) -> (&'a Recipe, Result<Vec<Entry>, RecipeError>) {
+        let mut first = None;
+        let meant = |model: &&Model| {
+            self.recipes.is_empty() || self.recipes.iter().any(|recipe| recipe.serves(model))
+        };
+        for model in self.catalog.models().filter(meant) {
+            let recipe = self.recipe_for(model);
+            let entries = recipe.entries_for(model, facts);
+            if entries.is_ok() {
+                return (recipe, entries);
+            }
+            first.get_or_insert((recipe, entries));
+        }
+        first.unwrap_or((self.as_file, Ok(Vec::new())))
+    }
+
+    /// A recipe that serves no line was meant for other tokens: better asked about than passed over.
+    pub fn every_recipe_was_used(&self) -> Result<(), Failure> {
+        let used = self.used.borrow();
+        match self.recipes.iter().find(|recipe| !used.contains(recipe.name.as_str())) {
+            Some(recipe) if !used.is_empty() => Err(failure(
+                FailureKind::No,
+                format!("recipe \"{}\" fits no line of the file", recipe.name),
+                "check which models the recipe lists and what the file's model column says",
+            )),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    pub fn recipe_names(&self) -> String {
+        let used = self.used.borrow();
+        used.iter().copied().collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// The hash of a model that knows one only.
+fn only_hash(model: Option<&Model>) -> Option<Hash> {
+    match model?.hashes[..] {
+        [hash] => Some(hash),
+        _ => None,
+    }
+}
+
+/// What a token holds that was delivered with its seed. No model is asked whether it could be burned so: tokens that
+/// kiln never writes to (counter-based ones among them) belong to an inventory, too.
+fn as_delivered(facts: &LineFacts<'_>) -> Entry {
+    Entry {
+        profile: Profile::ZERO,
+        parameters: facts.stated.or_standard(),
+        title: None,
+        seed: SeedSource::File { len_bytes: facts.seed_len_bytes.unwrap_or_default() },
+        touch: Touch::Free,
+    }
+}
+
+fn job_facts(line: &SeedLine) -> JobFacts {
+    let mut more = BTreeMap::new();
+    for (column, text) in [
+        ("manufacturer", &line.manufacturer),
+        ("model", &line.model),
+        ("issuer", &line.issuer),
+        ("account", &line.account),
+    ] {
+        if let Some(text) = text {
+            more.insert(column.to_owned(), text.clone());
+        }
+    }
+    JobFacts { line: Some(line.place.number().into()), upn: line.upn.clone(), more }
+}
