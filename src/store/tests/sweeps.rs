@@ -97,7 +97,7 @@ fn a_sweep_takes_no_seeds_and_has_nothing_to_put_back() {
     sweep(&bench, "june", Sweep::default());
     let import = bench.store.import(ImportInto::Batch("june".into()), vec![bench.job(1)], None, &stamp(31));
     assert!(matches!(import, Err(ImportRefused::Sweep(_))));
-    assert!(matches!(bench.store.retry("june", &stamp(32)), Err(BatchRefused::Sweep(_))));
+    assert!(matches!(bench.store.retry("june", 9, &stamp(32)), Err(BatchRefused::Sweep(_))));
     let pause = BatchMove::Pause { reason: None };
     assert_eq!(bench.store.move_batch("june", pause, &stamp(33)).unwrap(), BatchState::Paused);
     assert!(bench.store.running_sweeps().unwrap().is_empty());
