@@ -247,6 +247,18 @@ pub struct Hints<'a> {
     pub columns: Option<&'a str>,
     /// How the seeds of a table are spelled, where its header doesn't say.
     pub encoding: Option<Encoding>,
+    /// How many lines may tell of one token.
+    pub lines: LinesPerToken,
+}
+
+/// How many lines of a file may tell of one token.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LinesPerToken {
+    /// One; of two with the same serial, neither is taken.
+    #[default]
+    One,
+    /// Several: the caller looks whether they go together.
+    Several,
 }
 
 /// Reads a seed file: by its content, or as `forced` says. An error is about the file as a whole; what is wrong with
@@ -294,7 +306,7 @@ pub fn parse_with(bytes: &[u8], hints: &Hints<'_>) -> Result<Parsed, FileError> 
         return Err(FileError::NoLines);
     }
     read.notes.extend(encoding_note.map(Note::on_file));
-    Ok(whole_file::checked(format, read))
+    Ok(whole_file::checked(format, read, hints.lines))
 }
 
 /// What a format's reader found, before lines are compared with each other.

@@ -147,7 +147,8 @@ pub fn look_into<L: ApduLink>(
     Ok(Inside { names, new_password })
 }
 
-/// Lists what a Token2 key holds, after a look whether it can keep what the job means for it.
+/// Lists what a Token2 key holds, after a look whether it can keep what the job means for it. A password that the batch
+/// names is for its other keys: this applet has none (token2-otp), which whoever made the batch was told.
 pub fn look_into_otp<L: ApduLink>(
     slot: &Slot<'_>,
     session: &mut token2_otp::Session<L>,
@@ -155,12 +156,6 @@ pub fn look_into_otp<L: ApduLink>(
     writes: &[Write],
 ) -> Result<Inside, Not> {
     let serial = session.serial().clone();
-    if batch.key_name.is_some() {
-        return Err(Not::look(
-            format!("key {serial} takes no password: its OTP applet has none"),
-            "use a batch without a key",
-        ));
-    }
     let counts = |write: &Write| matches!(write.parameters.mode, Mode::Hotp { .. });
     let told = session.configuration();
     if writes.iter().any(counts) && told.counts() == Some(false) {

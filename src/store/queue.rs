@@ -538,6 +538,7 @@ fn record_mapping(
         .iter()
         .find(|one| one.profile == entry.profile)
         .ok_or(MoveRefused::OtherEntries(entry.profile))?;
+    let facts = asked.facts.as_ref().unwrap_or(&job.facts);
     tokens::end_mapping(tx, &done.serial, entry.profile, asked.seed, stamp)?;
     tx.execute("UPDATE seeds SET state = 'on-token' WHERE id = ?1", [asked.seed])?;
     tx.prepare_cached(
@@ -553,8 +554,8 @@ fn record_mapping(
         asked.title,
         job.id,
         done.clock_override,
-        job.facts.upn,
-        to_json(&job.facts),
+        facts.upn,
+        to_json(facts),
         stamp.now,
         entry.proof,
         entry.detail

@@ -76,6 +76,7 @@ impl Bench {
             title: Some(format!("title {number}")),
             display_timeout_s: Some(30),
             touch: Touch::Free,
+            facts: None,
         }
     }
 
@@ -89,6 +90,7 @@ impl Bench {
                 ..JobFacts::default()
             },
             entries: vec![self.entry(0, number)],
+            reserve: Reserve::Alone,
         }
     }
 
@@ -454,7 +456,9 @@ fn a_failed_job_frees_its_seed_for_another_token() {
     assert_eq!(bench.seed_state(1), (SeedState::Free, None));
     assert_eq!(bench.next("A2"), None, "a person puts it back");
     assert_eq!(bench.store.batch_by_name("b").unwrap().unwrap().state, BatchState::Done);
-    assert_eq!(bench.store.retry("b", &stamp(12)).unwrap(), 1);
+    let retried = bench.store.retry("b", 9, &stamp(12)).unwrap();
+    assert_eq!((retried.total, retried.items[0].state), (1, JobState::Failed), "as it stood before");
+    assert!(retried.items[0].serial.is_some() && retried.items[0].reason.is_some());
     assert_eq!(bench.next("A2"), Some(jobs[0]));
     bench.burn(jobs[0], "A2");
     assert_eq!(bench.seed_state(1), (SeedState::OnToken, Some(serial("A2"))));
@@ -550,8 +554,9 @@ fn a_batch_moves_only_where_it_can() {
     assert_eq!(bench.store.batch_by_name("b").unwrap().unwrap().reason.as_deref(), Some("three refused"));
     assert_eq!(go(BatchMove::Cancel).unwrap(), BatchState::Cancelled);
     assert!(matches!(go(BatchMove::Start), Err(BatchRefused::BadState { .. })));
-    assert!(matches!(bench.store.retry("b", &stamp(4)), Err(BatchRefused::BadState { .. })));
-    assert!(matches!(bench.store.retry("c", &stamp(4)), Err(BatchRefused::NoBatch(_))));
+    let retry = |batch| bench.store.retry(batch, 9, &stamp(4));
+    assert!(matches!(retry("b"), Err(BatchRefused::CalledOff(_))));
+    assert!(matches!(retry("c"), Err(BatchRefused::NoBatch(_))));
 }
 
 #[test]

@@ -502,8 +502,8 @@ fn release(
         )?;
         let again = JobId(tx.last_insert_rowid());
         tx.execute(
-            "INSERT INTO job_entries (job, profile, seed, parameters, title, display_timeout_s, touch)
-             SELECT ?2, e.profile, e.seed, e.parameters, e.title, e.display_timeout_s, e.touch
+            "INSERT INTO job_entries (job, profile, seed, parameters, title, display_timeout_s, touch, facts)
+             SELECT ?2, e.profile, e.seed, e.parameters, e.title, e.display_timeout_s, e.touch, e.facts
              FROM job_entries e JOIN seeds s ON s.id = e.seed
              WHERE e.job = ?1 AND s.state = 'bound' AND s.bound_to = ?3",
             params![job.id, again, serial],
