@@ -380,8 +380,7 @@ fn print_detail(batch: &BatchDetail, out: &mut dyn Write) -> io::Result<()> {
             counts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
         if said.is_empty() { "-".to_owned() } else { said.join(", ") }
     };
-    let mut jobs = *jobs;
-    let states = JobState::ALL.map(|state| (*jobs.slot(state), state.word()));
+    let states = JobState::ALL.map(|state| (jobs.of(state), state.word()));
     field("jobs", &counted(&states))?;
     field(
         "proofs",

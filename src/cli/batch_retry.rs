@@ -61,7 +61,7 @@ fn print(retried: &Retried, out: &mut dyn Write) -> io::Result<()> {
         (JobState::Scrapped, "the token died with its seed"),
         (JobState::Cancelled, "called off; import the seed again"),
     ] {
-        match *jobs.slot(state) {
+        match jobs.of(state) {
             0 => {}
             jobs => writeln!(out, "{}: {why}", count(jobs, &format!("{state} job")))?,
         }

@@ -435,16 +435,12 @@ mod tests {
 
     fn view(slot: &str, serial: Option<&str>, says: Option<&str>) -> SlotView {
         SlotView {
-            slot: SlotName(slot.into()),
-            doing: if says.is_some() { Doing::Look } else { Doing::Take },
             occupied: serial.is_some() || says.is_some(),
             serial: serial.map(|serial| serial.parse().unwrap()),
             model: serial.map(|_| "C301-i".to_owned()),
-            job: None,
-            progress: None,
-            drift: None,
             says: says.map(str::to_owned),
             remedy: says.map(|_| "take it away".to_owned()),
+            ..SlotView::empty(SlotName(slot.into()), if says.is_some() { Doing::Look } else { Doing::Take })
         }
     }
 

@@ -81,18 +81,7 @@ mod tests {
 
     fn left() -> Reply {
         Reply::Slots(vec![SlotInfo {
-            view: SlotView {
-                slot: SlotName("left".into()),
-                doing: Doing::Place,
-                occupied: false,
-                serial: None,
-                model: None,
-                job: None,
-                progress: None,
-                drift: None,
-                says: None,
-                remedy: None,
-            },
+            view: SlotView::empty(SlotName("left".into()), Doing::Place),
             reader: "ACS ACR122U 00 00".into(),
         }])
     }

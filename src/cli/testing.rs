@@ -1,9 +1,9 @@
 //! What the tests of the verbs share: a desk to sit at and a station with scripted answers.
 
 use super::{Ask, Cli, Exit, Io, News, Prompt, Route, Start, Stream, run, run_diagnose, run_otp};
-use crate::domain::{Catalog, Clock, ClockState, UnixMillis};
+use crate::domain::{Catalog, Clock, ClockState, Proof, UnixMillis};
 use crate::face::{
-    BatchView, ClockView, Command, Failure, JobCounts, ProofCounts, Reply, Snapshot, VaultState,
+    BatchView, ClockView, Command, Failure, JobCounts, ProofCounts, Reply, Snapshot, TokenLine, VaultState,
 };
 use crate::vault::holder::AskPassphrase;
 use clap::Parser;
@@ -219,5 +219,19 @@ pub fn batch(name: &str, state: &str, jobs: JobCounts) -> BatchView {
         created: NOW,
         priority: 0,
         sweep: None,
+    }
+}
+
+/// A burned token of alice's.
+pub fn token_line(serial: &str) -> TokenLine {
+    TokenLine {
+        serial: serial.parse().unwrap(),
+        model: Some("miniotp-2-i".into()),
+        upn: Some("alice@example.com".into()),
+        profiles: 1,
+        proof: Some(Proof::Written),
+        last_seen: Some(NOW),
+        scrapped: None,
+        batch: None,
     }
 }

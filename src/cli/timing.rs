@@ -182,9 +182,12 @@ mod tests {
         let (too_few, ..) = timed(&[400], false);
         let no_terminal = TimingVerbError::NoTerminal;
         let gone = TimingVerbError::Output(io::ErrorKind::BrokenPipe.into());
-        for (error, exit) in
-            [(too_few.unwrap_err(), Exit::No), (no_terminal, Exit::Usage), (gone, Exit::Environment)]
-        {
+        for (error, exit) in [
+            (too_few.unwrap_err(), Exit::No),
+            (TimingVerbError::Unsure, Exit::No),
+            (no_terminal, Exit::Usage),
+            (gone, Exit::Environment),
+        ] {
             assert!(error.remedy().len() > 20 && !error.remedy().ends_with('.'), "{error}");
             assert_eq!((error.exit(), error.retry()), (exit, Retry::AfterOperator), "{error}");
         }

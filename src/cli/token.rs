@@ -154,11 +154,11 @@ fn print_mapping(mapping: &MappingView, out: &mut dyn Write) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::testing::{Desk, NOW, Scripted};
+    use crate::cli::testing::{Desk, NOW, Scripted, token_line};
     use crate::domain::{
         ClockState, DriftSeconds, Parameters, Profile, Proof, ReadingKind, SeedId, UnixMillis,
     };
-    use crate::face::{ReadingView, TokenLine};
+    use crate::face::ReadingView;
 
     fn token() -> TokenView {
         let mapping = MappingView {
@@ -174,16 +174,7 @@ mod tests {
             origin: "burned".into(),
         };
         TokenView {
-            line: TokenLine {
-                serial: "86596000000017".parse().unwrap(),
-                model: Some("c302-i".into()),
-                upn: Some("alice@example.com".into()),
-                profiles: 1,
-                proof: Some(Proof::Written),
-                last_seen: Some(NOW),
-                scrapped: None,
-                batch: None,
-            },
+            line: token_line("86596000000017"),
             mappings: vec![mapping],
             readings: vec![ReadingView {
                 at: NOW,
@@ -206,7 +197,7 @@ mod tests {
         assert_eq!(
             desk.out(),
             "serial     86596000000017
-model      c302-i
+model      miniotp-2-i
 user       alice@example.com
 proof      written
 last seen  2026-01-02T03:04:05Z

@@ -111,21 +111,7 @@ pub fn run(args: TokensArgs, form: Form, io: &mut Io<'_>, station: &mut dyn Ask)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::testing::{Desk, NOW, Scripted};
-    use crate::domain::Proof;
-
-    fn line(serial: &str) -> TokenLine {
-        TokenLine {
-            serial: serial.parse().unwrap(),
-            model: Some("miniotp-2-i".into()),
-            upn: Some("alice@example.com".into()),
-            profiles: 1,
-            proof: Some(Proof::Written),
-            last_seen: Some(NOW),
-            scrapped: None,
-            batch: None,
-        }
-    }
+    use crate::cli::testing::{Desk, Scripted, token_line as line};
 
     #[test]
     fn the_inventory_is_a_table_and_says_what_it_does_not_show() {

@@ -452,6 +452,9 @@ mod tests {
             WrongCode { at, what: NotASeed::Bare },
             WrongCode { at, what: NotASeed::Unread },
         ];
+        for WrongCode { what, .. } in &wrong {
+            assert!(what.remedy().len() > 20 && !what.remedy().ends_with('.'), "{what}");
+        }
         for error in [
             UnwrapError::OpenPgp(OpenPgpError::Empty),
             UnwrapError::Gpg(GpgError::Failed),

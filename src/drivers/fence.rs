@@ -10,10 +10,6 @@ use crate::link::{Apdu, ApduLink, HidLink, LinkError, Opened, Port, Presence, Re
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The least that an exchange is given. The vendor's application waits as long; shorter limits were seen to lose
-/// answers.
-pub const LEAST_LIMIT: Duration = Duration::from_secs(3);
-
 /// The watcher's side. Clones share one state.
 #[derive(Debug, Clone, Default)]
 pub struct Fence(Arc<Mutex<State>>);

@@ -20,6 +20,7 @@ mod reply;
 mod secret;
 mod view;
 
+pub use crate::domain::{JobCounts, ProofCounts, SweptCounts};
 pub use activation::{
     ActivationAsk, ActivationCode, ActivationCodes, ActivationRecord, COMPUTED_PROVES_LITTLE,
 };
@@ -45,8 +46,8 @@ pub use reply::{
 };
 pub use secret::SecretBytes;
 pub use view::{
-    Alarm, BatchView, ClockView, Doing, JobCounts, JobView, MappingView, ProofCounts, ReadingView,
-    ResyncView, SlotView, Snapshot, SweepView, SweptView, TokenLine, TokenView, VaultState, Who,
+    Alarm, BatchView, ClockView, Doing, JobView, MappingView, ReadingView, ResyncView, SlotView, Snapshot,
+    SweepView, SweptView, TokenLine, TokenView, VaultState, Who,
 };
 
 use serde::{Deserialize, Serialize};

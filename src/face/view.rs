@@ -2,8 +2,8 @@
 
 use super::{ClockCourse, Role};
 use crate::domain::{
-    ClockState, DriftSeconds, JobState, Parameters, Profile, Proof, ReadingKind, SeedId, Serial, SlotName,
-    TimeKeeper, UnixMillis,
+    ClockState, DriftSeconds, JobCounts, JobState, Parameters, Profile, Proof, ProofCounts, ReadingKind,
+    SeedId, Serial, SlotName, SweptCounts, SweptOutcome, TimeKeeper, UnixMillis,
 };
 use serde::{Deserialize, Serialize};
 
@@ -119,64 +119,22 @@ pub struct SlotView {
     pub remedy: Option<String>,
 }
 
-/// How many jobs stand where.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct JobCounts {
-    /// Queued.
-    pub queued: u64,
-    /// Claimed.
-    pub claimed: u64,
-    /// Unfinished.
-    pub unfinished: u64,
-    /// Burned.
-    pub burned: u64,
-    /// Failed.
-    pub failed: u64,
-    /// Scrapped.
-    pub scrapped: u64,
-    /// Cancelled.
-    pub cancelled: u64,
-}
-
-impl JobCounts {
-    /// The count for `state`.
-    pub fn slot(&mut self, state: JobState) -> &mut u64 {
-        match state {
-            JobState::Queued => &mut self.queued,
-            JobState::Claimed => &mut self.claimed,
-            JobState::Unfinished => &mut self.unfinished,
-            JobState::Burned => &mut self.burned,
-            JobState::Failed => &mut self.failed,
-            JobState::Scrapped => &mut self.scrapped,
-            JobState::Cancelled => &mut self.cancelled,
+impl SlotView {
+    /// A slot on which nothing lies, and that has nothing to say but what hands should do.
+    pub fn empty(slot: SlotName, doing: Doing) -> Self {
+        Self {
+            slot,
+            doing,
+            occupied: false,
+            serial: None,
+            model: None,
+            job: None,
+            progress: None,
+            drift: None,
+            says: None,
+            remedy: None,
         }
     }
-
-    /// All of them.
-    pub fn total(&self) -> u64 {
-        self.queued
-            + self.claimed
-            + self.unfinished
-            + self.burned
-            + self.failed
-            + self.scrapped
-            + self.cancelled
-    }
-}
-
-/// How the burned jobs of a batch were proven.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProofCounts {
-    /// The device said yes.
-    pub written: u64,
-    /// Occupancy and parameters were read back.
-    pub read_back: u64,
-    /// The device computed the right code.
-    pub computed: u64,
-    /// A person typed the right code.
-    pub seen: u64,
-    /// Written, and the policy wants a person's eyes on them still.
-    pub waiting_for_eyes: u64,
 }
 
 /// A batch, in numbers.
@@ -213,20 +171,9 @@ pub struct SweepView {
     pub profile: Option<Profile>,
     /// How many tokens it names; 0: it is for any.
     pub serials: u32,
-    /// Clocks that were set.
-    pub set: u64,
-    /// Clocks that were right.
-    pub right: u64,
-    /// Tokens that were taken away in between.
-    pub unfinished: u64,
-    /// Tokens that refused before anything was written.
-    pub failed: u64,
-    /// Tokens of which too little is on record.
-    pub refused: u64,
-    /// Tokens of which nothing is on record.
-    pub not_known: u64,
-    /// Tokens that it is not for.
-    pub not_meant: u64,
+    /// How many came, by what became of them.
+    #[serde(flatten)]
+    pub swept: SweptCounts,
 }
 
 impl SweepView {
@@ -249,17 +196,9 @@ impl SweepView {
 
     /// In words, without those that nothing is said of.
     pub fn words(&self) -> String {
-        let counts = [
-            (self.set, "set"),
-            (self.right, "right"),
-            (self.unfinished, "unfinished"),
-            (self.failed, "failed"),
-            (self.refused, "refused"),
-            (self.not_known, "not known"),
-            (self.not_meant, "not meant"),
-        ];
+        let counts = SweptOutcome::ALL.into_iter().map(|outcome| (self.swept.of(outcome), outcome));
         let said: Vec<String> =
-            counts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
+            counts.filter(|(n, _)| *n > 0).map(|(n, outcome)| format!("{n} {outcome}")).collect();
         if said.is_empty() { "no token yet".to_owned() } else { said.join(", ") }
     }
 }

@@ -294,7 +294,11 @@ mod tests {
                 manufacturer: "T",
                 model: "M",
             };
-            assert_eq!(write(&[row], SpellingOfInterval::Current).is_ok(), fits, "{length} bytes");
+            let written = write(&[row], SpellingOfInterval::Current);
+            assert_eq!(written.is_ok(), fits, "{length} bytes");
+            if let Err(refusals) = written {
+                assert!(refusals[0].remedy().contains("a seed of 20 bytes"));
+            }
         }
         assert_eq!(refusals_of(|row| row.upn = Some("alice")), [R::Upn]);
         assert_eq!(refusals_of(|row| row.upn = Some("a,b@example.com")), [R::Upn]);
@@ -316,6 +320,7 @@ mod tests {
             refusals[0].to_string(),
             "line 3 (serial 1000): line 2 has the same serial, which is unique in a tenant"
         );
+        assert!(refusals[0].remedy().contains("export one profile of each token"));
     }
 
     proptest! {

@@ -158,18 +158,7 @@ mod tests {
     }
 
     fn view(doing: Doing) -> SlotView {
-        SlotView {
-            slot: SlotName("left".into()),
-            doing,
-            occupied: false,
-            serial: None,
-            model: None,
-            job: None,
-            progress: None,
-            drift: None,
-            says: None,
-            remedy: None,
-        }
+        SlotView::empty(SlotName("left".into()), doing)
     }
 
     #[test]

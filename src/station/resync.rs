@@ -16,12 +16,12 @@ use crate::{
         Plan, Step,
         resync::{self as rules, CannotSet, OnRecord, Told, Way},
     },
-    domain::{CustomerKey, KeyNeeded, Model, Profile, Seed, SeedId, Serial},
+    domain::{CustomerKey, KeyNeeded, Model, Profile, Seed, SeedId, Serial, SweptOutcome},
     drivers::{self, Token},
     face::{Failure, ResyncView},
     link::ApduLink,
     remedy::Remedy,
-    store::{BatchSummary, JobRecord, MappingRecord, OverrideId, RunningSweep, Sweep, SweptOutcome},
+    store::{BatchSummary, JobRecord, MappingRecord, OverrideId, RunningSweep, Sweep},
     vault::Fingerprint,
 };
 use std::collections::HashMap;

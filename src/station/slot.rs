@@ -215,18 +215,8 @@ impl Slot<'_> {
 
     /// A view with nothing to say.
     pub fn view(&self, doing: Doing) -> SlotView {
-        SlotView {
-            slot: self.name.clone(),
-            doing,
-            occupied: self.presence == Presence::Present,
-            serial: None,
-            model: None,
-            job: None,
-            progress: None,
-            drift: None,
-            says: None,
-            remedy: None,
-        }
+        let occupied = self.presence == Presence::Present;
+        SlotView { occupied, ..SlotView::empty(self.name.clone(), doing) }
     }
 
     /// Says what an empty slot waits for.

@@ -103,16 +103,10 @@ fn report_hung(core: &Core, name: &SlotName, hand: &Hand) {
     let error = LinkError::Deadline(core.limits.exchange);
     tracing::warn!(slot = %name, "an exchange outlived its deadline; its thread is fenced");
     core.bus.slot(SlotView {
-        slot: name.clone(),
-        doing: Doing::Look,
         occupied: true,
-        serial: None,
-        model: None,
-        job: None,
-        progress: None,
-        drift: None,
         says: Some(error.to_string()),
         remedy: Some(error.remedy().to_owned()),
+        ..SlotView::empty(name.clone(), Doing::Look)
     });
     interrupt_hand(core, name, hand, &error.to_string());
 }

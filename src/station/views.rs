@@ -1,32 +1,22 @@
 //! From the store's records to what clients see.
 
 use crate::{
-    domain::{DriftSeconds, JobState, Proof, SlotName, UnixMillis},
+    domain::{DriftSeconds, SlotName, SweptCounts, UnixMillis},
     face::{
-        AuditEntry, AuditHead, BatchView, Event, JobCounts, JobView, MappingView, ProofCounts, ReadingView,
-        ResyncView, SweepView, SweptView, TokenLine, TokenView,
+        AuditEntry, AuditHead, BatchView, Event, JobView, MappingView, ReadingView, ResyncView, SweepView,
+        SweptView, TokenLine, TokenView,
     },
     store,
 };
 
 /// A batch, in numbers.
 pub fn batch(batch: &store::BatchSummary) -> BatchView {
-    let mut jobs = JobCounts::default();
-    for state in JobState::ALL {
-        *jobs.slot(state) = batch.counts.of(state);
-    }
     BatchView {
         name: batch.name.clone(),
         state: batch.state.word().to_owned(),
         reason: batch.reason.clone(),
-        jobs,
-        proofs: ProofCounts {
-            written: batch.proofs.of(Proof::Written),
-            read_back: batch.proofs.of(Proof::ReadBack),
-            computed: batch.proofs.of(Proof::Computed),
-            seen: batch.proofs.of(Proof::Seen),
-            waiting_for_eyes: batch.waiting_for_eyes,
-        },
+        jobs: batch.counts,
+        proofs: batch.proofs,
         created: batch.created_at,
         priority: batch.priority,
         sweep: batch.sweep.as_ref().map(|of| Box::new(sweep(of))),
@@ -59,19 +49,13 @@ pub fn resync(job: &store::JobRecord) -> Option<ResyncView> {
 }
 
 /// What a sweep is for, and how far it is.
-fn sweep((sweep, counts): &(store::Sweep, store::SweptCounts)) -> SweepView {
+fn sweep((sweep, counts): &(store::Sweep, SweptCounts)) -> SweepView {
     SweepView {
         threshold_ms: sweep.threshold_ms,
         of_batch: sweep.of_batch.clone(),
         profile: sweep.profile,
         serials: u32::try_from(sweep.serials.len()).unwrap_or(u32::MAX),
-        set: counts.set,
-        right: counts.right,
-        unfinished: counts.unfinished,
-        failed: counts.failed,
-        refused: counts.refused,
-        not_known: counts.not_known,
-        not_meant: counts.not_meant,
+        swept: *counts,
     }
 }
 

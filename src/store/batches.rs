@@ -1,12 +1,12 @@
 //! Batches: making them, moving them, and how far they are.
 
 use super::{
-    BatchId, BatchMove, BatchRefused, BatchState, BatchSummary, JobCounts, JobRecord, Listed, NewBatch,
-    ProofCounts, SeedState, SourceFile, Stamp, Store, StoreError, SweptCounts, audit, holders,
+    BatchId, BatchMove, BatchRefused, BatchState, BatchSummary, JobRecord, Listed, NewBatch, SeedState,
+    SourceFile, Stamp, Store, StoreError, audit, holders,
     rows::{self, count, json, to_count, to_json},
     sweeps,
 };
-use crate::domain::{JobEvent, JobState, Proof};
+use crate::domain::{JobCounts, JobEvent, JobState, Proof, ProofCounts, SweptCounts};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use serde_json::json;
 
@@ -258,7 +258,6 @@ fn summary_row(row: &Row<'_>) -> rusqlite::Result<BatchSummary> {
         source: source.0.zip(source.1).map(|(name, sha256)| SourceFile { name, sha256 }),
         counts: JobCounts::default(),
         proofs: ProofCounts::default(),
-        waiting_for_eyes: 0,
         sweep: sweeps::column(row, 12)?.map(|sweep| (sweep, SweptCounts::default())),
     })
 }
@@ -297,7 +296,7 @@ fn tally(connection: &Connection, batch: &mut BatchSummary) -> rusqlite::Result<
             if let Some(proof) = Proof::from_word(row.get_ref(1)?.as_str()?) {
                 *batch.proofs.of_mut(proof) += jobs;
             }
-            batch.waiting_for_eyes += if row.get(2)? { jobs } else { 0 };
+            batch.proofs.waiting_for_eyes += if row.get(2)? { jobs } else { 0 };
         }
     }
     let queued = next_position(connection, batch.id)? - to_count(tallied);

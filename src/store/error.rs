@@ -491,6 +491,7 @@ impl Remedy for Broken {
 mod tests {
     use super::*;
     use crate::domain::{JobEvent, JobState};
+    use crate::store::ActivationRefused;
 
     #[test]
     fn every_error_has_a_remedy() {
@@ -549,8 +550,10 @@ mod tests {
             Box::new(MoveRefused::Store(StoreError::Stopped)),
             Box::new(TokenRefused::NoToken(serial.clone())),
             Box::new(TokenRefused::NothingHeld { serial: serial.clone(), profile: Profile::ZERO }),
-            Box::new(TokenRefused::BeingBurned(serial)),
+            Box::new(TokenRefused::BeingBurned(serial.clone())),
             Box::new(TokenRefused::Store(StoreError::Stopped)),
+            Box::new(ActivationRefused::NoCode(serial)),
+            Box::new(ActivationRefused::Store(StoreError::Stopped)),
             Box::new(Broken::Entry { seq: 1, why: "hash" }),
             Box::new(Broken::Anchor(AuditHead { seq: 1, hash: [0; 32] })),
             Box::new(Broken::Store(StoreError::Stopped)),

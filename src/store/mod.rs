@@ -40,7 +40,7 @@ pub use error::{
 pub use lent::NotLent;
 pub use peek::{OnDisk, SCHEMA, peek};
 pub use records::*;
-pub use sweeps::{ResyncDone, RunningSweep, Sweep, Swept, SweptCounts, SweptOutcome};
+pub use sweeps::{ResyncDone, RunningSweep, Sweep, Swept};
 
 use crate::domain::UnixMillis;
 use rusqlite::{Connection, Transaction, TransactionBehavior};

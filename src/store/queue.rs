@@ -3,13 +3,13 @@
 
 use super::{
     AttemptId, BatchState, BurnDone, ClaimRefused, EntryDone, JobFilter, JobId, JobKind, JobRecord, Listed,
-    MoveRefused, Page, Stamp, Store, StoreError, SweptOutcome, Trial, attempts, audit,
+    MoveRefused, Page, Stamp, Store, StoreError, Trial, attempts, audit,
     batches::{self, PROOF_RANK, ranked},
     clock, drift,
     rows::{self, count, to_count, to_json},
     sweeps, tokens,
 };
-use crate::domain::{ClockSetBy, JobEvent, JobState, Profile, Proof, Serial, SlotName};
+use crate::domain::{ClockSetBy, JobEvent, JobState, Profile, Proof, Serial, SlotName, SweptOutcome};
 use rusqlite::{
     Connection, OptionalExtension, Transaction, params, params_from_iter,
     types::{ToSql, Value},
@@ -238,13 +238,7 @@ impl Store {
     pub fn burned(&self, done: BurnDone, stamp: &Stamp) -> Result<JobRecord, MoveRefused> {
         let stamp = stamp.clone();
         self.write(move |tx| {
-            let job = rows::job(tx, done.job)?.ok_or(MoveRefused::NoJob)?;
-            let next = job.state.after(JobEvent::Finish)?;
-            if let Some(serial) = job.serial.as_ref().filter(|serial| **serial != done.serial) {
-                return Err(MoveRefused::OtherSerial(serial.clone()));
-            }
-            check_entries(&job, &done.entries)?;
-            shift(tx, &job, next, None, &stamp)?;
+            let job = finish(tx, done.job, &done.serial, &done.entries, &stamp)?;
             for entry in &done.entries {
                 record_mapping(tx, &job, &done, entry, &stamp)?;
             }
@@ -513,7 +507,25 @@ pub(super) fn weigh_proof(tx: &Transaction<'_>, job: JobId) -> rusqlite::Result<
     Ok(())
 }
 
-pub(super) fn check_entries(job: &JobRecord, done: &[EntryDone]) -> Result<(), MoveRefused> {
+/// Moves a job to its good end on the token that claimed it; `done` must be each of its profiles, once. The job as it was.
+pub(super) fn finish(
+    tx: &Transaction<'_>,
+    job: JobId,
+    serial: &Serial,
+    done: &[EntryDone],
+    stamp: &Stamp,
+) -> Result<JobRecord, MoveRefused> {
+    let job = rows::job(tx, job)?.ok_or(MoveRefused::NoJob)?;
+    let next = job.state.after(JobEvent::Finish)?;
+    if let Some(claimed_by) = job.serial.as_ref().filter(|claimed_by| *claimed_by != serial) {
+        return Err(MoveRefused::OtherSerial(claimed_by.clone()));
+    }
+    check_entries(&job, done)?;
+    shift(tx, &job, next, None, stamp)?;
+    Ok(job)
+}
+
+fn check_entries(job: &JobRecord, done: &[EntryDone]) -> Result<(), MoveRefused> {
     let of_job = |entry: &EntryDone| job.entries.iter().any(|one| one.profile == entry.profile);
     if let Some(stray) = done.iter().find(|entry| !of_job(entry)) {
         return Err(MoveRefused::OtherEntries(stray.profile));

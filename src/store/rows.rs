@@ -4,10 +4,10 @@ use super::records::{
     AlarmId, AttemptId, AttemptOutcome, BatchId, BatchState, ConsentTo, EndedBy, EntryRecord, JobId, JobKind,
     JobRecord, LentFrom, MappingOrigin, MappingRecord, OverrideId, ProofRecord, SeedOrigin, SeedState,
 };
-use super::sweeps::SweptOutcome;
 use crate::{
     domain::{
-        ClockSetBy, JobState, Profile, Proof, ReadingKind, SeedId, Serial, SlotName, Touch, UnixMillis,
+        ClockSetBy, JobState, Profile, Proof, ReadingKind, SeedId, Serial, SlotName, SweptOutcome, Touch,
+        UnixMillis,
     },
     vault::{Fingerprint, HolderKind, Sealed},
 };

@@ -6,38 +6,19 @@ use super::{
     AttemptId, BatchId, BatchRefused, BatchState, ClaimRefused, EntryDone, JobId, JobRecord, Listed,
     MoveRefused, NewBatch, NewReading, OverrideId, Page, Stamp, Store, StoreError, Trial, attempts, audit,
     batches, clock, drift, holders, queue,
-    records::words,
     rows::{self, to_count, to_json},
     tokens,
 };
 use crate::{
-    domain::{ClockSetBy, JobEvent, JobState, Profile, Proof, Serial, SlotName, UnixMillis},
+    domain::{
+        ClockSetBy, JobEvent, JobState, Profile, Proof, Serial, SlotName, SweptCounts, SweptOutcome,
+        UnixMillis,
+    },
     vault::Fingerprint,
 };
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use std::fmt;
-
-words!(
-    /// What became of a token's clock in a sweep.
-    SweptOutcome {
-        /// It was set.
-        Set = "set",
-        /// It was right: nothing was sent.
-        Right = "right",
-        /// Its job did not come to its end; it goes on when the token comes back.
-        Unfinished = "unfinished",
-        /// Its job ended before anything was written.
-        Failed = "failed",
-        /// It could not be set with what is on record.
-        Refused = "refused",
-        /// Nothing is on record of what the token holds.
-        NotKnown = "not known",
-        /// The sweep is for others.
-        NotMeant = "not meant",
-    }
-);
 
 /// Which tokens a sweep is for, and when it sets a clock.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,39 +42,6 @@ pub struct RunningSweep {
     pub name: String,
     /// What it is for.
     pub sweep: Sweep,
-}
-
-/// How many tokens came to a sweep, by what became of them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct SweptCounts {
-    /// Their clocks were set.
-    pub set: u64,
-    /// Their clocks were right.
-    pub right: u64,
-    /// Their jobs are not at their end.
-    pub unfinished: u64,
-    /// Their jobs failed.
-    pub failed: u64,
-    /// Nothing could be done with what is on record.
-    pub refused: u64,
-    /// They are not known.
-    pub not_known: u64,
-    /// The sweep is for others.
-    pub not_meant: u64,
-}
-
-impl SweptCounts {
-    fn of_mut(&mut self, outcome: SweptOutcome) -> &mut u64 {
-        match outcome {
-            SweptOutcome::Set => &mut self.set,
-            SweptOutcome::Right => &mut self.right,
-            SweptOutcome::Unfinished => &mut self.unfinished,
-            SweptOutcome::Failed => &mut self.failed,
-            SweptOutcome::Refused => &mut self.refused,
-            SweptOutcome::NotKnown => &mut self.not_known,
-            SweptOutcome::NotMeant => &mut self.not_meant,
-        }
-    }
 }
 
 /// What a sweep found of a token, and what became of it.
@@ -284,13 +232,7 @@ impl Store {
     pub fn resynced(&self, done: ResyncDone, stamp: &Stamp) -> Result<JobRecord, MoveRefused> {
         let stamp = stamp.clone();
         self.write(move |tx| {
-            let job = rows::job(tx, done.job)?.ok_or(MoveRefused::NoJob)?;
-            let next = job.state.after(JobEvent::Finish)?;
-            if let Some(serial) = job.serial.as_ref().filter(|serial| **serial != done.serial) {
-                return Err(MoveRefused::OtherSerial(serial.clone()));
-            }
-            queue::check_entries(&job, &done.entries)?;
-            queue::shift(tx, &job, next, None, &stamp)?;
+            let job = queue::finish(tx, done.job, &done.serial, &done.entries, &stamp)?;
             let after_ms = done.reading.map(|reading| reading.drift_ms);
             let weakest: Option<Proof> = done.entries.iter().map(|entry| entry.proof).min();
             tx.execute(

@@ -15,16 +15,11 @@ pub const NOW: UnixMillis = UnixMillis(1_795_262_400_000);
 /// A slot that says nothing.
 pub fn slot(name: &str, doing: Doing, serial: Option<&str>) -> SlotView {
     SlotView {
-        slot: SlotName(name.into()),
-        doing,
         occupied: serial.is_some(),
         serial: serial.map(|serial| serial.parse().unwrap()),
         model: serial.map(|_| "C301-i".into()),
-        job: None,
-        progress: None,
         drift: serial.map(|_| DriftSeconds(0.4)),
-        says: None,
-        remedy: None,
+        ..SlotView::empty(SlotName(name.into()), doing)
     }
 }
 

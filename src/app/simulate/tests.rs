@@ -1,5 +1,9 @@
-use super::*;
-use crate::domain::{ClockState, UnixMillis};
+use super::{talk::CONTROLS, *};
+use crate::{
+    domain::{ClockState, UnixMillis},
+    remedy::{Remedy, Retry},
+    sim::token2_single::TimeSync,
+};
 use clap::Parser;
 use serde_json::{Value, json};
 use std::{

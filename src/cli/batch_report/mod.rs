@@ -91,14 +91,11 @@ fn sum_lines(sums: &Sums) -> Vec<Line> {
         (JobState::Scrapped, "the token died with its seed"),
         (JobState::Cancelled, "called off"),
     ] {
-        let mut jobs = sums.jobs;
-        let number = *jobs.slot(state);
-        lines.push(line(1, state.word(), number, note));
+        lines.push(line(1, state.word(), sums.jobs.of(state), note));
     }
     lines.push(line(1, "left", sums.left, "queued, in hand or unfinished"));
     for state in [JobState::Queued, JobState::Claimed, JobState::Unfinished] {
-        let mut jobs = sums.jobs;
-        lines.push(line(2, state.word(), *jobs.slot(state), ""));
+        lines.push(line(2, state.word(), sums.jobs.of(state), ""));
     }
     lines
 }

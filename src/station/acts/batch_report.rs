@@ -105,7 +105,7 @@ fn sums(batch: &BatchSummary, jobs: &[JobRecord], activations: &[Activation]) ->
     let mut to_be_seen = 0;
     let mut without_proof = 0u64;
     for job in jobs {
-        *counts.slot(job.state) += 1;
+        *counts.of_mut(job.state) += 1;
         if job.state != JobState::Burned {
             continue;
         }
@@ -121,7 +121,7 @@ fn sums(batch: &BatchSummary, jobs: &[JobRecord], activations: &[Activation]) ->
         wrong.push(format!("{came_in} jobs came in, and {} are listed", counts.total()));
     }
     for state in JobState::ALL {
-        let (listed, tallied) = (*counts.slot(state), batch.counts.of(state));
+        let (listed, tallied) = (counts.of(state), batch.counts.of(state));
         if listed != tallied {
             wrong.push(format!("{listed} jobs are {state}, and {tallied} were counted"));
         }

@@ -6,7 +6,7 @@ use crate::{
     envelope::question::Question,
     face::{
         BatchView, ImportLine, ImportReport, JobCounts, JobView, KeyWants, MappingView, ReadingView,
-        ResyncView, Revealed, SecretBytes, SweepView,
+        ResyncView, Revealed, SecretBytes, SweepView, SweptCounts,
     },
     tui::{dialog::Dialog, input::Passphrase, sample::catalog},
 };
@@ -342,8 +342,11 @@ fn the_mouse_is_left_alone_until_it_is_wanted() {
 fn sweeping(columns: u16, rows: u16) -> Model {
     let mut model = model(columns, rows);
     vault(&mut model, VaultState::Open);
-    let sweep =
-        SweepView { threshold_ms: Some(5_000), set: 12, right: 30, refused: 1, ..SweepView::default() };
+    let sweep = SweepView {
+        threshold_ms: Some(5_000),
+        swept: SweptCounts { set: 12, right: 30, refused: 1, ..SweptCounts::default() },
+        ..SweepView::default()
+    };
     let jobs = JobCounts { burned: 12, claimed: 1, ..JobCounts::default() };
     hear(
         &mut model,

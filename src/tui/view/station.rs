@@ -277,7 +277,7 @@ pub fn batch_line(batch: &BatchView, area: Rect, y: u16, buf: &mut Buffer) {
     x = put(buf, area, x + 1, y, &batch.state, if batch.state == "paused" { BAD } else { PLAIN });
     if let Some(sweep) = &batch.sweep {
         // How many will come is not known, so that there is no bar.
-        let went_wrong = sweep.failed + sweep.refused + sweep.unfinished > 0;
+        let went_wrong = sweep.swept.failed + sweep.swept.refused + sweep.swept.unfinished > 0;
         let words = format!("clocks: {}", sweep.words());
         put(buf, area, x + 1, y, &words, if went_wrong { BAD } else { PLAIN });
         return;

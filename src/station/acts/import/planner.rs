@@ -1,110 +1,43 @@
-//! What each line of a file comes to: a job, or a reason why it can't be taken.
+//! From the lines of a file to jobs: which model, which recipe, what goes onto the token.
 
 use super::{
-    super::super::failure::failure,
-    AS_FILE, find_recipe, find_target, seal,
+    find_recipe, find_target,
+    said::Said,
+    seal,
     together::{Keys, Planned},
 };
 use crate::{
     domain::{
-        Hash, Profile, Serial, Touch,
+        Hash, Profile, Touch,
         catalog::Catalog,
         model::Model,
-        recipe::{Entry, LineFacts, Recipe, RecipeError, SeedSource},
+        recipe::{Entry, LineFacts, Recipe, SeedSource},
         target::Target,
     },
-    face::{Failure, FailureKind, ImportLine, ImportOptions, ImportTarget},
-    formats::{Parsed, Place, SeedLine},
+    face::{Failure, FailureKind, ImportOptions, ImportTarget},
+    formats::{Place, SeedLine},
     remedy::Remedy,
+    station::failure::failure,
     store::{JobFacts, NewJob, Reserve},
     vault::DataKey,
 };
-use std::{
-    cell::RefCell,
-    collections::{BTreeMap, BTreeSet},
-};
+use std::collections::{BTreeMap, BTreeSet};
 
-/// What there is to say about single lines, and which of them are left out.
-#[derive(Default)]
-pub struct Said {
-    pub lines: Vec<(Place, ImportLine)>,
-    pub refused: BTreeSet<Place>,
-}
-
-impl Said {
-    fn say(
-        &mut self,
-        place: Place,
-        field: Option<String>,
-        problem: String,
-        remedy: impl Into<String>,
-        refused: bool,
-    ) {
-        let (line, remedy) = (place.number(), remedy.into());
-        let said = ImportLine { line, place: place.to_string(), field, problem, remedy, refused };
-        self.lines.push((place, said));
-    }
-
-    pub fn refuse(
-        &mut self,
-        place: Place,
-        field: impl Into<Option<String>>,
-        problem: String,
-        remedy: impl Into<String>,
-    ) {
-        self.refused.insert(place);
-        self.say(place, field.into(), problem, remedy, true);
-    }
-
-    fn warn(&mut self, place: Place, field: &str, problem: String, remedy: &str) {
-        self.say(place, Some(field.to_owned()), problem, remedy, false);
-    }
-}
-
-/// The serials of an order confirmation, against which a file is checked.
-pub struct Expected<'a> {
-    serials: &'a [Serial],
-    set: BTreeSet<&'a Serial>,
-}
-
-impl<'a> Expected<'a> {
-    pub fn new(serials: &'a [Serial]) -> Self {
-        Self { serials, set: serials.iter().collect() }
-    }
-
-    /// Whether the line's token is one of them.
-    pub fn holds(&self, line: &SeedLine, said: &mut Said) -> bool {
-        let holds = line.serial.as_ref().is_some_and(|serial| self.set.contains(serial));
-        if !holds {
-            let problem = match &line.serial {
-                Some(serial) => format!("serial {serial} is not among those expected"),
-                None => "the line names no serial to compare with those expected".to_owned(),
-            };
-            let remedy = "find out whether this token is yours: compare the order and the token's back";
-            said.refuse(line.place, "serial number".to_owned(), problem, remedy);
-        }
-        holds
-    }
-
-    /// Those that the file doesn't hold on any line that could be read.
-    pub fn missing(&self, parsed: &Parsed) -> Vec<Serial> {
-        let there: BTreeSet<&Serial> = parsed.lines.iter().filter_map(|line| line.serial.as_ref()).collect();
-        self.serials.iter().filter(|serial| !there.contains(serial)).cloned().collect()
-    }
-}
+/// The recipe that puts each line's seed on the token's first profile, as the line states.
+const AS_FILE: &str = "as-file";
 
 /// Turns lines into jobs.
-pub struct Planner<'a> {
+pub(super) struct Planner<'a> {
     catalog: &'a Catalog,
     options: &'a ImportOptions,
     recipes: Vec<&'a Recipe>,
     as_file: &'a Recipe,
-    pub target: Option<&'a Target>,
-    used: RefCell<BTreeSet<&'a str>>,
+    pub(super) target: Option<&'a Target>,
+    used: std::cell::RefCell<BTreeSet<&'a str>>,
 }
 
 impl<'a> Planner<'a> {
-    pub fn new(catalog: &'a Catalog, options: &'a ImportOptions) -> Result<Self, Failure> {
+    pub(super) fn new(catalog: &'a Catalog, options: &'a ImportOptions) -> Result<Self, Failure> {
         let recipes =
             options.recipes.iter().map(|name| find_recipe(catalog, name)).collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
@@ -113,13 +46,13 @@ impl<'a> Planner<'a> {
             recipes,
             as_file: find_recipe(catalog, AS_FILE)?,
             target: find_target(catalog, options.login_target.as_deref())?,
-            used: RefCell::default(),
+            used: std::cell::RefCell::default(),
         })
     }
 
     /// The job of one line: its model by serial, else by the model column; its recipe by the model. `None`: the line
     /// can't be taken, and `said` knows why.
-    pub fn job(
+    pub(super) fn job(
         &self,
         line: &SeedLine,
         data_key: &DataKey,
@@ -200,7 +133,7 @@ impl<'a> Planner<'a> {
     }
 
     /// Whether some recipe that was named is for keys alone, so that several lines of the file may be for one token.
-    pub fn serves_keys(&self) -> bool {
+    pub(super) fn serves_keys(&self) -> bool {
         self.recipes.iter().any(|recipe| self.keys_for(None, recipe).is_some())
     }
 
@@ -259,7 +192,10 @@ impl<'a> Planner<'a> {
 
     /// Neither serial nor column names a model: whichever token comes is checked when it comes; the line must fit at
     /// least one model, of those that the named recipes are for where there are any.
-    fn any_model(&self, facts: &LineFacts<'_>) -> (&'a Recipe, Result<Vec<Entry>, RecipeError>) {
+    fn any_model(
+        &self,
+        facts: &LineFacts<'_>,
+    ) -> (&'a Recipe, Result<Vec<Entry>, crate::domain::recipe::RecipeError>) {
         let mut first = None;
         let meant = |model: &&Model| {
             self.recipes.is_empty() || self.recipes.iter().any(|recipe| recipe.serves(model))
@@ -276,7 +212,7 @@ impl<'a> Planner<'a> {
     }
 
     /// A recipe that serves no line was meant for other tokens: better asked about than passed over.
-    pub fn every_recipe_was_used(&self) -> Result<(), Failure> {
+    pub(super) fn every_recipe_was_used(&self) -> Result<(), Failure> {
         let used = self.used.borrow();
         match self.recipes.iter().find(|recipe| !used.contains(recipe.name.as_str())) {
             Some(recipe) if !used.is_empty() => Err(failure(
@@ -288,7 +224,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    pub fn recipe_names(&self) -> String {
+    pub(super) fn recipe_names(&self) -> String {
         let used = self.used.borrow();
         used.iter().copied().collect::<Vec<_>>().join(", ")
     }

@@ -2,7 +2,7 @@
 //! may be right where on any other token one of them must be wrong. Together they are the key's share of the batch: one
 //! job, which one visit to the key burns, with each line's user and names kept beside its own credential.
 
-use super::planner::Said;
+use super::said::Said;
 use crate::{
     domain::{CredentialName, Profile, Serial, credential::Naming},
     formats::{Place, Problem},

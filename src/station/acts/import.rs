@@ -1,44 +1,38 @@
 //! Seeds come in: from a file, or drawn at random for a batch. Everything is checked before anything is recorded; all
 //! lines or, on request, the good ones go in, in one transaction.
 
-mod duplicates;
 mod planner;
+mod random;
+mod said;
 mod together;
 
-use self::{
-    duplicates::leave_out_duplicates,
-    planner::{Expected, Planner, Said},
-    together::{Planned, Unnamed, together, users_apart},
-};
+pub use random::random;
+
+use self::planner::Planner;
+use self::said::{Expected, Said, bad_lines, leave_out_duplicates};
+use self::together::{Planned, Unnamed, together, users_apart};
 use super::super::{
     core::Core,
     failure::{failure, told},
 };
 use crate::{
     domain::{
-        Mode, Policy, Seed, Serial, Touch,
+        Policy, Seed,
         catalog::Catalog,
-        model::Model,
-        recipe::{Entry, LineFacts, Recipe, SeedSource, Stated},
+        recipe::{Entry, Recipe, SeedSource},
         target::Target,
     },
     face::{
-        BatchPolicy, Failure, FailureKind, ImportLine, ImportOptions, ImportReport, ImportTarget, MadeFor,
-        NewBatch, Reply, SecretBytes, User,
+        BatchPolicy, Failure, FailureKind, ImportLine, ImportOptions, ImportReport, ImportTarget, Reply,
+        SecretBytes,
     },
     formats::{self, Place},
     remedy::Remedy,
-    store::{self, ImportInto, JobFacts, NewEntry, NewJob, NewSeed, Reserve, SeedOrigin, SourceFile},
+    store::{self, ImportInto, NewEntry, NewJob, NewSeed, SeedOrigin, SourceFile},
     vault::{DataKey, VaultError, new_seed, new_seed_id},
 };
 use sha2::{Digest, Sha256};
-use std::{collections::BTreeSet, sync::Arc};
-
-/// The recipe that puts each line's seed on the token's first profile, as the line states.
-const AS_FILE: &str = "as-file";
-
-/// The most tokens that one batch of random seeds may have.
-const MOST_RANDOM: u32 = 100_000;
+use std::collections::BTreeSet;
 
 /// Reads a seed file into a new batch or the inventory.
 pub fn import(
@@ -139,131 +133,6 @@ pub fn import(
     Ok(Reply::Imported(report))
 }
 
-/// Makes a batch whose seeds are drawn at random.
-pub fn random(core: &Core, new: &NewBatch, who: &str) -> Result<Reply, Failure> {
-    let data_key = core.data_key()?;
-    let usage = |message: String, remedy: &str| failure(FailureKind::Usage, message, remedy);
-    if new.count == 0 || new.count > MOST_RANDOM {
-        return Err(usage(format!("{} tokens are not a batch", new.count), "say a count from 1 to 100,000"));
-    }
-    let model = core.catalog.model(&new.model).ok_or_else(|| {
-        let known: Vec<&str> = core.catalog.models().map(|m| m.name.as_str()).collect();
-        usage(format!("there is no model \"{}\"", new.model), &format!("choose one of {}", known.join(", ")))
-    })?;
-    if let Some(key) = new.key.as_deref().filter(|_| model.driver.names_profiles() && !model.takes_password())
-    {
-        return Err(no_password(&model.label, key));
-    }
-    let recipe = find_recipe(&core.catalog, &new.recipe)?;
-    if recipe.needs_file_seed() {
-        return Err(usage(
-            format!("recipe \"{}\" wants a seed from a file", recipe.name),
-            "choose a recipe whose seeds are all random, or import a file with \"kiln import\"",
-        ));
-    }
-    let target = find_target(&core.catalog, new.login_target.as_deref())?;
-    let MadeFor { users, .. } = &new.made_for;
-    if !users.is_empty() && u32::try_from(users.len()) != Ok(new.count) {
-        return Err(usage(
-            format!("{} tokens for {} users", new.count, users.len()),
-            "leave the count out: there is one token for each user",
-        ));
-    }
-    let job = |user: Option<&User>| {
-        let entries = entries_of_new(recipe, model, target, &new.made_for, user)?;
-        Ok(NewJob {
-            reserved: user.and_then(|user| user.serial.clone()),
-            model: Some(model.name.clone()),
-            facts: JobFacts { upn: user.map(|user| user.upn.clone()), ..JobFacts::default() },
-            entries: seal(&data_key, Some(recipe), &entries, None)?,
-            reserve: if model.driver.names_profiles() { Reserve::BesideOthers } else { Reserve::Alone },
-        })
-    };
-    // What can be said of one can be said of all; drawing a hundred thousand seeds for a look would take seconds. Users
-    // differ.
-    let drawn = if new.dry_run { 1 } else { new.count };
-    let jobs = if users.is_empty() {
-        (0..drawn).map(|_| job(None)).collect::<Result<Vec<_>, Failure>>()?
-    } else {
-        users.iter().map(|user| job(Some(user))).collect::<Result<Vec<_>, Failure>>()?
-    };
-    let into = ImportInto::NewBatch(store::NewBatch {
-        name: new.name.clone(),
-        policy: policy(&new.policy),
-        priority: new.priority,
-        recipe: Some(recipe.name.clone()),
-        target: new.login_target.clone(),
-        key_name: new.key.clone(),
-    });
-    if new.dry_run {
-        core.store.check_import(&into, &Arc::new(jobs))?;
-    } else {
-        core.store.import(into, jobs, None, &core.stamp(who))?;
-        announce(core, Some(&new.name));
-    }
-    Ok(Reply::Imported(ImportReport {
-        dry_run: new.dry_run,
-        format: "random".into(),
-        batch: Some(new.name.clone()),
-        taken: new.count,
-        left_out: 0,
-        jobs: new.count,
-        missing: Vec::new(),
-        lines: Vec::new(),
-        notes: Vec::new(),
-    }))
-}
-
-/// What goes onto the token of one user, or of nobody yet, checked against model and target.
-fn entries_of_new(
-    recipe: &Recipe,
-    model: &Model,
-    target: Option<&Target>,
-    made_for: &MadeFor,
-    user: Option<&User>,
-) -> Result<Vec<Entry>, Failure> {
-    let MadeFor { hash, digits, period, counts, touch, .. } = *made_for;
-    let facts = LineFacts {
-        stated: Stated { hash, digits, period, ..Stated::default() },
-        random_counts: counts,
-        upn: user.map(|user| user.upn.as_str()),
-        serial: user.and_then(|user| user.serial.as_ref()),
-        ..LineFacts::default()
-    };
-    let for_whom = |failure: Failure| match user {
-        Some(user) => Failure { message: format!("{}: {}", user.upn, failure.message), ..failure },
-        None => failure,
-    };
-    let mut entries = recipe
-        .entries_for(model, &facts)
-        .and_then(|entries| target.map_or(Ok(()), |t| recipe.accepted_by(t, &entries)).map(|()| entries))
-        .map_err(|error| for_whom(told(FailureKind::No, &error)))?;
-    // Where the recipe fixes something else, it would win without a word.
-    let as_said = |entry: &Entry| {
-        let mode = match entry.parameters.mode {
-            Mode::Totp { period: made, .. } => !counts && period.is_none_or(|said| said == made),
-            Mode::Hotp { .. } => counts && period.is_none(),
-        };
-        mode && hash.is_none_or(|said| said == entry.parameters.hash)
-            && digits.is_none_or(|said| said == entry.parameters.digits)
-    };
-    if !entries.iter().all(as_said) {
-        return Err(failure(
-            FailureKind::Usage,
-            format!(
-                "recipe \"{}\" fixes another hash, length, period or type than was asked for",
-                recipe.name
-            ),
-            "leave --hash, --digits, --period or --hotp out, or choose a recipe that leaves it open, such as key-user",
-        ));
-    }
-    if touch == Touch::Required {
-        model.check_touch(touch).map_err(|error| for_whom(told(FailureKind::No, &error)))?;
-        entries.iter_mut().for_each(|entry| entry.touch = touch);
-    }
-    Ok(entries)
-}
-
 /// Seals each entry's seed under a new id: the line's own, or a random one.
 fn seal(
     data_key: &DataKey,
@@ -306,30 +175,6 @@ fn seal(
             })
         })
         .collect()
-}
-
-fn bad_lines(file_name: &str, lines: &[ImportLine], bad: usize, good: usize, missing: &[Serial]) -> Failure {
-    let details = lines.iter().filter(|line| line.refused).map(|line| {
-        let field = line.field.as_ref().map(|field| format!(", {field}")).unwrap_or_default();
-        format!("{}{field}: {}; {}", line.place, line.problem, line.remedy)
-    });
-    let missing_details = missing
-        .iter()
-        .map(|serial| format!("serial {serial} is expected and not in the file; ask the vendor for it"));
-    let and_missing = match missing.len() {
-        0 => String::new(),
-        missing => format!(", {missing} expected ones missing"),
-    };
-    Failure {
-        kind: FailureKind::No,
-        message: format!("{file_name}: {bad} bad, {good} good{and_missing}; nothing was imported"),
-        remedy: if good == 0 {
-            "correct the file; nothing in it can be used".into()
-        } else {
-            "correct the file, or take the good ones with --good-lines-only".into()
-        },
-        details: details.chain(missing_details).collect(),
-    }
 }
 
 /// What there is to say where a batch names a password and some of its keys have none: a refusal where all have none.
@@ -390,7 +235,10 @@ fn find_recipe<'a>(catalog: &'a Catalog, name: &str) -> Result<&'a Recipe, Failu
     })
 }
 
-pub fn find_target<'a>(catalog: &'a Catalog, name: Option<&str>) -> Result<Option<&'a Target>, Failure> {
+pub(super) fn find_target<'a>(
+    catalog: &'a Catalog,
+    name: Option<&str>,
+) -> Result<Option<&'a Target>, Failure> {
     let Some(name) = name else { return Ok(None) };
     catalog.target(name).map(Some).ok_or_else(|| {
         let known: Vec<&str> = catalog.targets().map(|target| target.name.as_str()).collect();
