@@ -44,14 +44,14 @@ fn whatever_comes_is_answered_in_bounded_memory() {
     let junk = |head: &[u8], mib: usize| [head, &random(1 << 20).repeat(mib)].concat();
     let again =
         |head: &[u8], what: &[u8], mib: usize| [head, &what.repeat((mib << 20) / what.len())].concat();
-    let zeros = || vec![0; 80 << 20];
+    let zeros = || vec![0; 112 << 20];
     let encrypted =
         |how: &str| gpg.run(&["--compress-algo", how, "--encrypt", "--recipient", "a@example.com"], &zeros());
     let zipped = |pack: &dyn Fn(Pack) -> Vec<u8>| pack(Pack::of(&[("zeros.csv", &zeros())]));
     let by_pgp_key = ["--identity", &key];
     type Make<'a> = Box<dyn Fn() -> Vec<u8> + 'a>;
     let files: [(&str, Make<'_>, &[&str]); 11] = [
-        ("junk.csv", Box::new(|| junk(b"", 100)), &[]),
+        ("junk.csv", Box::new(|| junk(b"", 112)), &[]),
         ("junk.gpg", Box::new(|| junk(b"\x85\x01\x0C\x03", 60)), &by_pgp_key),
         ("junk.asc", Box::new(|| again(b"-----BEGIN PGP MESSAGE-----\n\n", b"AAAA", 60)), &by_pgp_key),
         ("junk.zip", Box::new(|| junk(b"PK\x03\x04", 60)), &[]),

@@ -238,7 +238,7 @@ fn an_archive_lists_files_and_nothing_else() {
 
 #[test]
 fn archives_that_would_fill_the_memory_are_refused() {
-    let zeros = vec![0; 70 << 20];
+    let zeros = vec![0; 100 << 20];
     let archive = Pack::of(&[("zeros.csv", &zeros)]).by_zip(None);
     let mut zip = Archive::open(&archive).unwrap();
     let entry = zip.entries()[0].clone();
@@ -263,7 +263,7 @@ fn archives_that_would_fill_the_memory_are_refused() {
     assert!(zip.read(&entry, None).is_err());
 
     // Text that does not shrink to nothing, and is too long all the same.
-    let random = support::seed_file::random(65 << 20);
+    let random = support::seed_file::random(97 << 20);
     let archive = Pack::of(&[("random.csv", &random)]).by_zip(None);
     let mut zip = Archive::open(&archive).unwrap();
     let entry = zip.entries()[0].clone();

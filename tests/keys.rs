@@ -308,6 +308,44 @@ fn what_others_put_on_a_key_stays_and_its_name_is_taken_only_with_a_persons_word
 }
 
 #[test]
+fn one_visit_burns_all_that_is_for_a_key() {
+    isolated("one_visit_burns_all_that_is_for_a_key", LIMIT, || {
+        let pcscd = Pcscd::start(&["Kiln A"]);
+        let scene = Scene::new();
+        let _station = scene.start(&[]);
+        let import = |batch: &str, issuers: &[&str]| {
+            let lines: String =
+                issuers.iter().map(|issuer| format!("{SERIAL},{},{issuer},ann\n", secret_of(20))).collect();
+            let text = format!("serial,base32,issuer,account\n{lines}");
+            let file = scene.kiln.write(&format!("{batch}.csv"), text).display().to_string();
+            let said = scene.run(&["import", &file, "--batch", batch, "--recipe", "key-as-file"]);
+            scene.run(&["batch", "start", batch]);
+            said
+        };
+        let said = import("several", &["Mail", "Bank", "Shop"]);
+        assert!(said.contains("3 lines taken, 1 job in batch several"), "{said}");
+        import("more", &["Door"]);
+        let watch = Watch::start(&scene.kiln);
+        let key = Token::place_new("yubikey-5", SERIAL, &pcscd.readers()[0], &[]);
+        watch.until_taken(&[SERIAL.to_owned()]);
+        assert_eq!(key.seeds().len(), 4);
+        for (batch, profiles) in [("several", 3), ("more", 1)] {
+            let job = scene.job_of(batch, SERIAL).expect("it has its job");
+            assert_eq!(
+                (&job["state"], &job["proof"], &job["profiles"]),
+                (&json!("burned"), &json!("computed"), &json!(profiles)),
+                "{job}"
+            );
+        }
+        let nothing = scene.run(&["batch", "retry", "several"]);
+        assert!(
+            nothing.contains("no job of it has failed") && nothing.contains("1 burned job: done"),
+            "{nothing}"
+        );
+    });
+}
+
+#[test]
 fn a_wrong_password_is_tried_once_and_then_a_person_is_asked() {
     isolated("a_wrong_password_is_tried_once_and_then_a_person_is_asked", LIMIT, || {
         let pcscd = Pcscd::start(&["Kiln A"]);

@@ -150,6 +150,42 @@ async fn a_token_lost_twice_while_its_key_was_shown_asks_a_person() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_word_for_one_more_try_outlives_a_try_that_never_reached_the_token() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut shop = Shop::open(dir.path(), &["left"]).await;
+    shop.import("spring", &csv(&[A])).await.unwrap();
+    shop.start("spring").await;
+    let token = shop.single(A);
+    let lost_at = |command: u32| token.arm(format!("yank-before:{command}").parse::<Fault>().unwrap());
+    for _ in 0..2 {
+        lost_at(CHALLENGE + 1);
+        shop.bench.place("left", &token).unwrap();
+        shop.job_reaches(JobState::Unfinished).await;
+        shop.token_is_gone("left").await;
+    }
+    shop.bench.place("left", &token).unwrap();
+    shop.slot_says("lost in two authentications").await;
+    shop.bench.take("left");
+    let serial: Serial = token.serial().parse().unwrap();
+    let last_four = serial.last_four().to_owned();
+    shop.ask(Command::Allow { serial, last_four, what: Consent::TryKey }).await.unwrap();
+    // Torn off before its key was shown to it: the word stands.
+    lost_at(CHALLENGE);
+    shop.bench.place("left", &token).unwrap();
+    shop.job_reaches(JobState::Unfinished).await;
+    shop.token_is_gone("left").await;
+    // Torn off while it may have been: now it is used up.
+    lost_at(CHALLENGE + 1);
+    shop.bench.place("left", &token).unwrap();
+    shop.job_reaches(JobState::Unfinished).await;
+    shop.token_is_gone("left").await;
+    shop.bench.place("left", &token).unwrap();
+    shop.slot_says("lost in two authentications").await;
+    assert_eq!(token.counters().auth_attempts, 0);
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_seed_that_does_not_fit_the_token_is_left_for_another_one() {
     let dir = tempfile::tempdir().unwrap();
     let mut shop = Shop::open(dir.path(), &["left"]).await;

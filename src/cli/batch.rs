@@ -4,7 +4,7 @@ use super::{
     Ask, CliError, Exit, Io, VerbError,
     ask::answer,
     batch_report::{self, ReportArgs},
-    files, import,
+    batch_retry, files, import,
     policy::{PolicyArgs, PriorityArg},
     run::{Form, print_json},
     table::{Table, count, or_dash, plain},
@@ -44,7 +44,7 @@ pub enum BatchVerb {
         /// The batch's name
         name: String,
     },
-    /// Put its failed jobs back into the queue
+    /// Put its failed jobs back into the queue, and say what the other ones wait for
     Retry {
         /// The batch's name
         name: String,
@@ -241,7 +241,7 @@ pub fn run(verb: BatchVerb, form: Form, io: &mut Io<'_>, station: &mut dyn Ask) 
         BatchVerb::Report(args) => return batch_report::run(args, form, io, station),
         BatchVerb::Start { name } => moved(Command::BatchStart { name }, form, io, station)?,
         BatchVerb::Pause { name } => moved(Command::BatchPause { name }, form, io, station)?,
-        BatchVerb::Retry { name } => moved(Command::BatchRetry { name }, form, io, station)?,
+        BatchVerb::Retry { name } => batch_retry::run(name, form, io, station)?,
         BatchVerb::Priority { name, priority } => {
             moved(Command::BatchPriority { name, priority }, form, io, station)?;
         }
@@ -280,12 +280,14 @@ fn moved(command: Command, form: Form, io: &mut Io<'_>, station: &mut dyn Ask) -
             writeln!(io.err, "sweep {} is {}: {so_far}", plain(&batch.batch.name), batch.batch.state)?;
             Ok(())
         }
-        Form::Text => {
-            let left = count(left(&batch.batch), "job");
-            writeln!(io.err, "batch {} is {}: {left} to go", plain(&batch.batch.name), batch.batch.state)?;
-            Ok(())
-        }
+        Form::Text => Ok(tell_left(&batch.batch, io)?),
     }
+}
+
+/// Says in a sentence where a batch stands.
+pub fn tell_left(batch: &BatchView, io: &mut Io<'_>) -> io::Result<()> {
+    let left = count(left(batch), "job");
+    writeln!(io.err, "batch {} is {}: {left} to go", plain(&batch.name), batch.state)
 }
 
 /// How many jobs of it are not at their end.
@@ -527,13 +529,7 @@ proofs     5 written
 
     #[test]
     fn a_batch_that_was_moved_says_what_is_left() {
-        let verbs = [
-            ("start", "start"),
-            ("resume", "start"),
-            ("pause", "pause"),
-            ("retry", "retry"),
-            ("cancel", "cancel"),
-        ];
+        let verbs = [("start", "start"), ("resume", "start"), ("pause", "pause"), ("cancel", "cancel")];
         for (verb, act) in verbs {
             let mut desk = Desk::default();
             let station = Scripted::new([Reply::Batch(Box::new(detail("running")))]);

@@ -111,6 +111,7 @@ impl CliError {
                 Reply::Catalog(_) => "catalog",
                 Reply::Batches(_) => "batches",
                 Reply::Batch(_) => "batch",
+                Reply::Retried(_) => "retried",
                 Reply::Jobs(_) => "jobs",
                 Reply::Swept(_) => "swept tokens",
                 Reply::Tokens(_) => "tokens",

@@ -1,6 +1,8 @@
 //! Files that hold secrets: read whole into memory that is wiped, written for their owner alone and never over another.
 
 use super::{Exit, VerbError};
+use crate::envelope::MAX_PLAIN_BYTES;
+use crate::formats::MAX_FILE_BYTES;
 use crate::remedy::{Remedy, Retry};
 use std::{
     fs::{self, File, OpenOptions},
@@ -10,8 +12,10 @@ use std::{
 };
 use zeroize::Zeroizing;
 
-/// The largest file that is read: a hundred thousand seeds are about 10 MB.
-pub const LARGEST_BYTES: u64 = 64 * 1024 * 1024;
+/// The largest file that is read.
+pub const LARGEST_BYTES: usize = MAX_FILE_BYTES;
+
+const _: () = assert!(MAX_PLAIN_BYTES == MAX_FILE_BYTES, "what is wrapped may be as long as what is not");
 
 /// A file that can't be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +29,7 @@ pub enum FileError {
         source: io::Error,
     },
     /// It is larger than any seed file.
-    #[error("{path} holds more than {} MiB", LARGEST_BYTES / 1024 / 1024)]
+    #[error("{path} holds more than {} MiB", LARGEST_BYTES >> 20)]
     TooLarge {
         /// Which.
         path: String,
@@ -92,12 +96,13 @@ pub fn read_all(input: &mut dyn Read, name: &str) -> Result<Zeroizing<Vec<u8>>, 
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(source) => return Err(FileError::Read { path: name.into(), source }),
         };
-        if content.len() as u64 + count as u64 > LARGEST_BYTES {
+        if content.len() + count > LARGEST_BYTES {
             return Err(FileError::TooLarge { path: name.into() });
         }
         // A vector that grows by itself leaves unwiped copies behind.
         if content.capacity() < content.len() + count {
-            let mut larger = Zeroizing::new(Vec::with_capacity((content.len() + count) * 2));
+            let mut larger =
+                Zeroizing::new(Vec::with_capacity(((content.len() + count) * 2).min(LARGEST_BYTES)));
             larger.extend_from_slice(&content);
             content = larger;
         }

@@ -32,10 +32,10 @@ A password, a private key and what is inside never touch the disk, and only
 what is inside reaches the station.
 
 What a file is, its content tells; --format overrules it: entra-csv, table,
-okta-csv, graph-json, pskc, dualshield-xml, tseeds, hseeds, privacyidea-csv,
-linotp-csv, duo-totp6, duo-totp8, duo-hotp6, duo-hotp8, yubico-csv, key-uris,
-google-export, aegis, twofas. What Entra ID said about an upload is read by
-kiln entra-errors.
+okta-csv, graph-json, pskc, dualshield-xml, tseeds-xml, hseeds-xml, tseeds,
+hseeds, privacyidea-csv, linotp-csv, duo-totp6, duo-totp8, duo-hotp6,
+duo-hotp8, yubico-csv, key-uris, google-export, aegis, twofas. What Entra ID
+said about an upload is read by kiln entra-errors.
 
 Burning a token destroys the seed that it was delivered with, for good. So
 kiln wants to be told which of the two the seeds are for.";
@@ -70,6 +70,9 @@ pub struct ImportArgs {
     /// What is put on each token; repeat it for several models [default: one profile, as the line states]
     #[arg(long = "recipe", value_name = "RECIPE")]
     recipes: Vec<String>,
+    /// Keys: put all lines of one user that name no serial on one key
+    #[arg(long, conflicts_with = "inventory")]
+    key_per_user: bool,
     /// The login server that will check the codes
     #[arg(long, value_name = "TARGET")]
     target: Option<String>,
@@ -129,6 +132,7 @@ pub fn run(
         encoding: args.encoding.map(Encoding::from),
         expect,
         recipes: args.recipes,
+        key_per_user: args.key_per_user,
         login_target: args.target,
         hash: args.hash,
         good_lines_only,
@@ -183,7 +187,9 @@ pub fn print(report: &ImportReport, form: Form, io: &mut Io<'_>) -> Result<(), C
     for note in &report.notes {
         writeln!(io.out, "{}", plain(note))?;
     }
-    let mut sentence = format!("{}: {} ", plain(&report.format), count(report.taken, "token"));
+    // Several lines of a file may be for one key.
+    let of_what = if report.batch.is_some() && report.jobs < report.taken { "line" } else { "token" };
+    let mut sentence = format!("{}: {} ", plain(&report.format), count(report.taken, of_what));
     sentence.push_str(if report.dry_run { "would be taken" } else { "taken" });
     if report.left_out > 0 {
         sentence.push_str(&format!(", {} left out", report.left_out));

@@ -12,6 +12,7 @@ mod ask;
 mod audit;
 mod batch;
 mod batch_report;
+mod batch_retry;
 mod clock;
 mod collect;
 mod completions;

@@ -321,6 +321,11 @@ impl Model {
         self.check_display_timeout(display_timeout_s)
     }
 
+    /// Whether it keeps codes under a password that kiln can give it. Tokens that are no keys have none.
+    pub fn takes_password(&self) -> bool {
+        self.key == KeyNeeded::AppletPassword && !self.no_password
+    }
+
     /// Whether it can want a touch for each code.
     pub fn check_touch(&self, touch: Touch) -> Result<(), Misfit> {
         match touch {

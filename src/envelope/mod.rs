@@ -19,7 +19,7 @@ use std::io::{self, Read};
 use zeroize::Zeroizing;
 
 /// The longest plaintext that is taken out: as long as the longest seed file.
-pub const MAX_PLAIN_BYTES: usize = 64 << 20;
+pub const MAX_PLAIN_BYTES: usize = 96 << 20;
 
 /// How deep wrappings may lie in each other. Vendors put a ZIP archive into an OpenPGP message; one more is left for a
 /// mail gateway.

@@ -434,6 +434,9 @@ pub struct ImportOptions {
     pub expect: Option<Vec<Serial>>,
     /// Recipes by name; each serves the lines whose model it lists. None: one profile as the line states.
     pub recipes: Vec<String>,
+    /// Keys: lines of one user without a serial go on one key together.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub key_per_user: bool,
     /// The login server that will check the codes.
     pub login_target: Option<String>,
     /// The hash, where the file doesn't say.
@@ -461,6 +464,7 @@ impl ImportOptions {
             encoding: None,
             expect: None,
             recipes: Vec::new(),
+            key_per_user: false,
             login_target: None,
             hash: None,
             good_lines_only: false,

@@ -41,8 +41,8 @@ pub use export::{
 pub use finding::{Check, Finding, Health, Side};
 pub use reply::{
     AuditEntry, AuditHead, BatchDetail, CatalogView, Failure, FailureKind, HolderFile, ImportLine,
-    ImportReport, KeyCode, KeyCodes, KeyInfo, KeyWants, Named, PageOf, RecipeView, Reply, Revealed, SlotInfo,
-    Source, Verdict,
+    ImportReport, KeyCode, KeyCodes, KeyInfo, KeyWants, Named, PageOf, RecipeView, Reply, Retried, Revealed,
+    SlotInfo, Source, Verdict,
 };
 pub use secret::SecretBytes;
 pub use view::{

@@ -27,6 +27,8 @@ pub enum Reply {
     Batches(Vec<BatchView>),
     /// To `batch_show`, `batch_start`, `batch_pause` and `resync`.
     Batch(Box<BatchDetail>),
+    /// To `batch_retry`.
+    Retried(Box<Retried>),
     /// To `jobs`.
     Jobs(PageOf<JobView>),
     /// To `swept`.
@@ -268,6 +270,18 @@ pub struct BatchDetail {
     pub key: Option<String>,
     /// The file it came from.
     pub source: Option<Source>,
+}
+
+/// What came of putting the failed jobs of a batch back. Lists begin with the first jobs; `total` counts all.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Retried {
+    /// The batch as it is now.
+    #[serde(flatten)]
+    pub batch: BatchDetail,
+    /// Those that are in the queue again, as they stood before: failed, on which token, and why.
+    pub put_back: PageOf<JobView>,
+    /// Those that were left, since each goes on with its own token only, which may hold its seed.
+    pub unfinished: PageOf<JobView>,
 }
 
 /// The file that a batch came from.

@@ -1,15 +1,33 @@
 //! Deepnet's DualShield XML: the current form, as the publisher's page has it, and the older one (`tokenList`), as one
 //! third party shows it. Neither states the hash; the current one states nothing but serial and seed.
+//!
+//! **Kind.** Whether tokens count, the server of the current form knows by the product code. Of the codes one is public
+//! (`ST`, SafeID by time); for any other a person says it, since a counter-based seed that was taken for a time-based one
+//! gives wrong codes for good.
 
 use super::{
-    BadLine, FileError, Place, Problem, Read,
+    BadLine, FileError, NoteKind, Place, Problem, Read,
     draft::Draft,
     told::{Field, XmlFault},
     xml::{Document, Element},
 };
 use crate::domain::seed_text::Encoding;
 
-pub(super) fn read(text: &str) -> Result<Read, FileError> {
+/// The only product code that is public: SafeID, time-based.
+pub(super) const TIME_BASED_PRODUCT: &str = "ST";
+
+/// How the kind of a file's tokens is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// By the product code in its header.
+    ByProduct,
+    /// A person said that they go by time.
+    Time,
+    /// A person said that they count.
+    Counter,
+}
+
+pub(super) fn read(text: &str, kind: Kind) -> Result<Read, FileError> {
     let mut document = Document::new(text, &["tokens", "tokenList"]);
     let mut read = Read::default();
     let mut place = 0;
@@ -25,11 +43,19 @@ pub(super) fn read(text: &str) -> Result<Read, FileError> {
             if !is("encrypt", "NONE") {
                 return Err(FileError::Xml(XmlFault::Encrypted));
             }
+            if kind == Kind::ByProduct && !is("productCode", TIME_BASED_PRODUCT) {
+                let code = entry.text_at(&["productCode"]).chars().take(20).collect();
+                return Err(FileError::ProductOpen { code });
+            }
         } else if entry.is("token") {
             place += 1;
             let mut draft = Draft::new(Place::Entry(place));
             draft.needed_serial(entry.text_at(&["serial"]));
             draft.seed_text(entry.text_at(&["seed"]), Encoding::Hex);
+            if kind == Kind::Counter {
+                draft.stated.counter = Some(0);
+                draft.note(Field::Counter, NoteKind::CounterNotStated);
+            }
             draft.finish(&mut read);
         } else if entry.is("tokenInfo") {
             place += 1;
@@ -132,6 +158,23 @@ mod tests {
         let refused = |from, to| parse(CURRENT.replace(from, to).as_bytes(), None).unwrap_err();
         assert_eq!(refused("<encode>HEX", "<encode>BASE64"), FileError::Xml(XmlFault::NotHex));
         assert_eq!(refused("<encrypt>NONE", "<encrypt>3DES"), FileError::Xml(XmlFault::Encrypted));
+    }
+
+    #[test]
+    fn whether_tokens_count_is_asked_where_the_product_code_is_not_public() {
+        let other = CURRENT.replace("<productCode>ST", "<productCode>EV");
+        assert_eq!(parse(other.as_bytes(), None).unwrap_err(), FileError::ProductOpen { code: "EV".into() });
+        let said = |format: &str| {
+            let parsed = parse(other.as_bytes(), Some(format.parse().unwrap())).unwrap();
+            assert_eq!(parsed.bad, []);
+            let noted = parsed.notes.iter().any(|note| note.kind == NoteKind::CounterNotStated);
+            (parsed.lines[0].stated.counter, noted)
+        };
+        assert_eq!(said("hseeds-xml"), (Some(0), true));
+        assert_eq!(said("tseeds-xml"), (None, false));
+        // The older form says it of each token.
+        let older = parse(OLDER.as_bytes(), Some(Format::DualShieldCounter)).unwrap();
+        assert_eq!(older.lines[0].stated.counter, None);
     }
 
     #[test]

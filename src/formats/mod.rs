@@ -49,8 +49,12 @@ pub enum Format {
     GraphJson,
     /// PSKC, RFC 6030.
     Pskc,
-    /// Deepnet's DualShield XML.
+    /// Deepnet's DualShield XML, of tokens whose kind its product code says.
     DualShieldXml,
+    /// The same (`tseeds.xml`), of time-based tokens whatever its product code.
+    DualShieldTime,
+    /// The same (`hseeds.xml`), of counter-based tokens whatever its product code.
+    DualShieldCounter,
     /// Deepnet's `tseeds.csv`: serial and seed of time-based tokens.
     DeepnetTime,
     /// Deepnet's `hseeds.csv`: serial and seed of counter-based tokens.
@@ -75,13 +79,15 @@ pub enum Format {
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::EntraCsv,
         Self::SeedTable,
         Self::OktaCsv,
         Self::GraphJson,
         Self::Pskc,
         Self::DualShieldXml,
+        Self::DualShieldTime,
+        Self::DualShieldCounter,
         Self::DeepnetTime,
         Self::DeepnetCounter,
         Self::PrivacyIdeaCsv,
@@ -106,6 +112,8 @@ impl Format {
             Self::GraphJson => "graph-json",
             Self::Pskc => "pskc",
             Self::DualShieldXml => "dualshield-xml",
+            Self::DualShieldTime => "tseeds-xml",
+            Self::DualShieldCounter => "hseeds-xml",
             Self::DeepnetTime => "tseeds",
             Self::DeepnetCounter => "hseeds",
             Self::PrivacyIdeaCsv => "privacyidea-csv",
@@ -132,6 +140,8 @@ impl fmt::Display for Format {
             Self::GraphJson => "Microsoft Graph JSON",
             Self::Pskc => "PSKC container (RFC 6030)",
             Self::DualShieldXml => "DualShield XML",
+            Self::DualShieldTime => "DualShield XML (time-based)",
+            Self::DualShieldCounter => "DualShield XML (counter-based)",
             Self::DeepnetTime => "Deepnet tseeds.csv",
             Self::DeepnetCounter => "Deepnet hseeds.csv",
             Self::PrivacyIdeaCsv => "privacyIDEA CSV",
@@ -221,10 +231,11 @@ impl Parsed {
     }
 }
 
-/// The largest file read: some 400,000 lines of an Entra CSV.
-pub const MAX_FILE_BYTES: usize = 64 << 20;
+/// The largest file read: a batch of the largest size, 100,000 tokens, in the longest form that kiln itself writes
+/// (encrypted PSKC, some 800 bytes for each).
+pub const MAX_FILE_BYTES: usize = 96 << 20;
 
-/// The most lines or entries read: what fits a file of that size, and no more of shorter ones.
+/// The most lines or entries read, however short they are.
 pub const MAX_LINES: usize = 500_000;
 
 /// What the caller knows of a file besides its content.
@@ -236,6 +247,18 @@ pub struct Hints<'a> {
     pub columns: Option<&'a str>,
     /// How the seeds of a table are spelled, where its header doesn't say.
     pub encoding: Option<Encoding>,
+    /// How many lines may tell of one token.
+    pub lines: LinesPerToken,
+}
+
+/// How many lines of a file may tell of one token.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LinesPerToken {
+    /// One; of two with the same serial, neither is taken.
+    #[default]
+    One,
+    /// Several: the caller looks whether they go together.
+    Several,
 }
 
 /// Reads a seed file: by its content, or as `forced` says. An error is about the file as a whole; what is wrong with
@@ -267,7 +290,9 @@ pub fn parse_with(bytes: &[u8], hints: &Hints<'_>) -> Result<Parsed, FileError> 
         | Format::DeepnetCounter => table::read(&text, format, hints),
         Format::GraphJson => graph::read(&text),
         Format::Pskc => pskc::read(&text),
-        Format::DualShieldXml => dualshield::read(&text),
+        Format::DualShieldXml => dualshield::read(&text, dualshield::Kind::ByProduct),
+        Format::DualShieldTime => dualshield::read(&text, dualshield::Kind::Time),
+        Format::DualShieldCounter => dualshield::read(&text, dualshield::Kind::Counter),
         Format::PrivacyIdeaCsv => oath_csv::privacy_idea(&text),
         Format::LinOtpCsv => oath_csv::linotp(&text),
         Format::Duo(duo) => oath_csv::duo(&text, duo),
@@ -281,7 +306,7 @@ pub fn parse_with(bytes: &[u8], hints: &Hints<'_>) -> Result<Parsed, FileError> 
         return Err(FileError::NoLines);
     }
     read.notes.extend(encoding_note.map(Note::on_file));
-    Ok(whole_file::checked(format, read))
+    Ok(whole_file::checked(format, read, hints.lines))
 }
 
 /// What a format's reader found, before lines are compared with each other.

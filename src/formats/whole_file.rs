@@ -1,6 +1,6 @@
 //! What shows only when lines are compared with each other.
 
-use super::{BadLine, Field, Format, Note, NoteKind, Parsed, Place, Problem, Read, SeedLine};
+use super::{BadLine, Field, Format, LinesPerToken, Note, NoteKind, Parsed, Place, Problem, Read, SeedLine};
 use crate::domain::Serial;
 use std::collections::{BTreeMap, HashMap};
 
@@ -8,8 +8,11 @@ use std::collections::{BTreeMap, HashMap};
 const ROUNDED_FROM: usize = 16;
 
 /// Takes out the lines that contradict another, adds what is odd about the file, and sorts.
-pub(super) fn checked(format: Format, mut read: Read) -> Parsed {
-    serials_twice(&mut read);
+pub(super) fn checked(format: Format, mut read: Read, per_token: LinesPerToken) -> Parsed {
+    match per_token {
+        LinesPerToken::One => serials_twice(&mut read),
+        LinesPerToken::Several => {}
+    }
     short_serials(&mut read);
     serial_shapes(&mut read);
     seeds_twice(&mut read);

@@ -15,7 +15,7 @@ use crate::{
     face::{DeviceState, Doing, Event, SlotView},
     link::ApduLink,
     remedy::Remedy,
-    store::AttemptResult,
+    store::{AttemptResult, Trial, TrialBy},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -350,8 +350,9 @@ impl Desk<'_> {
         let data_key = core.data_key().map_err(|failure| End::failed(failure.message, failure.remedy))?;
         let fingerprint = data_key.key_fingerprint(key);
         let stamp = || core.stamp(self.who);
+        let trial = Trial { key: fingerprint, by: TrialBy::Record };
         let attempt =
-            core.store.attempt_made(serial, fingerprint, None, &stamp()).map_err(|error| End::of(&error))?;
+            core.store.attempt_made(serial, trial, None, &stamp()).map_err(|error| End::of(&error))?;
         let unlocked = token.unlock(key);
         let result = unlocked.as_ref().err().map_or(AttemptResult::Accepted, attempt_result);
         core.store.attempt_result(attempt, result, &stamp()).map_err(|error| End::of(&error))?;

@@ -8,7 +8,7 @@ use super::{
     breaker::{self, Kind},
     burn::attempt_result,
     core::{Core, STATION},
-    prepare::{KeyTrust, Not, fits, may_authenticate, not_read},
+    prepare::{Not, fits, may_authenticate, not_read},
     slot::Slot,
     visit::Guest,
 };
@@ -26,7 +26,7 @@ use crate::{
     },
     link::ApduLink,
     remedy::Remedy,
-    store::{AttemptResult, BatchSummary, ConsentTo, LentFrom},
+    store::{AttemptResult, BatchSummary, LentFrom, Trial},
 };
 
 /// What a look into a key brought.
@@ -147,7 +147,8 @@ pub fn look_into<L: ApduLink>(
     Ok(Inside { names, new_password })
 }
 
-/// Lists what a Token2 key holds, after a look whether it can keep what the job means for it.
+/// Lists what a Token2 key holds, after a look whether it can keep what the job means for it. A password that the batch
+/// names is for its other keys: this applet has none (token2-otp), which whoever made the batch was told.
 pub fn look_into_otp<L: ApduLink>(
     slot: &Slot<'_>,
     session: &mut token2_otp::Session<L>,
@@ -155,12 +156,6 @@ pub fn look_into_otp<L: ApduLink>(
     writes: &[Write],
 ) -> Result<Inside, Not> {
     let serial = session.serial().clone();
-    if batch.key_name.is_some() {
-        return Err(Not::look(
-            format!("key {serial} takes no password: its OTP applet has none"),
-            "use a batch without a key",
-        ));
-    }
     let counts = |write: &Write| matches!(write.parameters.mode, Mode::Hotp { .. });
     let told = session.configuration();
     if writes.iter().any(counts) && told.counts() == Some(false) {
@@ -200,21 +195,21 @@ pub fn try_password<L: ApduLink>(
     let attempt = {
         let _turn = core.key_turn();
         let trust = may_authenticate(core, serial, batch_id, fingerprint)?;
-        let attempt = core.store.attempt_made(serial, fingerprint, batch_id, &core.stamp(who))?;
-        if trust == KeyTrust::ByConsent {
-            core.store.take_consent(serial, ConsentTo::AnotherAttempt, &core.stamp(who))?;
-        }
-        attempt
+        let trial = Trial { key: fingerprint, by: trust.into() };
+        core.store.attempt_made(serial, trial, batch_id, &core.stamp(who))?
     };
     slot.hand.attempt_made(attempt);
     (core.crossing)("attempt-made");
     let tried = session.unlock(password).map(|_| ());
     (core.crossing)("attempt-answered");
+    let result = tried.as_ref().err().map_or(AttemptResult::Accepted, attempt_result);
     if slot.fence.is_closed() {
-        // Whoever fenced this thread has recorded the attempt as unknown.
+        // Whoever fenced this thread could only call the attempt unknown. That it was not made is known here alone.
+        if result == AttemptResult::NotMade {
+            core.store.attempt_result_soon(attempt, result, &core.stamp(who));
+        }
         return tried.map_err(|error| not_unlocked(&error));
     }
-    let result = tried.as_ref().err().map_or(AttemptResult::Accepted, attempt_result);
     core.store.attempt_result(attempt, result, &core.stamp(who))?;
     slot.hand.attempt_settled();
     match (&tried, batch) {

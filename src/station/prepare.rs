@@ -4,7 +4,7 @@
 mod claim;
 mod not;
 
-pub use claim::{Consent, KeyTrust, claim_locked, may_authenticate};
+pub use claim::{Consent, claim_locked, may_authenticate};
 pub use not::{Either, Not, not_read};
 
 use self::claim::claim_open;
@@ -268,8 +268,8 @@ fn ready<L: ApduLink>(
             let plan = rules::plan(writes, &filled, guest.model.read_back.occupancy);
             let (key, fingerprint) = key_for(core, &batch, guest.model)?;
             let plan_text = serde_json::to_string(&plan).unwrap_or_default();
-            claim_locked(slot, serial, batch.id, (key, fingerprint), &consent, |stamp| {
-                core.store.claim_to_try(job.id, serial, &slot.name, &plan_text, fingerprint, stamp)
+            claim_locked(slot, serial, batch.id, (key, fingerprint), &consent, |trial, stamp| {
+                core.store.claim_to_try(job.id, serial, &slot.name, &plan_text, trial, stamp)
             })
             .map(|(job, door)| (job, plan, door))
         }

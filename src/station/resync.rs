@@ -55,8 +55,13 @@ pub fn begin<L: ApduLink>(
     let plan_text = serde_json::to_string(&way.plan).unwrap_or_default();
     let profiles: Vec<Profile> = way.plan.writes.iter().map(|write| write.profile).collect();
     let (key, fingerprint) = way.key;
-    let (job, door) =
-        claim_locked(slot, &guest.serial, sweep.id, (key, fingerprint), &Consent::default(), |stamp| {
+    let (job, door) = claim_locked(
+        slot,
+        &guest.serial,
+        sweep.id,
+        (key, fingerprint),
+        &Consent::default(),
+        |trial, stamp| {
             let new = NewResync {
                 sweep: sweep.id,
                 serial: guest.serial.clone(),
@@ -65,11 +70,12 @@ pub fn begin<L: ApduLink>(
                 said: way.said.clone(),
                 before_ms: Some(reading.drift_ms),
                 plan: plan_text.clone(),
-                key: fingerprint,
+                trial,
             };
             core.store.claim_resync(new, stamp)
-        })
-        .map_err(Unclaimed::into_not)?;
+        },
+    )
+    .map_err(Unclaimed::into_not)?;
     (core.crossing)("claimed");
     let batch = batch(core, &sweep.name)?;
     Ok(Some(Ready { job, batch, plan: way.plan, seeds: way.seeds, door, clock_override }))
@@ -99,11 +105,15 @@ pub fn go_on<L: ApduLink>(
     })?;
     let plan_text = serde_json::to_string(&way.plan).unwrap_or_default();
     let (key, fingerprint) = way.key;
-    let (job, door) =
-        claim_locked(slot, &guest.serial, batch.id, (key, fingerprint), &Consent::default(), |stamp| {
-            core.store.claim_to_try(job.id, &guest.serial, &slot.name, &plan_text, fingerprint, stamp)
-        })
-        .map_err(Unclaimed::into_not)?;
+    let (job, door) = claim_locked(
+        slot,
+        &guest.serial,
+        batch.id,
+        (key, fingerprint),
+        &Consent::default(),
+        |trial, stamp| core.store.claim_to_try(job.id, &guest.serial, &slot.name, &plan_text, trial, stamp),
+    )
+    .map_err(Unclaimed::into_not)?;
     (core.crossing)("claimed");
     Ok(Ready { job, batch, plan: way.plan, seeds: way.seeds, door, clock_override })
 }

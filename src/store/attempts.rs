@@ -1,8 +1,8 @@
 //! Which key was shown to which token and what it said: what keeps kiln from locking a token.
 
 use super::{
-    AttemptId, AttemptOutcome, AttemptResult, BatchId, KeyStanding, RefusedHere, Stamp, Store, StoreError,
-    audit, tokens,
+    AttemptId, AttemptOutcome, AttemptResult, BatchId, ConsentTo, KeyStanding, RefusedHere, Stamp, Store,
+    StoreError, Trial, TrialBy, audit, tokens,
 };
 use crate::{domain::Serial, vault::Fingerprint};
 use rusqlite::{OptionalExtension, Transaction, params};
@@ -13,19 +13,19 @@ impl Store {
     pub fn attempt_made(
         &self,
         serial: &Serial,
-        key: Fingerprint,
+        trial: Trial,
         batch: Option<BatchId>,
         stamp: &Stamp,
     ) -> Result<AttemptId, StoreError> {
         let (serial, stamp) = (serial.clone(), stamp.clone());
         self.write(move |tx| {
             tokens::meet(tx, &serial, None, &stamp)?;
-            Ok(insert(tx, &serial, key, batch, &stamp)?)
+            Ok(insert(tx, &serial, trial, batch, &stamp)?)
         })
     }
 
     /// Records what the token said. An attempt that was left unknown can still get its answer; one that has an answer
-    /// keeps it.
+    /// keeps it. One that was not made gives back the person's word that it was to use up.
     pub fn attempt_result(
         &self,
         attempt: AttemptId,
@@ -110,11 +110,12 @@ impl Store {
     }
 }
 
-/// An attempt that is about to be made.
+/// An attempt that is about to be made. The person's word on which it rests is used up with it: it may reach the token
+/// however the station ends.
 pub(super) fn insert(
     tx: &Transaction<'_>,
     serial: &Serial,
-    key: Fingerprint,
+    Trial { key, by }: Trial,
     batch: Option<BatchId>,
     stamp: &Stamp,
 ) -> rusqlite::Result<AttemptId> {
@@ -125,6 +126,11 @@ pub(super) fn insert(
     let id = AttemptId(tx.last_insert_rowid());
     let detail = json!({ "attempt": id, "key": key.to_string(), "batch": batch });
     audit::append(tx, stamp, "attempt made", Some(serial), &detail)?;
+    if by == TrialBy::Consent
+        && let Some(word) = tokens::take_consent(tx, serial, ConsentTo::AnotherAttempt, stamp)?
+    {
+        tx.execute("UPDATE consents SET attempt = ?2 WHERE id = ?1", params![word, id])?;
+    }
     Ok(id)
 }
 
@@ -152,5 +158,14 @@ fn settle(
         return Err(StoreError::Rule(format!("attempt {attempt} has its answer already")));
     };
     let detail = json!({ "attempt": attempt, "tries_left": tries_left });
-    Ok(audit::append(tx, stamp, &format!("attempt {outcome}"), Some(&serial), &detail)?)
+    audit::append(tx, stamp, &format!("attempt {outcome}"), Some(&serial), &detail)?;
+    if outcome == AttemptOutcome::NotMade {
+        let given_back =
+            tx.execute("UPDATE consents SET used_at = NULL, attempt = NULL WHERE attempt = ?1", [attempt])?;
+        if given_back > 0 {
+            let detail = json!({ "to": ConsentTo::AnotherAttempt, "attempt": attempt });
+            audit::append(tx, stamp, "consent given back", Some(&serial), &detail)?;
+        }
+    }
+    Ok(())
 }

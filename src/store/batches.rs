@@ -1,9 +1,9 @@
 //! Batches: making them, moving them, and how far they are.
 
 use super::{
-    BatchId, BatchMove, BatchRefused, BatchState, BatchSummary, NewBatch, SeedState, SourceFile, Stamp,
-    Store, StoreError, audit, holders,
-    rows::{count, json, to_count, to_json},
+    BatchId, BatchMove, BatchRefused, BatchState, BatchSummary, JobRecord, Listed, NewBatch, SeedState,
+    SourceFile, Stamp, Store, StoreError, audit, holders,
+    rows::{self, count, json, to_count, to_json},
     sweeps,
 };
 use crate::domain::{JobCounts, JobEvent, JobState, Proof, ProofCounts, SweptCounts};
@@ -72,22 +72,28 @@ impl Store {
         })
     }
 
-    /// Puts every failed job of a batch back into its queue; tells how many. A batch that had come to its end goes on.
-    pub fn retry(&self, name: &str, stamp: &Stamp) -> Result<u64, BatchRefused> {
+    /// Puts every failed job of a batch back into its queue; tells how many, and of the first `told` how they stood before.
+    /// A batch that had come to its end goes on.
+    pub fn retry(&self, name: &str, told: u32, stamp: &Stamp) -> Result<Listed<JobRecord>, BatchRefused> {
         let (name, stamp) = (name.to_owned(), stamp.clone());
         self.write(move |tx| {
             let Some((id, state)) = find(tx, &name)? else {
                 return Err(BatchRefused::NoBatch(name));
             };
             if state == BatchState::Cancelled {
-                return Err(BatchRefused::BadState { name, state });
+                return Err(BatchRefused::CalledOff(name));
             }
             if sweeps::sweep_of(tx, id)?.is_some() {
                 return Err(BatchRefused::Sweep(name));
             }
-            let mut moved = 0;
+            let (mut moved, mut items) = (0, Vec::new());
             for from in JobState::ALL {
                 let Ok(next) = from.after(JobEvent::Retry) else { continue };
+                items.extend(rows::jobs(
+                    tx,
+                    "WHERE j.batch = ?1 AND j.state = ?2 ORDER BY j.position LIMIT ?3",
+                    params![id, from, told],
+                )?);
                 moved += tx.execute(
                     "UPDATE jobs SET state = ?3, serial = NULL, slot = NULL, plan = NULL, reason = NULL, moved_at = ?4
                      WHERE batch = ?1 AND state = ?2",
@@ -100,7 +106,7 @@ impl Store {
                     set_state(tx, id, BatchState::Running, None, &stamp)?;
                 }
             }
-            Ok(moved as u64)
+            Ok(Listed { items, total: moved as u64 })
         })
     }
 

@@ -260,6 +260,9 @@ pub enum BatchRefused {
     /// It sets clocks: no job of it waits in a queue.
     #[error("batch \"{0}\" sets clocks, and makes its jobs as tokens come")]
     Sweep(String),
+    /// It was called off, and its seeds were let go.
+    #[error("batch \"{0}\" was called off: none of its jobs is put back")]
+    CalledOff(String),
     /// It stands where that is not possible.
     #[error("batch \"{name}\" is {state}")]
     BadState {
@@ -283,6 +286,9 @@ impl Remedy for BatchRefused {
                 "import a file into it first, or put its failed jobs back with \"kiln batch retry\""
             }
             Self::Sweep(_) => "put the token down again: it gets a new job",
+            Self::CalledOff(_) => {
+                "import its file again as a new batch; a token that was begun goes on when it is put back"
+            }
             Self::BadState { .. } => "look at what it can do with \"kiln batch show\"",
             Self::Store(error) => error.remedy(),
         }
@@ -295,6 +301,7 @@ impl Remedy for BatchRefused {
             | Self::NoKey(_)
             | Self::Empty(_)
             | Self::Sweep(_)
+            | Self::CalledOff(_)
             | Self::BadState { .. } => Retry::AfterOperator,
             Self::Store(error) => error.retry(),
         }
@@ -524,6 +531,7 @@ mod tests {
             Box::new(BatchRefused::NoKey(name())),
             Box::new(BatchRefused::Empty(name())),
             Box::new(BatchRefused::Sweep(name())),
+            Box::new(BatchRefused::CalledOff(name())),
             Box::new(BatchRefused::BadState { name: name(), state: BatchState::Done }),
             Box::new(BatchRefused::Store(StoreError::Stopped)),
             Box::new(ClaimRefused::Taken(bad)),

@@ -2,8 +2,8 @@
 
 use super::{
     BatchId, BatchState, Duplicate, DuplicateOf, Existing, ImportDone, ImportInto, ImportRefused, JobId,
-    NewBatch, NewEntry, NewJob, NewSeed, SeedState, SourceFile, Stamp, Store, audit, batches, holders,
-    rows::to_json, sweeps, tokens,
+    NewBatch, NewEntry, NewJob, NewSeed, Reserve, SeedState, SourceFile, Stamp, Store, audit, batches,
+    holders, rows::to_json, sweeps, tokens,
 };
 use crate::{
     domain::{ClockState, JobState, Profile, Serial, Touch, UnixMillis},
@@ -142,7 +142,7 @@ fn duplicates(
             for place in places {
                 let existing = match serials.insert((serial, place), at) {
                     Some(earlier) => Some(Existing::SameImport(earlier)),
-                    None => taken_serial(tx, batch, serial, place)?,
+                    None => taken_serial(tx, batch, serial, place, job.reserve)?,
                 };
                 if let Some(existing) = existing {
                     found.push(Duplicate { job: at, of: DuplicateOf::Serial, existing });
@@ -184,6 +184,7 @@ fn taken_serial(
     batch: Option<BatchId>,
     serial: &Serial,
     place: Option<Profile>,
+    reserve: Reserve,
 ) -> rusqlite::Result<Option<Existing>> {
     match batch {
         Some(batch) => {
@@ -199,12 +200,13 @@ fn taken_serial(
             while let Some(row) = rows.next()? {
                 let (of, state, is_reserved): (BatchId, JobState, bool) =
                     (row.get(1)?, row.get(2)?, row.get(3)?);
-                let taken = match state {
-                    JobState::Claimed | JobState::Unfinished => true,
-                    JobState::Queued | JobState::Failed => is_reserved,
-                    JobState::Burned => of == batch,
-                    JobState::Scrapped | JobState::Cancelled => false,
-                };
+                let taken = (of == batch || reserve == Reserve::Alone)
+                    && match state {
+                        JobState::Claimed | JobState::Unfinished => true,
+                        JobState::Queued | JobState::Failed => is_reserved,
+                        JobState::Burned => of == batch,
+                        JobState::Scrapped | JobState::Cancelled => false,
+                    };
                 if taken {
                     return Ok(Some(Existing::Batch(row.get(0)?)));
                 }
@@ -254,8 +256,8 @@ fn insert_job(
 
 fn insert_entry(tx: &Transaction<'_>, job: JobId, entry: &NewEntry) -> rusqlite::Result<()> {
     tx.prepare_cached(
-        "INSERT INTO job_entries (job, profile, seed, parameters, title, display_timeout_s, touch)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO job_entries (job, profile, seed, parameters, title, display_timeout_s, touch, facts)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?
     .execute(params![
         job,
@@ -264,7 +266,8 @@ fn insert_entry(tx: &Transaction<'_>, job: JobId, entry: &NewEntry) -> rusqlite:
         to_json(&entry.parameters),
         entry.title,
         entry.display_timeout_s,
-        entry.touch == Touch::Required
+        entry.touch == Touch::Required,
+        entry.facts.as_ref().map(to_json)
     ])?;
     Ok(())
 }

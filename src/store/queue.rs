@@ -3,16 +3,13 @@
 
 use super::{
     AttemptId, BatchState, BurnDone, ClaimRefused, EntryDone, JobFilter, JobId, JobKind, JobRecord, Listed,
-    MoveRefused, Page, Stamp, Store, StoreError, attempts, audit,
+    MoveRefused, Page, Stamp, Store, StoreError, Trial, attempts, audit,
     batches::{self, PROOF_RANK, ranked},
     clock, drift,
     rows::{self, count, to_count, to_json},
     sweeps, tokens,
 };
-use crate::{
-    domain::{ClockSetBy, JobEvent, JobState, Profile, Proof, Serial, SlotName, SweptOutcome},
-    vault::Fingerprint,
-};
+use crate::domain::{ClockSetBy, JobEvent, JobState, Profile, Proof, Serial, SlotName, SweptOutcome};
 use rusqlite::{
     Connection, OptionalExtension, Transaction, params, params_from_iter,
     types::{ToSql, Value},
@@ -140,7 +137,7 @@ impl Store {
         self.write(move |tx| claim(tx, job, &serial, &slot, &plan, &stamp))
     }
 
-    /// The same, and that `key` is about to be shown to the token: one act, since one follows the other at once and
+    /// The same, and that a key is about to be shown to the token: one act, since one follows the other at once and
     /// both must be durable before the token hears of either.
     pub fn claim_to_try(
         &self,
@@ -148,13 +145,13 @@ impl Store {
         serial: &Serial,
         slot: &SlotName,
         plan: &str,
-        key: Fingerprint,
+        trial: Trial,
         stamp: &Stamp,
     ) -> Result<(JobRecord, AttemptId), ClaimRefused> {
         let (serial, slot, plan, stamp) = (serial.clone(), slot.clone(), plan.to_owned(), stamp.clone());
         self.write(move |tx| {
             let job = claim(tx, job, &serial, &slot, &plan, &stamp)?;
-            let attempt = attempts::insert(tx, &serial, key, Some(job.batch), &stamp)?;
+            let attempt = attempts::insert(tx, &serial, trial, Some(job.batch), &stamp)?;
             Ok((job, attempt))
         })
     }
@@ -553,6 +550,7 @@ fn record_mapping(
         .iter()
         .find(|one| one.profile == entry.profile)
         .ok_or(MoveRefused::OtherEntries(entry.profile))?;
+    let facts = asked.facts.as_ref().unwrap_or(&job.facts);
     tokens::end_mapping(tx, &done.serial, entry.profile, asked.seed, stamp)?;
     tx.execute("UPDATE seeds SET state = 'on-token' WHERE id = ?1", [asked.seed])?;
     tx.prepare_cached(
@@ -568,8 +566,8 @@ fn record_mapping(
         asked.title,
         job.id,
         done.clock_override,
-        job.facts.upn,
-        to_json(&job.facts),
+        facts.upn,
+        to_json(facts),
         stamp.now,
         entry.proof,
         entry.detail

@@ -20,6 +20,24 @@ use crate::{
 };
 use std::fmt;
 
+/// A key that is about to be shown to a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trial {
+    /// Which key.
+    pub key: Fingerprint,
+    /// What allows it.
+    pub by: TrialBy,
+}
+
+/// What allows a key to be shown to a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TrialBy {
+    /// Nothing on record speaks against it.
+    Record,
+    /// A person's word, which the attempt uses up ([`ConsentTo::AnotherAttempt`]).
+    Consent,
+}
+
 /// Who does something, when, and what the station's clock was worth: the head of every audit entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stamp {

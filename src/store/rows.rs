@@ -222,7 +222,7 @@ fn entries(connection: &Connection, job: JobId) -> rusqlite::Result<Vec<EntryRec
     connection
         .prepare_cached(
             "SELECT e.profile, e.seed, e.parameters, e.title, e.display_timeout_s, length(s.sealed),
-                 e.touch
+                 e.touch, e.facts
              FROM job_entries e JOIN seeds s ON s.id = e.seed WHERE e.job = ?1 ORDER BY e.profile",
         )?
         .query_map([job], |row| {
@@ -234,6 +234,7 @@ fn entries(connection: &Connection, job: JobId) -> rusqlite::Result<Vec<EntryRec
                 title: row.get(3)?,
                 display_timeout_s: row.get(4)?,
                 touch: if row.get(6)? { Touch::Required } else { Touch::Free },
+                facts: if row.get_ref(7)? == ValueRef::Null { None } else { Some(json(row, 7)?) },
             })
         })?
         .collect()

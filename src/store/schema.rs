@@ -29,6 +29,8 @@ pub(super) const STEPS: &[&str] = &[
     include_str!("schema/step-008.sql"),
     include_str!("schema/step-009.sql"),
     include_str!("schema/step-010.sql"),
+    include_str!("schema/step-011.sql"),
+    include_str!("schema/step-012.sql"),
 ];
 
 /// Opens `path` for writing, private from its first byte, at the last schema.

@@ -4,8 +4,8 @@
 
 use super::{
     AttemptId, BatchId, BatchRefused, BatchState, ClaimRefused, EntryDone, JobId, JobRecord, Listed,
-    MoveRefused, NewBatch, NewReading, OverrideId, Page, Stamp, Store, StoreError, attempts, audit, batches,
-    clock, drift, holders, queue,
+    MoveRefused, NewBatch, NewReading, OverrideId, Page, Stamp, Store, StoreError, Trial, attempts, audit,
+    batches, clock, drift, holders, queue,
     rows::{self, to_count, to_json},
     tokens,
 };
@@ -53,8 +53,8 @@ pub struct NewResync {
     pub before_ms: Option<i64>,
     /// What the claim means to do, as text.
     pub plan: String,
-    /// The key that is about to be shown to the token.
-    pub key: Fingerprint,
+    /// The key that is about to be shown to the token, and what allows that.
+    pub trial: Trial,
 }
 
 /// A sweep that takes tokens.
@@ -226,7 +226,7 @@ impl Store {
     ) -> Result<(JobRecord, AttemptId), ClaimRefused> {
         let stamp = stamp.clone();
         self.write(move |tx| {
-            let NewResync { sweep, serial, slot, profiles, said, before_ms, plan, key } = new;
+            let NewResync { sweep, serial, slot, profiles, said, before_ms, plan, trial } = new;
             for (profile, seconds) in said {
                 say_timeout(tx, &serial, profile, seconds, &stamp)?;
             }
@@ -253,7 +253,7 @@ impl Store {
             }
             let job = queue::claim(tx, id, &serial, &slot, &plan, &stamp)?;
             note(tx, &job, SweptOutcome::Unfinished, None, &stamp)?;
-            let attempt = attempts::insert(tx, &serial, key, Some(job.batch), &stamp)?;
+            let attempt = attempts::insert(tx, &serial, trial, Some(job.batch), &stamp)?;
             Ok((job, attempt))
         })
     }

@@ -20,7 +20,7 @@ use crate::{
 };
 use rusqlite::Connection;
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     path::PathBuf,
     sync::{Barrier, mpsc},
 };
@@ -81,6 +81,7 @@ impl Bench {
             title: Some(format!("title {number}")),
             display_timeout_s: Some(30),
             touch: Touch::Free,
+            facts: None,
         }
     }
 
@@ -94,6 +95,7 @@ impl Bench {
                 ..JobFacts::default()
             },
             entries: vec![self.entry(0, number)],
+            reserve: Reserve::Alone,
         }
     }
 

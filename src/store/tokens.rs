@@ -13,6 +13,7 @@ use crate::domain::{ClockSetBy, JobEvent, JobState, Mode, Parameters, Profile, P
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use serde_json::json;
 use std::{
+    collections::HashMap,
     sync::{PoisonError, atomic::Ordering},
     thread,
 };
@@ -141,6 +142,17 @@ impl Store {
         })
     }
 
+    /// How many bytes each seed has that some token holds. One query: whoever asks for one asks for thousands.
+    pub fn seed_lengths(&self) -> Result<HashMap<SeedId, u32>, StoreError> {
+        self.read(|c| {
+            Ok(c.prepare_cached(
+                "SELECT s.id, s.len_bytes FROM mappings m JOIN seeds s ON s.id = m.seed WHERE m.ended_at IS NULL",
+            )?
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<Result<_, _>>()?)
+        })
+    }
+
     /// How many profiles of all tokens hold a seed on record.
     pub fn seeds_held(&self) -> Result<u64, StoreError> {
         self.read(|c| {
@@ -222,17 +234,7 @@ impl Store {
     /// Uses up one such word, the oldest; false if there is none.
     pub fn take_consent(&self, serial: &Serial, to: ConsentTo, stamp: &Stamp) -> Result<bool, StoreError> {
         let (serial, stamp) = (serial.clone(), stamp.clone());
-        self.write(move |tx| {
-            let taken = tx.execute(
-                "UPDATE consents SET used_at = ?3 WHERE id = (
-                     SELECT min(id) FROM consents WHERE serial = ?1 AND what = ?2 AND used_at IS NULL)",
-                params![serial, to, stamp.now],
-            )?;
-            if taken == 1 {
-                audit::append(tx, &stamp, "consent used", Some(&serial), &json!({ "to": to }))?;
-            }
-            Ok(taken == 1)
-        })
+        self.write(move |tx| Ok(take_consent(tx, &serial, to, &stamp)?.is_some()))
     }
 
     /// The token was reset to its factory state: what it held is gone, its seeds are never used again, and what was
@@ -379,6 +381,27 @@ pub(super) fn is_scrapped(connection: &Connection, serial: &Serial) -> rusqlite:
         .query_row([serial], |row| row.get(0))
 }
 
+/// Uses up a person's word, the oldest; tells which it was.
+pub(super) fn take_consent(
+    tx: &Transaction<'_>,
+    serial: &Serial,
+    to: ConsentTo,
+    stamp: &Stamp,
+) -> rusqlite::Result<Option<i64>> {
+    let taken = tx
+        .query_row(
+            "UPDATE consents SET used_at = ?3 WHERE id = (
+                 SELECT min(id) FROM consents WHERE serial = ?1 AND what = ?2 AND used_at IS NULL) RETURNING id",
+            params![serial, to, stamp.now],
+            |row| row.get(0),
+        )
+        .optional()?;
+    if taken.is_some() {
+        audit::append(tx, stamp, "consent used", Some(serial), &json!({ "to": to }))?;
+    }
+    Ok(taken)
+}
+
 /// Closes what a profile held until now, because `by` is there instead. The same seed burned again stays in use.
 pub(super) fn end_mapping(
     tx: &Transaction<'_>,
@@ -479,8 +502,8 @@ fn release(
         )?;
         let again = JobId(tx.last_insert_rowid());
         tx.execute(
-            "INSERT INTO job_entries (job, profile, seed, parameters, title, display_timeout_s, touch)
-             SELECT ?2, e.profile, e.seed, e.parameters, e.title, e.display_timeout_s, e.touch
+            "INSERT INTO job_entries (job, profile, seed, parameters, title, display_timeout_s, touch, facts)
+             SELECT ?2, e.profile, e.seed, e.parameters, e.title, e.display_timeout_s, e.touch, e.facts
              FROM job_entries e JOIN seeds s ON s.id = e.seed
              WHERE e.job = ?1 AND s.state = 'bound' AND s.bound_to = ?3",
             params![job.id, again, serial],

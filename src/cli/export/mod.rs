@@ -9,7 +9,7 @@ pub use format::FormatArgs;
 pub use place::{Outlet, Place};
 pub use protect::Seal;
 
-use self::{format::Format, place::digest, protect::ProtectArgs};
+use self::{format::Format, place::Put, protect::ProtectArgs};
 use super::{
     Ask, CliError, Exit, Io, VerbError,
     ask::answer,
@@ -269,15 +269,20 @@ pub fn run(args: ExportArgs, form: Form, io: &mut Io<'_>, station: &mut dyn Ask)
     let command = Command::Export(args.options());
     let mut export = answer!(station, command, Reply::Exported(export) => export);
     let content = std::mem::replace(&mut export.content, SecretBytes::new([]));
-    let sha256 = match args.place() {
+    let put = match args.place() {
         _ if args.dry_run => None,
         Some(place) => Some(place.write(content, &protection, &export.anchor, args.overwrite())?),
         None => {
             let ready = protection.seal(content)?;
             io.out.write_all(ready.bytes())?;
-            Some(digest(ready.bytes()))
+            Some(Put::of(ready.bytes()))
         }
     };
+    let read_again = put.as_ref().filter(|_| args.format.is_for_servers());
+    if let Some(says) = read_again.and_then(Put::too_long_to_read) {
+        io.note(format_args!("{says}"))?;
+    }
+    let sha256 = put.map(|put| put.sha256);
     if let (Form::Json, true) = (form, args.file().is_some() || args.dry_run) {
         let file = args.file().filter(|_| !args.dry_run).map(|file| file.display().to_string());
         let Exported { tokens, left_out, cannot_carry, login_target, lint, anchor, .. } = &export;

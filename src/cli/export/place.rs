@@ -13,6 +13,7 @@ use crate::{
     },
     domain::UnixTime,
     face::{AuditHead, BatchReport, Exported, SecretBytes},
+    formats::MAX_FILE_BYTES,
 };
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
@@ -45,30 +46,53 @@ impl Place {
         Ok(())
     }
 
-    /// Protects and writes it with what lies beside it; gives the SHA-256 of the file, or of the pictures' list.
+    /// Protects and writes it with what lies beside it.
     pub(super) fn write(
         &self,
         content: SecretBytes,
         protection: &Protection,
         anchor: &AuditHead,
         overwrite: Overwrite,
-    ) -> Result<String, CliError> {
+    ) -> Result<Put, CliError> {
         match self {
             Self::File(file) => {
                 let ready = protection.seal(content)?;
-                let sha256 = digest(ready.bytes());
+                let put = Put::of(ready.bytes());
                 create(file, ready.bytes(), overwrite)?;
-                let beside = format!("{}{}", checksum_line(&sha256, file), anchor_line(anchor));
+                let beside = format!("{}{}", checksum_line(&put.sha256, file), anchor_line(anchor));
                 create(&checksum_name(file), beside.as_bytes(), overwrite)?;
-                Ok(sha256)
+                Ok(put)
             }
             Self::Pictures(dir) => {
                 let sums = pictures::write(&content, dir, protection, overwrite)?;
                 let sums = format!("{sums}{}", anchor_line(anchor));
                 create(&dir.join(pictures::SUMS), sums.as_bytes(), overwrite)?;
-                Ok(digest(sums.as_bytes()))
+                Ok(Put::of(sums.as_bytes()))
             }
         }
+    }
+}
+
+/// A file that was written; of pictures, their list.
+pub(super) struct Put {
+    pub sha256: String,
+    len_bytes: usize,
+}
+
+impl Put {
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        Self { sha256: digest(bytes), len_bytes: bytes.len() }
+    }
+
+    /// What to know of a file that kiln itself could not read again.
+    pub(super) fn too_long_to_read(&self) -> Option<String> {
+        (self.len_bytes > MAX_FILE_BYTES).then(|| {
+            format!(
+                "{} MiB are more than the {} MiB that kiln reads of one file: if kiln is to read it, export batch by batch",
+                self.len_bytes >> 20,
+                MAX_FILE_BYTES >> 20
+            )
+        })
     }
 }
 
@@ -98,9 +122,10 @@ impl Outlet {
     }
 
     fn put(&self, content: SecretBytes, anchor: &AuditHead, what: &str) -> Result<String, CliError> {
-        self.place.write(content, &self.protection, anchor, Overwrite::Refuse)?;
+        let put = self.place.write(content, &self.protection, anchor, Overwrite::Refuse)?;
         let protected = self.protection.told().unwrap_or_else(|| "only this account can read it".into());
-        Ok(format!("{what} written to {}; {protected}", self.place.path().display()))
+        let too_long = put.too_long_to_read().map_or(String::new(), |says| format!("; {says}"));
+        Ok(format!("{what} written to {}; {protected}{too_long}", self.place.path().display()))
     }
 }
 
@@ -185,6 +210,17 @@ mod tests {
         let again =
             Outlet::new(Place::Pictures(pictures), Seal::None, NOW).err().expect("it is there already");
         assert!(again.to_failure().remedy.len() > 10);
+    }
+
+    #[test]
+    fn a_file_that_kiln_could_not_read_again_is_called_so() {
+        let put = |len_bytes| Put { sha256: String::new(), len_bytes }.too_long_to_read();
+        assert_eq!(put(MAX_FILE_BYTES), None);
+        let says = put(MAX_FILE_BYTES + (5 << 20)).unwrap();
+        assert!(
+            says.starts_with("101 MiB are more than the 96 MiB") && says.contains("batch by batch"),
+            "{says}"
+        );
     }
 
     #[test]

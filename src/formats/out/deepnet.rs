@@ -3,7 +3,7 @@
 //! but serial and seed: what kind of token it is, its server knows by the product code.
 
 use super::{DeepnetKind, OutRow, Sheet};
-use crate::domain::seed_text::Encoding;
+use crate::{domain::seed_text::Encoding, formats::dualshield::TIME_BASED_PRODUCT};
 use zeroize::Zeroizing;
 
 /// What stands in the header of a DualShield XML.
@@ -19,7 +19,7 @@ pub struct DualShieldCodes {
 
 impl Default for DualShieldCodes {
     fn default() -> Self {
-        Self { manufacturer: "DN".into(), product: "ST".into(), kind: DeepnetKind::Time }
+        Self { manufacturer: "DN".into(), product: TIME_BASED_PRODUCT.into(), kind: DeepnetKind::Time }
     }
 }
 

@@ -21,6 +21,7 @@ pub use told::{CannotCarry, Loss, Reason};
 
 use super::{
     DuoType, Format, Place,
+    dualshield::TIME_BASED_PRODUCT,
     entra::{self, EntraRow, SpellingOfInterval},
 };
 use crate::domain::{
@@ -179,9 +180,12 @@ impl Output {
         Some(match self {
             Self::EntraCsv(_) => Format::EntraCsv,
             Self::GraphJson => Format::GraphJson,
-            // The file itself does not say that its tokens count.
-            Self::DualShieldXml(codes) if codes.kind == DeepnetKind::Counter => return None,
-            Self::DualShieldXml(_) => Format::DualShieldXml,
+            // The file itself says so only where its product code is public.
+            Self::DualShieldXml(codes) => match codes.kind {
+                DeepnetKind::Counter => Format::DualShieldCounter,
+                DeepnetKind::Time if codes.product == TIME_BASED_PRODUCT => Format::DualShieldXml,
+                DeepnetKind::Time => Format::DualShieldTime,
+            },
             Self::DeepnetCsv { kind: DeepnetKind::Time, .. } => Format::DeepnetTime,
             Self::DeepnetCsv { kind: DeepnetKind::Counter, .. } => Format::DeepnetCounter,
             Self::Pskc(_) => Format::Pskc,

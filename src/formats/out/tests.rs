@@ -12,6 +12,8 @@ fn outputs() -> Vec<Output> {
         Output::EntraCsv(SpellingOfInterval::Older),
         Output::GraphJson,
         Output::DualShieldXml(DualShieldCodes::default()),
+        Output::DualShieldXml(DualShieldCodes { product: "XT".into(), ..DualShieldCodes::default() }),
+        Output::DualShieldXml(counting()),
         Output::Pskc(SuiteSpelling::Usual),
         Output::Pskc(SuiteSpelling::PrivacyIdea),
         Output::PrivacyIdeaCsv,
@@ -25,6 +27,11 @@ fn outputs() -> Vec<Output> {
         all.push(Output::OktaCsv { encoding, factor_profile: Some("fp, 1".into()) });
     }
     all
+}
+
+/// Codes of a counter-based product, as if one were public.
+fn counting() -> DualShieldCodes {
+    DualShieldCodes { product: "EV".into(), kind: DeepnetKind::Counter, ..DualShieldCodes::default() }
 }
 
 /// What a row is made of.
@@ -319,9 +326,7 @@ fn what_has_no_place_is_told_with_what_to_do() {
     let started = spec(Parameters { mode: t0, ..Parameters::standard() }, 20);
     assert!(Output::KeyUriList.losses(&started.row()).contains(&Loss::StartTime));
     let counted = spec(Parameters { mode: Mode::Hotp { counter: 7 }, ..Parameters::standard() }, 20);
-    let codes =
-        DualShieldCodes { product: "EV".into(), kind: DeepnetKind::Counter, ..DualShieldCodes::default() };
-    let hseeds_xml = Output::DualShieldXml(codes);
+    let hseeds_xml = Output::DualShieldXml(counting());
     assert_eq!(hseeds_xml.losses(&counted.row()), [Loss::Kind, Loss::Counter, Loss::Title, Loss::User]);
     for loss in [
         Loss::Title,

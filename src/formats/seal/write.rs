@@ -258,7 +258,7 @@ mod tests {
         *,
     };
     use crate::{
-        domain::{Parameters, Profile, Seed, Serial},
+        domain::{Hash, Parameters, Profile, Seed, Serial},
         formats::{
             Format, OpensWith,
             out::{OutRow, Output, SuiteSpelling},
@@ -339,6 +339,37 @@ mod tests {
             let old = seal_pskc(&plain, SealWith::Key(&key), Cipher::Old, &mut counting());
             assert_eq!(old.is_ok(), length == 16);
         }
+    }
+
+    /// The longest form in which kiln writes a token. Whoever changes it sees here whether the largest batch is still read.
+    #[test]
+    fn the_largest_batch_is_still_read_when_it_is_sealed() {
+        const LARGEST_BATCH: usize = 100_000;
+        let password = FileSecret::passphrase("blue horse");
+        let sealed_len = |tokens: usize| {
+            let seeds: Vec<Seed> = (0..tokens).map(|_| Seed::new(vec![0x5A; 32])).collect();
+            let serials: Vec<Serial> =
+                (0..tokens).map(|n| format!("8659610{n:07}").parse().unwrap()).collect();
+            let row = |(serial, seed)| OutRow {
+                serial,
+                profile: Profile::ZERO,
+                title: None,
+                seed,
+                parameters: Parameters { hash: Hash::Sha256, ..Parameters::standard() },
+                upn: Some("firstname.lastname@department.example.com"),
+                issuer: Some("Example Corporation"),
+                account: Some("firstname.lastname@department.example.com"),
+                manufacturer: "Token2",
+                model: "OTPC-P2-i-NB",
+            };
+            let rows: Vec<OutRow<'_>> = serials.iter().zip(&seeds).map(row).collect();
+            let plain = Output::Pskc(SuiteSpelling::Usual).write(&rows).unwrap();
+            let with = SealWith::Password(&password, 1);
+            seal_pskc(&plain, with, Cipher::Strong, &mut counting()).unwrap().len()
+        };
+        let (one, eleven) = (sealed_len(1), sealed_len(11));
+        let largest = one + (eleven - one) / 10 * LARGEST_BATCH;
+        assert!(largest < crate::formats::MAX_FILE_BYTES, "{largest} bytes");
     }
 
     #[test]

@@ -78,6 +78,12 @@ pub enum FileError {
     /// Serial and hex seed alone: time- or counter-based?
     #[error("nothing in the file says whether its codes are time- or counter-based, nor how long they are")]
     KindOpen,
+    /// DualShield: whether its tokens count, the file leaves to a product code that is not public.
+    #[error("whether tokens of product code {code} count or go by time, the file does not say")]
+    ProductOpen {
+        /// The code.
+        code: String,
+    },
     /// Not well-formed XML, or XML of a kind that isn't read.
     #[error("{0}")]
     Xml(XmlFault),
@@ -218,6 +224,9 @@ impl Remedy for FileError {
             Self::KindOpen => {
                 "say which with --format: privacyidea-csv, linotp-csv, duo-totp6, duo-totp8, duo-hotp6, duo-hotp8, tseeds or hseeds"
             }
+            Self::ProductOpen { .. } => {
+                "look at what was ordered; then say --format hseeds-xml if they count, tseeds-xml if they go by time"
+            }
             Self::Xml(fault) => match fault {
                 XmlFault::NotWellFormed { .. } | XmlFault::CutOff { .. } => {
                     "get the file again from whoever made it; do not edit it in a word processor"
@@ -272,6 +281,7 @@ mod tests {
             FileError::ColumnTwice { field: Field::Upn },
             FileError::EncodingOpen { fits: vec![Encoding::Hex, Encoding::Base32] },
             FileError::KindOpen,
+            FileError::ProductOpen { code: "EV".into() },
             FileError::Xml(XmlFault::NotWellFormed { line: 1 }),
             FileError::Xml(XmlFault::CutOff { line: 1 }),
             FileError::Xml(XmlFault::Dtd { line: 1 }),

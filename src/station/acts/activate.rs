@@ -9,11 +9,11 @@ use super::{
     verify,
 };
 use crate::{
-    domain::{Clock, Mode, Parameters, Profile, Proof, Seed, Serial, Target, UnixTime, otp},
+    domain::{Clock, Mode, Parameters, Profile, Proof, Seed, SeedId, Serial, Target, UnixTime, otp},
     face::{ActivationAsk, ActivationCode, ActivationCodes, Failure, FailureKind, Reply},
     store::{MappingRecord, ToActivate, TokenRefused},
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 /// Sentences about tokens that are left out; a batch may hold a hundred thousand.
 const TOLD: usize = 50;
@@ -63,7 +63,9 @@ pub fn codes(core: &Core, ask: &ActivationAsk, who: &str) -> Result<Reply, Failu
 
     let at = now.floor_second();
     let done = core.store.activated_seeds()?;
-    let Waiting { waiting, mut left_out } = waiting(core, target, &mappings, &done)?;
+    // Their lengths are all that is asked of the seeds, but for those whose codes are given.
+    let lengths = core.store.seed_lengths()?;
+    let Waiting { waiting, mut left_out } = waiting(target, &mappings, &done, &lengths);
     let mut codes = Vec::new();
     let mut of = Vec::new();
     for mapping in waiting.iter().take(usize::try_from(room).unwrap_or(usize::MAX)) {
@@ -115,11 +117,11 @@ struct Waiting<'m> {
 
 /// Of each token the profile that the server knows: the first that it accepts, as an export chooses it.
 fn waiting<'m>(
-    core: &Core,
     target: &Target,
     mappings: &'m [MappingRecord],
-    done: &BTreeSet<crate::domain::SeedId>,
-) -> Result<Waiting<'m>, Failure> {
+    done: &BTreeSet<SeedId>,
+    lengths: &HashMap<SeedId, u32>,
+) -> Waiting<'m> {
     let mut found = Waiting { waiting: Vec::new(), left_out: Vec::new() };
     let mut seen: BTreeSet<&Serial> = BTreeSet::new();
     let mut refused: Vec<(&Serial, String)> = Vec::new();
@@ -135,8 +137,7 @@ fn waiting<'m>(
             ));
             continue;
         }
-        // Its length is all that is asked of the seed.
-        let length = core.store.seed_sealed(mapping.seed)?.map_or(0, |seed| seed.len_bytes);
+        let length = lengths.get(&mapping.seed).copied().unwrap_or_default();
         let length = usize::try_from(length).unwrap_or(usize::MAX);
         match target.check(&mapping.parameters, length) {
             Err(misfit) => refused.push((serial, misfit.to_string())),
@@ -153,7 +154,7 @@ fn waiting<'m>(
             found.left_out.push(format!("token {serial}: {why}"));
         }
     }
-    Ok(found)
+    found
 }
 
 /// The code of `at`, and the first second in which it is not the current one any more.

@@ -2,9 +2,13 @@
 
 use super::super::{core::Core, failure::failure, views};
 use crate::{
-    face::{BatchDetail, Failure, FailureKind, JobFilter, Page, PageOf, Reply, Source},
+    domain::JobState,
+    face::{BatchDetail, Failure, FailureKind, JobFilter, JobView, Page, PageOf, Reply, Retried, Source},
     store::{self, BatchMove},
 };
+
+/// So many jobs of a kind are told one by one when failed ones are put back.
+const RETRIED_TOLD: u32 = 50;
 
 /// All batches.
 pub fn list(core: &Core) -> Result<Reply, Failure> {
@@ -54,12 +58,23 @@ pub fn pause(core: &Core, name: &str, who: &str) -> Result<Reply, Failure> {
     move_batch(core, name, BatchMove::Pause { reason: None }, who)
 }
 
-/// Puts its failed jobs back into the queue.
+/// Puts its failed jobs back into the queue; tells of those, and of the ones that are left although they are not burned.
 pub fn retry(core: &Core, name: &str, who: &str) -> Result<Reply, Failure> {
-    core.store.retry(name, &core.stamp(who))?;
+    let put_back = core.store.retry(name, RETRIED_TOLD, &core.stamp(who))?;
     core.say_batch(name);
     core.changed();
-    show(core, name)
+    let batch = core.store.batch_by_name(name)?.ok_or_else(|| no_batch(name))?;
+    let filter = store::JobFilter { states: vec![JobState::Unfinished], text: None };
+    let unfinished = core.store.jobs(batch.id, &filter, store::Page::first(RETRIED_TOLD))?;
+    Ok(Reply::Retried(Box::new(Retried {
+        batch: detail(batch),
+        put_back: listed(&put_back),
+        unfinished: listed(&unfinished),
+    })))
+}
+
+fn listed(jobs: &store::Listed<store::JobRecord>) -> PageOf<JobView> {
+    PageOf { total: jobs.total, items: jobs.items.iter().map(views::job).collect() }
 }
 
 /// Says when its turn is, of several that run.
@@ -87,7 +102,7 @@ pub fn jobs(core: &Core, batch: &str, filter: &JobFilter, page: Page) -> Result<
     let batch = core.store.batch_by_name(batch)?.ok_or_else(|| no_batch(batch))?;
     let filter = store::JobFilter { states: filter.state.into_iter().collect(), text: None };
     let jobs = core.store.jobs(batch.id, &filter, super::page(page))?;
-    Ok(Reply::Jobs(PageOf { total: jobs.total, items: jobs.items.iter().map(views::job).collect() }))
+    Ok(Reply::Jobs(listed(&jobs)))
 }
 
 /// No batch has that name.

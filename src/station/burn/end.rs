@@ -12,10 +12,11 @@ use crate::{
         resync,
         slot::Slot,
         views::job_event,
-        visit::{After, drift_of},
+        visit::{After, Guest, drift_of},
     },
     store::{
         AlarmAbout, BurnDone, EntryDone, JobKind, JobRecord, MoveRefused, NewReading, ResyncDone, Stamp,
+        StoreError,
     },
 };
 
@@ -39,8 +40,9 @@ impl Work<'_> {
                 (core.crossing)("ended");
                 core.bus.say(job_event(&record, Some(&slot.name)));
                 slot.breaker.succeed();
-                self.show_burned(slot, &record, last_reading);
-                Ok(After::Take)
+                let next = self.next_for_it()?;
+                self.show_burned(slot, &record, last_reading, next.as_ref());
+                Ok(if next.is_some() { After::Soon } else { After::Take })
             }
             Ending::Failed { reason, key_refused } => {
                 let record = core.store.failed(job, &reason, &stamp)?;
@@ -130,9 +132,30 @@ impl Work<'_> {
         }
     }
 
-    fn show_burned(&self, slot: &Slot<'_>, record: &JobRecord, last_reading: Option<NewReading>) {
+    /// The job of another batch that this very key gets next, without being lifted. Any other token is taken away first:
+    /// what was burned is not written over because it still lies there.
+    fn next_for_it(&self) -> Result<Option<JobRecord>, StoreError> {
+        let Guest { serial, model, .. } = self.guest;
+        if !model.driver.names_profiles() || self.core.is_stopping() {
+            return Ok(None);
+        }
+        self.core.store.own_job(serial, &model.name)
+    }
+
+    fn show_burned(
+        &self,
+        slot: &Slot<'_>,
+        record: &JobRecord,
+        last_reading: Option<NewReading>,
+        next: Option<&JobRecord>,
+    ) {
         let serial = &self.guest.serial;
-        let (says, remedy) = if record.kind == JobKind::Resync {
+        let (says, remedy) = if let Some(next) = next {
+            (
+                format!("burned; job {} of batch \"{}\" is for this key, too", next.id, next.batch_name),
+                Some("leave it where it is; it goes on by itself".to_owned()),
+            )
+        } else if record.kind == JobKind::Resync {
             (resync::says_set(record), resync::what_then(self.core, record))
         } else if record.wants_eyes {
             (
@@ -145,7 +168,7 @@ impl Work<'_> {
             ("burned".to_owned(), None)
         };
         self.core.bus.slot(SlotView {
-            doing: Doing::Take,
+            doing: if next.is_some() { Doing::Wait } else { Doing::Take },
             says: Some(says),
             remedy,
             drift: last_reading.map(drift_of).or(self.view.drift),

@@ -5,7 +5,7 @@ use crate::{
     domain::{Parameters, Policy, Profile, Proof, ReadingKind, Seed, SeedId, SlotName, Touch},
     store::{
         BatchMove, BurnDone, EntryDone, ImportInto, JobFacts, JobFilter, NewBatch, NewEntry, NewJob,
-        NewReading, NewSeed, Page as StorePage, SeedOrigin, Stamp,
+        NewReading, NewSeed, Page as StorePage, Reserve, SeedOrigin, Stamp,
     },
     vault::DataKey,
 };
@@ -58,9 +58,16 @@ impl Fleet {
                 title: None,
                 display_timeout_s: None,
                 touch: Touch::Free,
+                facts: None,
             };
             let facts = JobFacts { upn: Some(format!("user{n}@example.com")), ..JobFacts::default() };
-            NewJob { reserved: Some(serial(n)), model: Some("c301-i".into()), facts, entries: vec![entry] }
+            NewJob {
+                reserved: Some(serial(n)),
+                model: Some("c301-i".into()),
+                facts,
+                entries: vec![entry],
+                reserve: Reserve::Alone,
+            }
         });
         let new = NewBatch {
             name: batch.into(),

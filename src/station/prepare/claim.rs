@@ -15,7 +15,7 @@ use crate::{
         views::job_event,
         visit::After,
     },
-    store::{AttemptId, BatchId, ClaimRefused, ConsentTo, JobRecord, Stamp},
+    store::{AttemptId, BatchId, ClaimRefused, ConsentTo, JobRecord, Stamp, Trial, TrialBy},
     vault::Fingerprint,
 };
 
@@ -33,7 +33,7 @@ pub fn claim_locked(
     batch: BatchId,
     (key, fingerprint): (CustomerKey, Fingerprint),
     consent: &Consent,
-    claim: impl FnOnce(&Stamp) -> Result<(JobRecord, AttemptId), ClaimRefused>,
+    claim: impl FnOnce(Trial, &Stamp) -> Result<(JobRecord, AttemptId), ClaimRefused>,
 ) -> Result<(JobRecord, Door), Either> {
     let core = slot.core;
     // One at a time from the look at the key's standing to the record of the attempt, or two slots would both find
@@ -41,12 +41,12 @@ pub fn claim_locked(
     let _turn = core.key_turn();
     let trust = may_authenticate(core, serial, Some(batch), fingerprint)?;
     (core.crossing)("before-claim");
-    let (job, attempt) = claim(&core.stamp(STATION)).map_err(Either::Claim)?;
+    let trial = Trial { key: fingerprint, by: trust.into() };
+    let (job, attempt) = claim(trial, &core.stamp(STATION)).map_err(Either::Claim)?;
     slot.hand.hold(job.id);
     slot.hand.attempt_made(attempt);
     core.bus.say(job_event(&job, Some(&slot.name)));
-    let more = (trust == KeyTrust::ByConsent).then_some(ConsentTo::AnotherAttempt);
-    use_up(slot, serial, consent, more)?;
+    use_up(slot, serial, consent)?;
     Ok((job, Door::Locked { key, fingerprint, attempt, is_proven: trust == KeyTrust::Proven }))
 }
 
@@ -68,20 +68,15 @@ pub(super) fn claim_open(
         .map_err(Either::Claim)?;
     slot.hand.hold(job.id);
     core.bus.say(job_event(&job, Some(&slot.name)));
-    use_up(slot, serial, consent, None)?;
+    use_up(slot, serial, consent)?;
     Ok(job)
 }
 
 /// A person's word is used up only now, when it has served.
-fn use_up(
-    slot: &Slot<'_>,
-    serial: &Serial,
-    consent: &Consent,
-    more: Option<ConsentTo>,
-) -> Result<(), Either> {
+fn use_up(slot: &Slot<'_>, serial: &Serial, consent: &Consent) -> Result<(), Either> {
     let core = slot.core;
     let stamp = core.stamp(STATION);
-    for to in consent.words.iter().copied().filter(|_| consent.serves).chain(more) {
+    for to in consent.words.iter().copied().filter(|_| consent.serves) {
         core.store.take_consent(serial, to, &stamp).inspect_err(|error| {
             // Nothing was sent; but a job that nobody has in hand must not stay claimed.
             let reason = format!("a person's word could not be recorded as used: {error}");
@@ -100,6 +95,15 @@ pub enum KeyTrust {
     Untried,
     /// A person allowed one more attempt on this token.
     ByConsent,
+}
+
+impl From<KeyTrust> for TrialBy {
+    fn from(trust: KeyTrust) -> Self {
+        match trust {
+            KeyTrust::Proven | KeyTrust::Untried => Self::Record,
+            KeyTrust::ByConsent => Self::Consent,
+        }
+    }
 }
 
 /// Whether the key may be tried on this token now.

@@ -73,6 +73,8 @@ pub struct EntryRecord {
     pub display_timeout_s: Option<u16>,
     /// Whether each code wants a touch.
     pub touch: Touch,
+    /// What the source said about this one, where it is not what it said of the whole job.
+    pub facts: Option<JobFacts>,
 }
 
 /// What a job does to its token.

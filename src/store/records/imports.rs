@@ -55,6 +55,8 @@ pub struct NewEntry {
     pub display_timeout_s: Option<u16>,
     /// Whether each code wants a touch.
     pub touch: Touch,
+    /// What the source said about this one, where a job is made of several lines; `None`: what it said of the token.
+    pub facts: Option<JobFacts>,
 }
 
 /// What the source said about a token besides seeds and serial.
@@ -82,6 +84,17 @@ pub struct NewJob {
     pub facts: JobFacts,
     /// What goes where, at least one.
     pub entries: Vec<NewEntry>,
+    /// Whether its token may have others meanwhile.
+    pub reserve: Reserve,
+}
+
+/// Whether a token for which a job is reserved may have jobs of other batches at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reserve {
+    /// No: what one of them burns, the next would replace.
+    Alone,
+    /// Yes: the token holds many things, and each job puts others beside them.
+    BesideOthers,
 }
 
 /// Where an import goes.

@@ -178,7 +178,9 @@ fn a_failed_job_frees_its_seed_for_another_token() {
     assert_eq!(bench.seed_state(1), (SeedState::Free, None));
     assert_eq!(bench.next("A2"), None, "a person puts it back");
     assert_eq!(bench.store.batch_by_name("b").unwrap().unwrap().state, BatchState::Done);
-    assert_eq!(bench.store.retry("b", &stamp(12)).unwrap(), 1);
+    let retried = bench.store.retry("b", 9, &stamp(12)).unwrap();
+    assert_eq!((retried.total, retried.items[0].state), (1, JobState::Failed), "as it stood before");
+    assert!(retried.items[0].serial.is_some() && retried.items[0].reason.is_some());
     assert_eq!(bench.next("A2"), Some(jobs[0]));
     bench.burn(jobs[0], "A2");
     assert_eq!(bench.seed_state(1), (SeedState::OnToken, Some(serial("A2"))));
@@ -274,8 +276,9 @@ fn a_batch_moves_only_where_it_can() {
     assert_eq!(bench.store.batch_by_name("b").unwrap().unwrap().reason.as_deref(), Some("three refused"));
     assert_eq!(go(BatchMove::Cancel).unwrap(), BatchState::Cancelled);
     assert!(matches!(go(BatchMove::Start), Err(BatchRefused::BadState { .. })));
-    assert!(matches!(bench.store.retry("b", &stamp(4)), Err(BatchRefused::BadState { .. })));
-    assert!(matches!(bench.store.retry("c", &stamp(4)), Err(BatchRefused::NoBatch(_))));
+    let retry = |batch| bench.store.retry(batch, 9, &stamp(4));
+    assert!(matches!(retry("b"), Err(BatchRefused::CalledOff(_))));
+    assert!(matches!(retry("c"), Err(BatchRefused::NoBatch(_))));
 }
 
 #[test]
@@ -294,4 +297,45 @@ fn jobs_are_filtered_and_paged() {
     assert_eq!(ask(&[JobState::Queued, JobState::Burned], None, Page::first(1)), (vec![jobs[0]], 5));
     assert_eq!(ask(&[], Some("USER2@"), Page::first(9)), (vec![jobs[1]], 1));
     assert_eq!(ask(&[], Some("a1"), Page::first(9)), (vec![jobs[3]], 1));
+}
+
+#[test]
+fn a_persons_word_is_used_up_only_by_an_attempt_that_was_or_may_have_been_made() {
+    let bench = Bench::new();
+    let jobs = bench.running("b", vec![bench.job(1)]);
+    let on = serial("A1");
+    let trial = |by| Trial { key: Fingerprint([1; 16]), by };
+    let may_try = |store: &Store| store.has_consent(&on, ConsentTo::AnotherAttempt).unwrap();
+    let made = |by| bench.store.attempt_made(&on, trial(by), None, &stamp(5)).unwrap();
+    let told = |id, result| bench.store.attempt_result(id, result, &stamp(6)).unwrap();
+    let refused = AttemptResult::Refused { tries_left: None };
+    let allow = || bench.store.consent(&on, ConsentTo::AnotherAttempt, &stamp(4)).unwrap();
+
+    allow();
+    told(made(TrialBy::Record), refused);
+    assert!(may_try(&bench.store), "an attempt that needed no word leaves it");
+    for result in [AttemptResult::Accepted, refused, AttemptResult::Unknown] {
+        let attempt = made(TrialBy::Consent);
+        assert!(!may_try(&bench.store), "gone before the token hears of it");
+        told(attempt, result);
+        assert!(!may_try(&bench.store), "{result:?}");
+        allow();
+    }
+    told(made(TrialBy::Consent), AttemptResult::NotMade);
+    assert!(may_try(&bench.store), "nothing reached the token");
+
+    // Nobody knew at first; then the thread that had hung says that nothing was sent.
+    let attempt = made(TrialBy::Consent);
+    told(attempt, AttemptResult::Unknown);
+    assert!(!may_try(&bench.store));
+    told(attempt, AttemptResult::NotMade);
+    assert!(may_try(&bench.store));
+
+    // Claim and attempt use it up at once, and a crash leaves it used: the token may have been asked.
+    let slot = SlotName("left".into());
+    bench.store.claim_to_try(jobs[0], &on, &slot, "one seed", trial(TrialBy::Consent), &stamp(8)).unwrap();
+    assert!(!may_try(&bench.store));
+    let bench = bench.reopened();
+    bench.store.recover(&stamp(50)).unwrap();
+    assert!(!may_try(&bench.store));
 }

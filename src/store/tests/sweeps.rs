@@ -2,7 +2,7 @@
 
 use super::*;
 
-const KEY: Fingerprint = Fingerprint([9; 16]);
+const KEY: Trial = Trial { key: Fingerprint([9; 16]), by: TrialBy::Record };
 
 fn sweep(bench: &Bench, name: &str, sweep: Sweep) -> BatchId {
     bench.store.new_sweep(batch(name), sweep, vec![], &stamp(30)).unwrap()
@@ -17,7 +17,7 @@ fn resync(sweep: BatchId, on: &str) -> NewResync {
         said: vec![],
         before_ms: Some(-75_000),
         plan: "plan".into(),
-        key: KEY,
+        trial: KEY,
     }
 }
 
@@ -98,7 +98,7 @@ fn a_sweep_takes_no_seeds_and_has_nothing_to_put_back() {
     sweep(&bench, "june", Sweep::default());
     let import = bench.store.import(ImportInto::Batch("june".into()), vec![bench.job(1)], None, &stamp(31));
     assert!(matches!(import, Err(ImportRefused::Sweep(_))));
-    assert!(matches!(bench.store.retry("june", &stamp(32)), Err(BatchRefused::Sweep(_))));
+    assert!(matches!(bench.store.retry("june", 9, &stamp(32)), Err(BatchRefused::Sweep(_))));
     let pause = BatchMove::Pause { reason: None };
     assert_eq!(bench.store.move_batch("june", pause, &stamp(33)).unwrap(), BatchState::Paused);
     assert!(bench.store.running_sweeps().unwrap().is_empty());

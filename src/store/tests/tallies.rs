@@ -77,7 +77,7 @@ fn a_batchs_numbers_are_those_of_its_jobs_after_every_move() {
     look("two failures");
     bench.store.cancel_job(jobs[3], &stamp(18)).unwrap();
     look("a job called off");
-    bench.store.retry("b", &stamp(19)).unwrap();
+    bench.store.retry("b", 9, &stamp(19)).unwrap();
     look("a retry");
     bench.claim(jobs[4], "A5").unwrap();
     bench.store.recover(&stamp(20)).unwrap();

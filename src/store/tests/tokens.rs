@@ -108,7 +108,8 @@ fn what_a_token_said_to_a_key_is_remembered_over_a_restart() {
     let jobs = bench.running("b", vec![bench.job(1)]);
     let batch = Some(bench.store.job(jobs[0]).unwrap().unwrap().batch);
     let (key, other_key) = (Fingerprint([1; 16]), Fingerprint([2; 16]));
-    let made = |on: &str| bench.store.attempt_made(&serial(on), key, batch, &stamp(5)).unwrap();
+    let trial = Trial { key, by: TrialBy::Record };
+    let made = |on: &str| bench.store.attempt_made(&serial(on), trial, batch, &stamp(5)).unwrap();
     let told = |id, result| bench.store.attempt_result(id, result, &stamp(6)).unwrap();
     let standing = |store: &Store, on: &str| store.key_standing(key, &serial(on), batch).unwrap();
 
@@ -138,4 +139,22 @@ fn what_a_token_said_to_a_key_is_remembered_over_a_restart() {
     let after = standing(&bench.store, "A1");
     assert_eq!((after.unknown_attempts_here, after.in_flight_elsewhere), (1, false));
     assert!(after.refused_here.is_some() && !standing(&bench.store, "A3").in_flight_elsewhere);
+}
+
+#[test]
+fn the_lengths_of_all_seeds_that_tokens_hold_come_at_once() {
+    let bench = Bench::new();
+    let mut long = bench.job(2);
+    long.entries[0].seed.len_bytes = 32;
+    let jobs = bench.running("b", vec![bench.job(1), long, bench.job(3)]);
+    bench.burn(jobs[0], "A1");
+    bench.burn(jobs[1], "A2");
+    let again = bench.running("c", vec![bench.job(4)]);
+    assert_eq!(
+        bench.store.seed_lengths().unwrap(),
+        [(seed_id(1), 20), (seed_id(2), 32)].into_iter().collect::<HashMap<_, _>>()
+    );
+    bench.burn(again[0], "A1");
+    let held = bench.store.seed_lengths().unwrap();
+    assert!(held.contains_key(&seed_id(4)) && !held.contains_key(&seed_id(1)), "{held:?}");
 }

@@ -1,6 +1,11 @@
 //! From the lines of a file to jobs: which model, which recipe, what goes onto the token.
 
-use super::{find_recipe, find_target, said::Said, seal};
+use super::{
+    find_recipe, find_target,
+    said::Said,
+    seal,
+    together::{Keys, Planned},
+};
 use crate::{
     domain::{
         Hash, Profile, Touch,
@@ -13,7 +18,7 @@ use crate::{
     formats::{Place, SeedLine},
     remedy::Remedy,
     station::failure::failure,
-    store::{JobFacts, NewJob},
+    store::{JobFacts, NewJob, Reserve},
     vault::DataKey,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -52,7 +57,7 @@ impl<'a> Planner<'a> {
         line: &SeedLine,
         data_key: &DataKey,
         said: &mut Said,
-    ) -> Result<Option<NewJob>, Failure> {
+    ) -> Result<Option<Planned>, Failure> {
         let place = line.place;
         if self.options.target == ImportTarget::Inventory && line.serial.is_none() {
             said.refuse(
@@ -114,12 +119,44 @@ impl<'a> Planner<'a> {
         if let Some(recipe) = recipe {
             self.used.borrow_mut().insert(&recipe.name);
         }
-        Ok(Some(NewJob {
+        let keys = recipe.and_then(|recipe| self.keys_for(known, recipe));
+        let reserve = if keys.is_some() { Reserve::BesideOthers } else { Reserve::Alone };
+        let job = NewJob {
             reserved: line.serial.clone(),
             model: known.map(|model| model.name.clone()),
             facts: job_facts(line),
             entries: seal(data_key, recipe, &entries, Some(&line.seed))?,
-        }))
+            reserve,
+        };
+        let from = job.entries.iter().map(|entry| (entry.profile, place)).collect();
+        Ok(Some(Planned { job, from, keys }))
+    }
+
+    /// Whether some recipe that was named is for keys alone, so that several lines of the file may be for one token.
+    pub(super) fn serves_keys(&self) -> bool {
+        self.recipes.iter().any(|recipe| self.keys_for(None, recipe).is_some())
+    }
+
+    /// What is the same of all keys that a line may be for; `None` where it may be for something else.
+    fn keys_for(&self, known: Option<&Model>, recipe: &Recipe) -> Option<Keys> {
+        let mut keys = Keys { namings: Vec::new(), room: 0, open: Vec::new(), some_take_password: false };
+        let served = self.catalog.models().filter(|model| match known {
+            Some(known) => known.name == model.name,
+            None => recipe.serves(model),
+        });
+        for model in served {
+            let naming = model.driver.naming()?;
+            if !keys.namings.contains(&naming) {
+                keys.namings.push(naming);
+            }
+            keys.room = keys.room.max(model.profiles.into());
+            if model.takes_password() {
+                keys.some_take_password = true;
+            } else {
+                keys.open.push(model.label.clone());
+            }
+        }
+        (!keys.namings.is_empty()).then_some(keys)
     }
 
     /// Whether the login server would take what the token is to show; says everything that it would not, and what it

@@ -1,6 +1,6 @@
 //! A batch whose seeds are drawn at random.
 
-use super::{announce, find_recipe, find_target, policy, seal};
+use super::{announce, find_recipe, find_target, no_password, policy, seal};
 use crate::{
     domain::{
         Mode, Touch,
@@ -13,7 +13,7 @@ use crate::{
         core::Core,
         failure::{failure, told},
     },
-    store::{self, ImportInto, JobFacts, NewJob},
+    store::{self, ImportInto, JobFacts, NewJob, Reserve},
 };
 use std::sync::Arc;
 
@@ -31,6 +31,10 @@ pub fn random(core: &Core, new: &NewBatch, who: &str) -> Result<Reply, Failure> 
         let known: Vec<&str> = core.catalog.models().map(|m| m.name.as_str()).collect();
         usage(format!("there is no model \"{}\"", new.model), &format!("choose one of {}", known.join(", ")))
     })?;
+    if let Some(key) = new.key.as_deref().filter(|_| model.driver.names_profiles() && !model.takes_password())
+    {
+        return Err(no_password(&model.label, key));
+    }
     let recipe = find_recipe(&core.catalog, &new.recipe)?;
     if recipe.needs_file_seed() {
         return Err(usage(
@@ -53,6 +57,7 @@ pub fn random(core: &Core, new: &NewBatch, who: &str) -> Result<Reply, Failure> 
             model: Some(model.name.clone()),
             facts: JobFacts { upn: user.map(|user| user.upn.clone()), ..JobFacts::default() },
             entries: seal(&data_key, Some(recipe), &entries, None)?,
+            reserve: if model.driver.names_profiles() { Reserve::BesideOthers } else { Reserve::Alone },
         })
     };
     // What can be said of one can be said of all; drawing a hundred thousand seeds for a look would take seconds. Users

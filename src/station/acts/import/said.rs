@@ -1,5 +1,6 @@
 //! What there is to say about the lines of a file, and which of them are left out.
 
+use super::together::Planned;
 use crate::{
     domain::Serial,
     face::{Failure, FailureKind, ImportLine},
@@ -78,50 +79,67 @@ impl<'a> Expected<'a> {
     }
 }
 
-/// Leaves out of `jobs`, which come from `places`, what is on record already, and says so line by line.
+/// Leaves out of `planned` what is on record already, and says so line by line. Of a job of several lines those stay
+/// that nothing is wrong with.
 pub(super) fn leave_out_duplicates(
     core: &Core,
     into: &ImportInto,
-    jobs: Vec<NewJob>,
-    places: &[Place],
+    mut planned: Vec<Planned>,
     said: &mut Said,
-) -> Result<Vec<NewJob>, Failure> {
-    let jobs = Arc::new(jobs);
-    let checked = core.store.check_import(into, &jobs);
-    let jobs = Arc::try_unwrap(jobs).unwrap_or_else(|shared| shared.to_vec());
-    let duplicates = match checked {
-        Ok(()) => return Ok(jobs),
+) -> Result<Vec<Planned>, Failure> {
+    let jobs: Vec<NewJob> = planned.iter().map(|one| one.job.clone()).collect();
+    let duplicates = match core.store.check_import(into, &Arc::new(jobs)) {
+        Ok(()) => return Ok(planned),
         Err(ImportRefused::Duplicates(duplicates)) => duplicates,
         Err(other) => return Err(other.into()),
     };
     let mut out = BTreeSet::new();
     for duplicate in &duplicates {
-        let serial = jobs.get(duplicate.job).and_then(|job| job.reserved.as_ref());
-        out.insert(duplicate.job);
-        if let Some(place) = places.get(duplicate.job) {
-            say_duplicate(*place, serial, duplicate, places, said);
+        let Some(one) = planned.get(duplicate.job) else { continue };
+        let places: BTreeSet<Place> = match duplicate.of {
+            DuplicateOf::Seed(profile) => one.place_of(profile).into_iter().collect(),
+            DuplicateOf::Serial => one.from.iter().map(|(_, place)| *place).collect(),
+        };
+        let where_else = where_else(&planned, one, duplicate);
+        for place in &places {
+            say_duplicate(*place, one.job.reserved.as_ref(), duplicate.of, &where_else, said);
         }
+        out.extend(places);
     }
-    let kept = jobs.into_iter().enumerate().filter(|(at, _)| !out.contains(at));
-    Ok(kept.map(|(_, job)| job).collect())
+    for one in &mut planned {
+        one.from.retain(|(_, place)| !out.contains(place));
+        let Planned { job, from, .. } = one;
+        job.entries.retain(|entry| from.iter().any(|(of, _)| *of == entry.profile));
+    }
+    planned.retain(|one| !one.job.entries.is_empty());
+    Ok(planned)
 }
 
-fn say_duplicate(
-    place: Place,
-    serial: Option<&Serial>,
-    duplicate: &Duplicate,
-    places: &[Place],
-    said: &mut Said,
-) {
-    let where_else = match &duplicate.existing {
-        Existing::SameImport(at) => match places.get(*at) {
-            Some(other) => format!("on {other} of this file"),
+fn where_else(planned: &[Planned], one: &Planned, duplicate: &Duplicate) -> String {
+    let line = |at: usize| {
+        let other = planned.get(at)?;
+        match duplicate.of {
+            DuplicateOf::Serial => other.from.first().map(|(_, place)| *place),
+            DuplicateOf::Seed(profile) => {
+                let seed = &one.job.entries.iter().find(|entry| entry.profile == profile)?.seed;
+                let is_same = |fingerprint| fingerprint == seed.fingerprint;
+                let twin = other.job.entries.iter().find(|entry| is_same(entry.seed.fingerprint))?;
+                other.place_of(twin.profile)
+            }
+        }
+    };
+    match &duplicate.existing {
+        Existing::SameImport(at) => match line(*at) {
+            Some(place) => format!("on {place} of this file"),
             None => "in this file".to_owned(),
         },
         Existing::Batch(name) => format!("in batch \"{name}\""),
         Existing::Token(serial) => format!("on token {serial}"),
-    };
-    let (field, problem, remedy) = match duplicate.of {
+    }
+}
+
+fn say_duplicate(place: Place, serial: Option<&Serial>, of: DuplicateOf, where_else: &str, said: &mut Said) {
+    let (field, problem, remedy) = match of {
         DuplicateOf::Seed(_) => (
             "secret key",
             format!("this seed is {where_else} already"),
