@@ -151,9 +151,12 @@ fn the_mouse_selects_and_is_given_back_at_a_stop_an_end_and_a_panic() {
     shell.until(&["left; the station goes on"]);
     assert_eq!(shell.mouse(), MOUSE_LEFT);
 
-    shell.types(&format!("KILN_SCREEN_PANIC=worker {}", command(&kiln, "")));
+    shell.types(&format!(
+        "RUST_BACKTRACE=0 KILN_SCREEN_PANIC=worker {}; echo left with $?",
+        command(&kiln, "")
+    ));
     shell.press("Enter");
-    shell.until(&["breaks, as KILN_SCREEN_PANIC wants"]);
+    shell.until(&["breaks, as KILN_SCREEN_PANIC wants", "left with 101"]);
     assert_eq!(shell.mouse(), MOUSE_LEFT);
     shell.types(&format!("clear; KILN_NO_MOUSE=1 {}", command(&kiln, "")));
     shell.press("Enter");

@@ -76,6 +76,8 @@ pub fn run(
     let (out, messages) = channel();
     let before = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
+        // Held to the end: what another thread has yet to paint, or that it wants the mouse, must not come after this.
+        let _nobody_else = io::stdout().lock();
         give_back();
         before(info);
         process::exit(PANICKED);

@@ -46,6 +46,7 @@ pub fn isolated(name: &str, limit: Duration, body: impl FnOnce()) {
 /// Runs the test `name` of this binary again, inside, unless this is the inside already. Fails where the inside fails,
 /// or is not done within `limit`.
 #[track_caller]
+#[allow(clippy::print_stdout, reason = "the runner shows it on --nocapture only, and where the test fails")]
 pub fn enter(name: &str, limit: Duration) -> Role {
     if env::var_os(INSIDE).is_some_and(|inside| inside == name) {
         return Role::Inner;
@@ -56,7 +57,11 @@ pub fn enter(name: &str, limit: Duration) -> Role {
     // A name that fits no test passes, too: zero tests, none failed.
     let one_ran = |printed: &str| printed.contains("test result: ok. 1 passed");
     match run_inside(&["--exact", name, "--nocapture", "--test-threads=1"], name, limit, dir.path()) {
-        Ok(printed) if one_ran(&printed) => Role::Outer,
+        Ok(printed) if one_ran(&printed) => {
+            // The figures of a soak.
+            println!("{printed}");
+            Role::Outer
+        }
         Ok(_) => panic!("{name}: no test of this name ran; name it by its whole path in the test binary"),
         Err(why) => panic!("{name}, in namespaces of its own: {why}\n{}", logs(dir.path())),
     }
