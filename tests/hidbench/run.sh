@@ -263,13 +263,14 @@ chmod +x "$root/init"
 # it, and the same result everywhere is worth more than a second.
 # Machine type pc, although microvm starts a second sooner: on microvm about one
 # boot in seven hung before the kernel's first line.
+# A kernel that broke ends at once: nothing after that would mean anything, and the program might hang until the limit.
 status=0
 timeout -k 5 "$limit" qemu-system-x86_64 \
     -accel tcg -cpu max -M pc,hpet=off -smp 1 -m 512 \
     -nodefaults -no-user-config -display none -monitor none -no-reboot \
     -serial "file:$work/console" \
     -kernel "$vmlinuz" -initrd "$work/initramfs" \
-    -append "console=ttyS0 loglevel=$loglevel panic=-1 reboot=t tsc=reliable mitigations=off random.trust_cpu=on rdinit=/init" \
+    -append "console=ttyS0 loglevel=$loglevel panic=-1 oops=panic reboot=t tsc=reliable mitigations=off random.trust_cpu=on rdinit=/init" \
     </dev/null >"$work/qemu.log" 2>&1 || status=$?
 
 # Show what the program wrote (with -v, and where it never started, all of it).

@@ -24,6 +24,8 @@ const LOGS: &str = "KILN_TEST_LOGS";
 /// Orders to whatever makes the devices, and what has become of them.
 const ORDERS: &str = "/run/uhid.ctl";
 const DONE: &str = "/run/uhid.log";
+/// What `run.sh` says of a machine that ended before its program did.
+const KERNEL_BROKE: &str = "the guest ended early";
 
 /// Which kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,9 +74,13 @@ pub fn in_bench(name: &str, limit: Duration, kernel: Kernel, devices: &[String],
     bench.arg(&program).args(["--exact", name, "--nocapture", "--test-threads=1"]);
     let ran = bench.stdin(Stdio::null()).output().expect("tests/hidbench/run.sh is there");
     let (out, err) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+    let passed = out.contains("test result: ok. 1 passed");
     match ran.status.code() {
         // A name that fits no test passes, too: zero tests, none failed.
-        Some(0) if out.contains("test result: ok. 1 passed") => {}
+        Some(0) if passed => {}
+        // Linux 6.1 sometimes breaks over a device's file that was open while its device was pulled and plugged in again
+        // (usb_f_hid, cd_forget), when that file is closed: at the end of a test that has passed.
+        Some(125) if passed && err.contains(KERNEL_BROKE) => {}
         Some(0) => panic!("{name}: no test of this name ran; name it by its whole path in the test binary"),
         Some(124) => panic!("{name}, in the bench: not done after {limit:?}\n{out}\n{err}"),
         Some(125) => panic!(

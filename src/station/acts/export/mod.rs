@@ -95,7 +95,10 @@ fn nothing_to_write(options: &ExportOptions, left_out: &[String]) -> Failure {
             format!("nothing of batch \"{name}\" is burned yet"),
             "burn it first; kiln batch show NAME tells how far it is",
         ),
-        None => no("nothing is burned yet".to_owned(), "burn a batch first; kiln batch list shows them"),
+        None => no(
+            "nothing is burned yet".to_owned(),
+            "burn a batch first (kiln batch list), or say --inventory for what tokens were delivered with",
+        ),
     }
 }
 
