@@ -111,6 +111,14 @@ async fn a_token_torn_off_at_any_command_goes_on_with_the_same_seed() {
 /// The first command of an authentication, which costs nothing, and the second, which may.
 const CHALLENGE: u32 = 2;
 
+/// Puts the token down on "left", where it is torn off as `fault` says and leaves its job unfinished.
+async fn torn_off(shop: &mut Shop, token: &VirtualToken, fault: &str) {
+    token.arm(fault.parse::<Fault>().unwrap());
+    shop.bench.place("left", token).unwrap();
+    shop.job_reaches(JobState::Unfinished).await;
+    shop.token_is_gone("left").await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_lost_before_its_key_was_shown_asks_nobody_however_often() {
     let dir = tempfile::tempdir().unwrap();
@@ -119,10 +127,7 @@ async fn a_token_lost_before_its_key_was_shown_asks_nobody_however_often() {
     shop.start("spring").await;
     let token = shop.single(A);
     for yank in ["before", "after", "before", "after"] {
-        token.arm(format!("yank-{yank}:{CHALLENGE}").parse::<Fault>().unwrap());
-        shop.bench.place("left", &token).unwrap();
-        shop.job_reaches(JobState::Unfinished).await;
-        shop.token_is_gone("left").await;
+        torn_off(&mut shop, &token, &format!("yank-{yank}:{CHALLENGE}")).await;
     }
     assert_eq!(token.counters().auth_attempts, 0);
     shop.bench.place("left", &token).unwrap();
@@ -138,10 +143,7 @@ async fn a_token_lost_twice_while_its_key_was_shown_asks_a_person() {
     shop.start("spring").await;
     let token = shop.single(A);
     for yank in ["before", "after"] {
-        token.arm(format!("yank-{yank}:{}", CHALLENGE + 1).parse::<Fault>().unwrap());
-        shop.bench.place("left", &token).unwrap();
-        shop.job_reaches(JobState::Unfinished).await;
-        shop.token_is_gone("left").await;
+        torn_off(&mut shop, &token, &format!("yank-{yank}:{}", CHALLENGE + 1)).await;
     }
     shop.bench.place("left", &token).unwrap();
     shop.slot_says("lost in two authentications").await;
@@ -156,12 +158,10 @@ async fn a_word_for_one_more_try_outlives_a_try_that_never_reached_the_token() {
     shop.import("spring", &csv(&[A])).await.unwrap();
     shop.start("spring").await;
     let token = shop.single(A);
-    let lost_at = |command: u32| token.arm(format!("yank-before:{command}").parse::<Fault>().unwrap());
+    let (before_challenge, before_key) =
+        (format!("yank-before:{CHALLENGE}"), format!("yank-before:{}", CHALLENGE + 1));
     for _ in 0..2 {
-        lost_at(CHALLENGE + 1);
-        shop.bench.place("left", &token).unwrap();
-        shop.job_reaches(JobState::Unfinished).await;
-        shop.token_is_gone("left").await;
+        torn_off(&mut shop, &token, &before_key).await;
     }
     shop.bench.place("left", &token).unwrap();
     shop.slot_says("lost in two authentications").await;
@@ -170,15 +170,9 @@ async fn a_word_for_one_more_try_outlives_a_try_that_never_reached_the_token() {
     let last_four = serial.last_four().to_owned();
     shop.ask(Command::Allow { serial, last_four, what: Consent::TryKey }).await.unwrap();
     // Torn off before its key was shown to it: the word stands.
-    lost_at(CHALLENGE);
-    shop.bench.place("left", &token).unwrap();
-    shop.job_reaches(JobState::Unfinished).await;
-    shop.token_is_gone("left").await;
+    torn_off(&mut shop, &token, &before_challenge).await;
     // Torn off while it may have been: now it is used up.
-    lost_at(CHALLENGE + 1);
-    shop.bench.place("left", &token).unwrap();
-    shop.job_reaches(JobState::Unfinished).await;
-    shop.token_is_gone("left").await;
+    torn_off(&mut shop, &token, &before_key).await;
     shop.bench.place("left", &token).unwrap();
     shop.slot_says("lost in two authentications").await;
     assert_eq!(token.counters().auth_attempts, 0);

@@ -11,10 +11,18 @@ use kiln::{
     },
     sim::{Challenges, Surroundings, VirtualToken, token2_otp},
 };
-use support::shop::Shop;
+use support::shop::{Shop, of_one};
 
 const KEY: &str = "96105000000017";
 const OTHER: &str = "96105000000025";
+
+/// A station with one port for keys, and its home.
+async fn open() -> (tempfile::TempDir, Shop) {
+    let dir = tempfile::tempdir().unwrap();
+    let shop = Shop::open(dir.path(), &[]).await;
+    shop.bench.add_usb_port("port");
+    (dir, shop)
+}
 
 /// A table of credentials with random seeds: serial (may be empty in all lines), issuer, account.
 fn table(lines: &[(&str, &str, &str)]) -> String {
@@ -89,9 +97,7 @@ async fn until_take(shop: &mut Shop) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn several_lines_of_one_key_are_one_job_and_every_name_is_there_once() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut shop = Shop::open(dir.path(), &[]).await;
-    shop.bench.add_usb_port("port");
+    let (_dir, mut shop) = open().await;
     let text = table(&[
         (KEY, "Mail", "ann"),
         (OTHER, "Mail", "bob"),
@@ -130,9 +136,7 @@ async fn several_lines_of_one_key_are_one_job_and_every_name_is_there_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn jobs_of_several_batches_for_one_key_are_done_in_one_visit() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut shop = Shop::open(dir.path(), &[]).await;
-    shop.bench.add_usb_port("port");
+    let (_dir, mut shop) = open().await;
     for (batch, issuer) in [("mail", "Mail"), ("bank", "Bank"), ("later", "Later")] {
         import(&shop, &table(&[(KEY, issuer, "ann")]), as_keys(batch)).await.unwrap();
     }
@@ -159,9 +163,7 @@ async fn jobs_of_several_batches_for_one_key_are_done_in_one_visit() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lines_of_one_user_go_to_one_key_where_that_is_said() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut shop = Shop::open(dir.path(), &[]).await;
-    shop.bench.add_usb_port("port");
+    let (_dir, mut shop) = open().await;
     let text = table(&[("", "Mail", "ann"), ("", "Mail", "bob"), ("", "Bank", "ann")]);
     let apart = import(&shop, &text, ImportOptions { dry_run: true, ..as_keys("keys") }).await.unwrap();
     assert_eq!(apart.jobs, 3);
@@ -181,9 +183,7 @@ async fn lines_of_one_user_go_to_one_key_where_that_is_said() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_is_full_before_its_last_credential_keeps_its_job_and_goes_on_with_room() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut shop = Shop::open(dir.path(), &[]).await;
-    shop.bench.add_usb_port("port");
+    let (_dir, mut shop) = open().await;
     import(&shop, &table(&[(KEY, "Mail", "ann"), (KEY, "Bank", "ann")]), as_keys("keys")).await.unwrap();
     shop.start("keys").await;
     let small = key(&shop, KEY, 1);
@@ -208,9 +208,7 @@ async fn a_key_that_is_full_before_its_last_credential_keeps_its_job_and_goes_on
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_password_is_for_the_keys_of_a_batch_that_take_one() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut shop = Shop::open(dir.path(), &[]).await;
-    shop.bench.add_usb_port("port");
+    let (_dir, mut shop) = open().await;
     let name = "office".to_owned();
     shop.ask(Command::KeyAdd { name, key: SecretBytes::new(*b"correct horse") }).await.unwrap();
     let with_key = |batch: &str| ImportOptions { key: Some("office".into()), ..as_keys(batch) };
@@ -219,16 +217,9 @@ async fn a_password_is_for_the_keys_of_a_batch_that_take_one() {
     assert_eq!(refused.kind, FailureKind::Usage);
     assert!(refused.message.contains("takes no password"), "{}", refused.message);
     let new = NewBatch {
-        name: "new".into(),
-        count: 1,
-        model: "token2-pin-plus".into(),
-        recipe: "key-random".into(),
-        login_target: None,
         key: Some("office".into()),
-        policy: kiln::face::BatchPolicy::default(),
-        priority: 0,
-        made_for: kiln::face::MadeFor::default(),
         dry_run: true,
+        ..of_one("new", "token2-pin-plus", "key-random")
     };
     let refused = shop.ask(Command::BatchNew(new)).await.unwrap_err();
     assert!(refused.message.contains("takes no password"), "{}", refused.message);
